@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         default="",
-        description="SQLAlchemy address of the database; empty means SQLite inside the home folder.",
+        description="SQLAlchemy address of the database; empty means SQLite in the home folder.",
     )
     footage_url: str = Field(
         default="",

@@ -6,7 +6,7 @@ camera 1-n bucket: one local hour of one camera, derived from tracks and rebuild
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -27,6 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from fer_core.types import EXPRESSIONS, UNKNOWN, FootageKind, UnknownReason
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only where the key is a plain INTEGER."""
 
 
 def _in(column: str, values: list[str]) -> str:
@@ -81,7 +84,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: JSON, list[Any]: JSON}
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: UtcDateTime(), list[Any]: JSON}
 
 
 class Site(Base):
@@ -254,11 +257,11 @@ class Track(Base):
         CheckConstraint(_probabilities("p", lowest=0, highest=1.001), name="probabilities"),
     )
 
-    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     recording_id: Mapped[int]
     segment_index: Mapped[int]
     number: Mapped[int]
-    root_id: Mapped[int | None] = mapped_column(ForeignKey("tracks.id", ondelete="SET NULL"))
+    root_id: Mapped[int | None] = mapped_column(BigId, ForeignKey("tracks.id", ondelete="SET NULL"))
     lead_in_time_ms: Mapped[int | None] = mapped_column(BigInteger)
     lead_in_face: Mapped[int | None]
     start_ms: Mapped[int] = mapped_column(BigInteger)
@@ -310,7 +313,7 @@ class Prediction(Base):
     time_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     face: Mapped[int] = mapped_column(primary_key=True)
     segment_index: Mapped[int]
-    track_id: Mapped[int] = mapped_column(ForeignKey("tracks.id", ondelete="CASCADE"))
+    track_id: Mapped[int] = mapped_column(BigId, ForeignKey("tracks.id", ondelete="CASCADE"))
     x: Mapped[float]
     y: Mapped[float]
     width: Mapped[float]
