@@ -1,0 +1,49 @@
+# make run    sets up and starts the dashboard       make test   sets up and runs every check
+# make demo   the dashboard on invented data         make pins   renews the pinned requirements
+SHELL := /bin/sh
+PYTHON ?= $(firstword $(foreach name,python3.12 python3.13 python3.11 python3,$(if $(shell command -v $(name) 2>/dev/null),$(name))))
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 8501
+PIP_COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --quiet
+
+.PHONY: run test demo pins clean
+
+run: $(VENV)/run.stamp
+	$(VENV)/bin/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
+
+test: $(VENV)/test.stamp
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy .
+	PYTHONPATH=. $(VENV)/bin/lint-imports
+	$(VENV)/bin/pytest
+
+demo: $(VENV)/run.stamp
+	$(VENV)/bin/python cli.py demo
+	SATISFACE_HOME=var/demo $(VENV)/bin/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
+
+# What has not changed is kept: the stamps are younger than the pins they installed.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+		echo "Satisface needs Python 3.11 to 3.13; choose one with: make PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		echo "This Python cannot make environments. On Debian: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/test.stamp: requirements-dev.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@ $(VENV)/run.stamp
+
+pins: $(VENV)/test.stamp
+	$(PIP_COMPILE) --extra training -o requirements.txt
+	$(PIP_COMPILE) -c requirements.txt -o requirements-runtime.txt
+	$(PIP_COMPILE) --extra training --group dev -c requirements.txt -o requirements-dev.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
