@@ -160,8 +160,9 @@ def _background(size: tuple[int, int], background: str) -> Pixels:
         return np.full((height, width, 3), (12, 12, 12), np.uint8)
     if background == "textured":
         noise = np.random.default_rng(7).normal(size=(height, width)).astype(np.float32)
-        soft = cv2.GaussianBlur(noise, (0, 0), 5)[..., None] * np.array([280, 330, 360])
-        return np.clip(150 + soft, 60, 230).astype(np.uint8)
+        soft = cv2.GaussianBlur(noise, (0, 0), 5)[..., None]
+        tinted = 150 + soft * np.array([280, 330, 360], np.float32)
+        return np.asarray(np.clip(tinted, 60, 230), np.uint8)
     raise ValueError(f"no such background: {background}")
 
 
