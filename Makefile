@@ -1,7 +1,7 @@
 # make run    sets up and starts the dashboard       make test   sets up and runs every check
 # make demo   the dashboard on invented data         make pins   renews the pinned requirements
 SHELL := /bin/sh
-PYTHON ?= $(firstword $(foreach name,python3.12 python3.13 python3.11 python3,$(if $(shell command -v $(name) 2>/dev/null),$(name))))
+PYTHON ?= python3
 VENV ?= .venv
 HOST ?= 127.0.0.1
 PORT ?= 8501
