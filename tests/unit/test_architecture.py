@@ -1,0 +1,31 @@
+"""What the doors pull in when they open; the rooms behind them are held by import-linter."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {"tensorflow", "keras", "training"}
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"{statement}; import sys; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return set(run.stdout.split())
+
+
+@pytest.mark.parametrize("door", ["app", "cli"])
+def test_a_door_opens_without_model_decoder_or_tensorflow(door: str) -> None:
+    modules = modules_after(f"import {door}")
+    assert door in modules
+    assert not modules & (HEAVY | {"cv2", "av", "ai_edge_litert"})
+
+
+def test_the_core_runs_without_tensorflow_database_or_screen() -> None:
+    modules = modules_after("import fer_core")
+    assert "fer_core" in modules
+    assert not modules & (HEAVY | {"sqlalchemy", "streamlit", "pandas"})
