@@ -11,7 +11,7 @@ HEAVY = {"tensorflow", "keras", "training"}
 
 
 def modules_after(statement: str) -> set[str]:
-    code = f"{statement}; import sys; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    code = f"{statement}; import sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
