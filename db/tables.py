@@ -134,6 +134,9 @@ class Recording(Base):
         UniqueConstraint("camera_id", "sha256"),
         Index(None, "sha256"),
         Index(None, "camera_id", "captured_at"),
+        # The longest recording of a camera, at once: how far back one that is still running at
+        # a given time can have begun.
+        Index(None, "camera_id", "duration_ms"),
         Index(None, "state", "created_at"),
         CheckConstraint(_in("kind", [k.value for k in FootageKind]), name="kind"),
         CheckConstraint(_in("state", [s.value for s in RecordingState]), name="state"),

@@ -1,0 +1,202 @@
+"""The database as an object: one engine, transactions for reading and for writing, migrations.
+
+SQLite needs help to behave well with several processes at once. The driver's own transaction
+control is switched off and BEGIN is ours, as SQLAlchemy's SQLite page advises: a reader then sees
+one state of the database from its first statement to its last, and a writer takes the write lock
+at its first statement (BEGIN IMMEDIATE), so that two writers queue up instead of failing when one
+of them turns from reading to writing.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    NullPool,
+    create_engine,
+    event,
+    exc,
+    func,
+    make_url,
+    select,
+)
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+BUSY_SECONDS: Final = 10
+"""How long a transaction waits for another one's lock before it gives up."""
+
+_MIGRATION_WAIT_SECONDS: Final = 600
+_MIGRATION_LOCK: Final = 7_283_461  # any number, the same in every process (PostgreSQL only)
+_MODE: Final = "satisface_mode"
+
+# Alembic keeps the running migration's context in a module: one at a time in a process.
+_migrating = threading.Lock()
+
+
+class Database:
+    """An open database. Not picklable: another process opens its own by the same address.
+
+    ``url``: a SQLAlchemy address, of a file for SQLite (a database in memory is not shared
+    between connections). Nothing is created or migrated here: see ``upgrade``.
+    """
+
+    def __init__(self, url: str) -> None:
+        engine = _engine(url)
+        if engine.dialect.name == "sqlite":
+            self._reader = engine.execution_options(**{_MODE: "read"})
+        else:
+            # What SQLite gives by itself: every statement of a reader sees the same state.
+            self._reader = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        self._writer = engine.execution_options(**{_MODE: "write"})
+        self._engine = engine
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one state of the database and cannot change it."""
+        with Session(self._reader, autoflush=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """One transaction: committed at the end of the block, rolled back when it raises."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close all connections. The object can still be used: it opens new ones."""
+        self._engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite":
+        return create_engine(address, pool_pre_ping=True)
+    engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry | None) -> None:
+    connection.isolation_level = None
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("PRAGMA journal_mode = WAL")
+        # In WAL mode this loses at most the last commits when the power fails, and never
+        # corrupts; a segment lost so is read again.
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get(_MODE) == "read"
+    # A write by a reader would wait for nothing and fail at random: refuse it always.
+    connection.exec_driver_sql(f"PRAGMA query_only = {'ON' if reading else 'OFF'}")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def alembic_config(url: str) -> "Config":
+    """Alembic's configuration for the database at ``url``; no ini file is needed.
+
+    To write a new revision: ``alembic.command.revision(alembic_config(url), "why",
+    autogenerate=True)`` on a database at the current head.
+    """
+    # Alembic costs a tenth of a second to import, and most processes never migrate.
+    from alembic.config import Config
+
+    config = Config()
+    folder = Path(__file__).parent / "migrations"
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    return config
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the database at ``url`` to ``revision``, creating it and its folder if need be.
+
+    Safe when several processes start at once: the first migrates, the others wait and find
+    nothing left to do. All or nothing: a migration that fails leaves the database as it was.
+    """
+    _migrate(url, revision, up=True)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the database at ``url`` back to ``revision`` ("base": no tables at all)."""
+    _migrate(url, revision, up=False)
+
+
+def is_current(url: str) -> bool:
+    """Whether the database at ``url`` exists and is at the newest revision."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    file = _sqlite_file(url)
+    if file is not None and not file.exists():
+        return False
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        there = set(MigrationContext.configure(connection).get_current_heads())
+    return there == set(ScriptDirectory.from_config(alembic_config(url)).get_heads())
+
+
+def _migrate(url: str, revision: str, *, up: bool) -> None:
+    from alembic import command
+
+    file = _sqlite_file(url)
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    config = alembic_config(url)
+    with _migrating, _migration_connection(url) as connection:
+        config.attributes["connection"] = connection
+        (command.upgrade if up else command.downgrade)(config, revision)
+
+
+@contextmanager
+def _migration_connection(url: str) -> Iterator[Connection]:
+    """A connection in a transaction that no other migration can run beside."""
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = create_engine(
+            url, poolclass=NullPool, connect_args={"timeout": _MIGRATION_WAIT_SECONDS}
+        )
+        event.listen(engine, "connect", _prepare_sqlite_migration)
+        event.listen(engine, "begin", _begin_sqlite)
+        with engine.begin() as connection:
+            yield connection
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+            if broken:
+                raise exc.IntegrityError(
+                    "PRAGMA foreign_key_check", None, sqlite3.IntegrityError(str(broken[:5]))
+                )
+    else:
+        with create_engine(url, poolclass=NullPool).begin() as connection:
+            connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            yield connection
+
+
+def _prepare_sqlite_migration(
+    connection: DBAPIConnection, _record: ConnectionPoolEntry | None
+) -> None:
+    _prepare_sqlite(connection, None)
+    with closing(connection.cursor()) as cursor:
+        # Altering a table in SQLite means to copy and drop it. With foreign keys on, the drop
+        # would delete the rows that point at it; they are checked before the commit instead.
+        cursor.execute("PRAGMA foreign_keys = OFF")
+
+
+def _sqlite_file(url: str) -> Path | None:
+    address = make_url(url)
+    if address.get_backend_name() != "sqlite" or not address.database:
+        return None
+    return Path(address.database)
