@@ -1,0 +1,140 @@
+"""Open, probe and sample pictures and video into timed frames.
+
+What a file is follows from its content; its name only helps to word an error and to guess the
+capture time. Every failure is one error of ``fer_core.errors``.
+"""
+
+import string
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePath
+from typing import Final
+
+from fer_core import pictures, video
+from fer_core.archive import is_archive
+from fer_core.errors import FootageError, UnreadableFootage, UnsupportedFootage
+from fer_core.limits import FootageLimits
+from fer_core.types import FootageInfo, FootageKind, Frame, SegmentPlan
+
+DEFAULT_RATE: Final = 5.0
+"""Samples a second."""
+
+SEGMENT_MS: Final = 300_000
+_SMALLEST_TAIL: Final = 0.1
+
+PICTURE_SUFFIXES: Final = frozenset(
+    {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".gif"}
+)
+VIDEO_SUFFIXES: Final = frozenset(
+    {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"}
+    | {".3gp", ".wmv", ".asf", ".flv", ".dav", ".h264", ".hevc"}
+)
+
+_TEXT: Final = frozenset(string.printable.encode())
+_KNOWN_OTHERS: Final = (
+    (b"%PDF-", "this is a PDF document, not a picture or a video."),
+    (b"Rar!", "this kind of archive is not read; a zip is."),
+    (b"7z\xbc\xaf", "this kind of archive is not read; a zip is."),
+    (b"\x1f\x8b", "this kind of archive is not read; a zip is."),
+    (b"\xd0\xcf\x11\xe0", "this is an office document, not a picture or a video."),
+    (b"MZ", "this is a program, not a picture or a video."),
+    (b"\x7fELF", "this is a program, not a picture or a video."),
+)
+
+
+def probe(path: Path, name: str | None = None, limits: FootageLimits | None = None) -> FootageInfo:
+    """What the file is, without reading it through.
+
+    ``name``: the file as the user knows it (default: that of ``path``).
+    Raises a FootageError: UnreadableFootage, UnsupportedFootage, NoVideoStream, FootageTooLarge.
+    """
+    name, limits = name or path.name, limits or FootageLimits()
+    head = _head(path, name)
+    if pictures.is_picture(head):
+        return pictures.probe(path, name, limits)
+    _refuse_known_others(path, head, name)
+    try:
+        return video.probe(path, name, limits)
+    except UnreadableFootage as error:
+        raise _worded(error, head, name) from error
+
+
+def sample(
+    path: Path,
+    start_ms: int = 0,
+    end_ms: int | None = None,
+    *,
+    rate: float = DEFAULT_RATE,
+    name: str | None = None,
+    limits: FootageLimits | None = None,
+    on_warning: Callable[[str], None] = lambda _: None,
+) -> Iterator[Frame]:
+    """Frames of the stretch ``start_ms <= time < end_ms``, ``rate`` a second, in order.
+
+    A picture is one frame at 0. For video see ``fer_core.video``: the samples lie on a grid fixed
+    to the recording, so segments give the frames that one go gives. ``on_warning`` is told, in
+    sentences, what could not be read. ``end_ms=None``: to the end.
+    """
+    name, limits = name or path.name, limits or FootageLimits()
+    if rate <= 0:
+        raise ValueError(f"rate must be above 0, not {rate}")
+    head = _head(path, name)
+    if pictures.is_picture(head):
+        if start_ms <= 0:
+            yield Frame(0, pictures.read(path, name, limits, on_warning))
+        return
+    if end_ms is None:
+        end_ms = probe(path, name, limits).duration_ms
+    yield from video.sample(path, name, start_ms, end_ms, rate, limits, on_warning)
+
+
+def plan_segments(info: FootageInfo, segment_ms: int = SEGMENT_MS) -> tuple[SegmentPlan, ...]:
+    """The stretches a recording is worked through in; together they cover it without gaps.
+
+    A picture is the one segment [0, 1). A tail under a tenth of a segment joins the one before.
+    """
+    if segment_ms <= 0:
+        raise ValueError(f"segment_ms must be above 0, not {segment_ms}")
+    if info.kind is FootageKind.PICTURE:
+        return (SegmentPlan(0, 0, 1),)
+    starts = list(range(0, max(info.duration_ms, 1), segment_ms))
+    if len(starts) > 1 and info.duration_ms - starts[-1] < segment_ms * _SMALLEST_TAIL:
+        starts.pop()
+    ends = [*starts[1:], max(info.duration_ms, 1)]
+    return tuple(SegmentPlan(n, *span) for n, span in enumerate(zip(starts, ends, strict=True)))
+
+
+def _head(path: Path, name: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError as error:
+        raise UnreadableFootage(name, "the file cannot be opened.") from error
+    if not head:
+        raise UnreadableFootage(name, "the file is empty.")
+    return head
+
+
+def _refuse_known_others(path: Path, head: bytes, name: str) -> None:
+    if is_archive(path):
+        raise UnsupportedFootage(name, "this is a zip; what it holds must be unpacked first.")
+    for magic, reason in _KNOWN_OTHERS:
+        if head.startswith(magic):
+            raise UnsupportedFootage(name, reason)
+    if set(head) <= _TEXT:
+        raise UnsupportedFootage(name, "this is a text file, not a picture or a video.")
+
+
+def _worded(error: UnreadableFootage, head: bytes, name: str) -> FootageError:
+    """The decoder only says "invalid data"; what the file looks like says more."""
+    suffix = PurePath(name).suffix.lower()
+    if head[4:8] == b"ftyp" and "no picture" not in error.reason:
+        return UnreadableFootage(
+            name,
+            "the video was cut off or never finished: the part that says where its pictures are "
+            "is missing.",
+        )
+    if suffix in PICTURE_SUFFIXES:
+        return UnreadableFootage(name, "the file is damaged; there is no picture in it.")
+    if suffix in VIDEO_SUFFIXES:
+        return error
+    return UnsupportedFootage(name, "this is not a picture or a video that can be read.")
