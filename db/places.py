@@ -1,0 +1,229 @@
+"""Sites and cameras."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import available_timezones
+
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy.orm import Session
+
+from db.buckets import rebuild_buckets
+from db.tables import Camera, Recording, Site
+from fer_core.errors import SatisfaceError
+
+StaffZones = tuple[tuple[tuple[float, float], ...], ...]
+"""Polygons of three corners or more, (x, y) from 0 to 1 of the frame's width and height."""
+
+_NAME_LENGTH = 100
+
+
+class PlaceError(SatisfaceError):
+    """A site or camera cannot be made, changed or deleted so; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraRow:
+    """``recordings``: how many it has, in any state."""
+
+    id: int
+    site_id: int
+    name: str
+    staff_zones: StaffZones
+    recordings: int
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRow:
+    """``cameras`` by name. ``is_demonstration``: its data is invented."""
+
+    id: int
+    name: str
+    time_zone: str
+    is_demonstration: bool
+    cameras: tuple[CameraRow, ...]
+
+
+def list_sites(session: Session) -> list[SiteRow]:
+    """All sites with their cameras, by name."""
+    counted = select(Recording.camera_id, func.count()).group_by(Recording.camera_id)
+    recordings = {row[0]: row[1] for row in session.execute(counted)}
+    cameras: dict[int, list[CameraRow]] = {}
+    for camera in session.scalars(select(Camera).order_by(Camera.name)):
+        row = CameraRow(
+            id=camera.id,
+            site_id=camera.site_id,
+            name=camera.name,
+            staff_zones=_as_zones(camera.staff_zones),
+            recordings=recordings.get(camera.id, 0),
+        )
+        cameras.setdefault(camera.site_id, []).append(row)
+    return [
+        SiteRow(
+            id=site.id,
+            name=site.name,
+            time_zone=site.time_zone,
+            is_demonstration=site.is_demonstration,
+            cameras=tuple(cameras.get(site.id, ())),
+        )
+        for site in session.scalars(select(Site).order_by(Site.name))
+    ]
+
+
+def create_site(
+    session: Session,
+    name: str,
+    time_zone: str,
+    is_demonstration: bool = False,
+    *,
+    now: datetime | None = None,
+) -> int:
+    """Raises PlaceError where the name is empty, too long or taken, or the zone is unknown."""
+    site = Site(
+        name=_site_name(session, name),
+        time_zone=_time_zone(time_zone),
+        is_demonstration=is_demonstration,
+        created_at=now or datetime.now(UTC),
+    )
+    session.add(site)
+    session.flush()
+    return site.id
+
+
+def update_site(
+    session: Session, site_id: int, *, name: str | None = None, time_zone: str | None = None
+) -> None:
+    """Change what is given. A new time zone moves the site's hours: its buckets are rebuilt.
+
+    Raises PlaceError as create_site does, or where the site is gone.
+    """
+    site = _site(session, site_id)
+    if name is not None:
+        site.name = _site_name(session, name, besides=site_id)
+    if time_zone is not None and time_zone != site.time_zone:
+        site.time_zone = _time_zone(time_zone)
+        session.flush()
+        cameras = session.scalars(select(Camera.id).where(Camera.site_id == site_id)).all()
+        rebuild_buckets(session, cameras)
+    session.flush()
+
+
+def delete_site(session: Session, site_id: int) -> None:
+    """Delete a site and its cameras. Raises PlaceError while one of them has recordings."""
+    site = _site(session, site_id)
+    cameras = select(Camera.id).where(Camera.site_id == site_id)
+    if session.scalar(select(exists().where(Recording.camera_id.in_(cameras)))):
+        raise PlaceError(f"The site {site.name} still has recordings. Delete its recordings first.")
+    session.execute(delete(Camera).where(Camera.site_id == site_id))
+    session.execute(delete(Site).where(Site.id == site_id))
+
+
+def create_camera(
+    session: Session,
+    site_id: int,
+    name: str,
+    staff_zones: Sequence[Sequence[Sequence[float]]] = (),
+    *,
+    now: datetime | None = None,
+) -> int:
+    """``staff_zones``: see StaffZones. Raises PlaceError where the name is empty, too long or
+    taken in this site, where a zone is no polygon, or where the site is gone."""
+    _site(session, site_id)
+    camera = Camera(
+        site_id=site_id,
+        name=_camera_name(session, site_id, name),
+        staff_zones=_zones(staff_zones),
+        created_at=now or datetime.now(UTC),
+    )
+    session.add(camera)
+    session.flush()
+    return camera.id
+
+
+def update_camera(
+    session: Session,
+    camera_id: int,
+    *,
+    name: str | None = None,
+    staff_zones: Sequence[Sequence[Sequence[float]]] | None = None,
+) -> None:
+    """Change what is given. Staff zones hold for footage that is read from now on.
+
+    Raises PlaceError as create_camera does, or where the camera is gone.
+    """
+    camera = _camera(session, camera_id)
+    if name is not None:
+        camera.name = _camera_name(session, camera.site_id, name, besides=camera_id)
+    if staff_zones is not None:
+        camera.staff_zones = _zones(staff_zones)
+    session.flush()
+
+
+def delete_camera(session: Session, camera_id: int) -> None:
+    """Raises PlaceError while the camera has recordings."""
+    camera = _camera(session, camera_id)
+    if session.scalar(select(exists().where(Recording.camera_id == camera_id))):
+        raise PlaceError(
+            f"The camera {camera.name} still has recordings. Delete its recordings first."
+        )
+    session.execute(delete(Camera).where(Camera.id == camera_id))
+
+
+def _site(session: Session, site_id: int) -> Site:
+    site = session.get(Site, site_id)
+    if site is None:
+        raise PlaceError("This site no longer exists.")
+    return site
+
+
+def _camera(session: Session, camera_id: int) -> Camera:
+    camera = session.get(Camera, camera_id)
+    if camera is None:
+        raise PlaceError("This camera no longer exists.")
+    return camera
+
+
+def _site_name(session: Session, name: str, *, besides: int | None = None) -> str:
+    clean = _name(name, "site")
+    for other_id, other in session.execute(select(Site.id, Site.name)):
+        if other_id != besides and other.casefold() == clean.casefold():
+            raise PlaceError(f"There is already a site named {other}.")
+    return clean
+
+
+def _camera_name(session: Session, site_id: int, name: str, *, besides: int | None = None) -> str:
+    clean = _name(name, "camera")
+    cameras = select(Camera.id, Camera.name).where(Camera.site_id == site_id)
+    for other_id, other in session.execute(cameras):
+        if other_id != besides and other.casefold() == clean.casefold():
+            raise PlaceError(f"This site already has a camera named {other}.")
+    return clean
+
+
+def _name(name: str, kind: str) -> str:
+    """Without space around or line breaks inside, or PlaceError."""
+    clean = " ".join(name.split())
+    if not clean:
+        raise PlaceError(f"A {kind} needs a name.")
+    if len(clean) > _NAME_LENGTH:
+        raise PlaceError(f"The name of a {kind} can have at most {_NAME_LENGTH} letters.")
+    return clean
+
+
+def _time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise PlaceError(f"There is no time zone named {name}. A name is like Europe/Berlin.")
+    return name
+
+
+def _zones(zones: Sequence[Sequence[Sequence[float]]]) -> list[list[list[float]]]:
+    for zone in zones:
+        if len(zone) < 3:
+            raise PlaceError("A staff zone needs three corners or more.")
+        if not all(len(corner) == 2 and all(0 <= v <= 1 for v in corner) for corner in zone):
+            raise PlaceError("The corners of a staff zone must lie inside the picture.")
+    return [[[float(x), float(y)] for x, y in zone] for zone in zones]
+
+
+def _as_zones(stored: list[list[list[float]]]) -> StaffZones:
+    return tuple(tuple((x, y) for x, y in zone) for zone in stored)
