@@ -1,0 +1,377 @@
+"""The charts of the pages (plotly): what people looked like, and when.
+
+Grounds are transparent and no text colour is set, so that the screen's light or dark theme shows
+through (``st.plotly_chart(figure, theme="streamlit")``). A withheld figure is a gap with a mark
+that says why, never a zero. Hover texts are sentences.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from analytics.intervals import Estimate
+from analytics.summary import Summary, expression_shares
+from fer_core.types import UNKNOWN
+from reports.model_figures import (
+    confusion_figure,
+    curves_figure,
+    per_class_figure,
+    reliability_figure,
+)
+from reports.palette import (
+    ACCENT,
+    DISPLAY_ORDER,
+    EXPRESSION_COLOURS,
+    MUTED,
+    WITHHELD,
+    translucent,
+)
+from reports.style import empty_figure, records, styled
+from reports.timeline import timeline_figure
+from reports.words import (
+    day_words,
+    expression_words,
+    hour_words,
+    index_interval_words,
+    index_words,
+    people_words,
+    share_interval_words,
+    share_words,
+    withheld_words,
+)
+
+__all__ = [
+    "confusion_figure",
+    "curves_figure",
+    "distribution_figure",
+    "distribution_over_time_figure",
+    "hours_figure",
+    "per_class_figure",
+    "reliability_figure",
+    "timeline_figure",
+    "trend_figure",
+]
+
+LEAST_SPAN: Final = 30.0
+"""Index axes show at least this many points, so that chance does not look like a landslide."""
+
+
+def distribution_figure(summary: Summary) -> go.Figure:
+    """People by expression: share of those read, with its interval, as horizontal bars."""
+    shares = expression_shares(summary).set_index("expression")
+    if shares.empty:
+        return empty_figure(
+            "No people yet"
+            if summary.people == 0
+            else f"Withheld: {people_words(summary.read)} read, too few for a figure"
+        )
+    shares = shares.loc[[e for e in DISPLAY_ORDER if e != UNKNOWN]]
+    estimates = _estimates(shares, "share", "low", "high")
+    names = [expression_words(e) for e in shares.index]
+    figure = go.Figure(
+        go.Bar(
+            orientation="h",
+            y=names,
+            x=100 * shares["share"],
+            marker={"color": [EXPRESSION_COLOURS[e] for e in shares.index]},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": 100 * (shares["high"] - shares["share"]),
+                "arrayminus": 100 * (shares["share"] - shares["low"]),
+                "thickness": 1.5,
+                "width": 3,
+                "color": WITHHELD,
+            },
+            customdata=[
+                f"{name}: {share_words(e.value)} ({share_interval_words(e)}), "
+                f"{people_words(people)} of {summary.read:,} read"
+                for name, e, people in zip(names, estimates, shares["people"], strict=True)
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )
+    right = 100 * float(shares["high"].max())
+    for name, estimate, people in zip(names, estimates, shares["people"], strict=True):
+        figure.add_annotation(
+            x=100 * estimate.high,
+            y=name,
+            text=f"<b>{share_words(estimate.value)}</b> · {people:,}",
+            showarrow=False,
+            xanchor="left",
+            xshift=6,
+        )
+    unread = f"; {people_words(summary.unknown)} could not be read" if summary.unknown else ""
+    # Room for the figures written after the longest whisker.
+    figure.update_xaxes(
+        title=f"Share of {people_words(summary.read)} read (%){unread.replace('; ', '<br>')}",
+        range=[0, max(right * 1.28, 10)],
+    )
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    return styled(figure, height=340, showlegend=False)
+
+
+def trend_figure(
+    days: pd.DataFrame, minimum_people: int, *, target: float | None = None
+) -> go.Figure:
+    """The index of each day with its 95 % band. ``days``: see analytics.summary.by_day.
+
+    ``target``: drawn as a dashed line when given.
+    """
+    if days.empty:
+        return empty_figure("No people yet")
+    shown = _every_day(days)
+    year = _spans_years(days)
+    figure = go.Figure()
+    for run in _runs(shown):
+        _add_band(figure, run)
+    figure.add_scatter(
+        x=shown.index,
+        y=shown["index"],
+        mode="lines+markers",
+        connectgaps=False,
+        line={"color": ACCENT, "width": 2.5},
+        marker={"color": ACCENT, "size": 7 if len(shown) <= 62 else 4},
+        customdata=[
+            _index_sentence(day_words(day, year=year), row)
+            for day, row in zip(shown.index, records(shown), strict=True)
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+        name="Index",
+    )
+    _add_withheld(
+        figure,
+        [(day, day_words(day, year=year), row) for day, row in _withheld(shown)],
+        minimum_people,
+    )
+    bounds = [*shown["index_low"].dropna(), *shown["index_high"].dropna()]
+    if target is not None:
+        bounds.append(target)
+        figure.add_hline(
+            y=target,
+            line={"color": MUTED, "width": 1.5, "dash": "dash"},
+            annotation_text=f"Target {index_words(target)}",
+            annotation_position="top left",
+        )
+    figure.update_yaxes(title="Satisfaction index (0 to 100)", range=_index_range(bounds))
+    _set_day_axis(figure, shown)
+    return styled(figure, height=320, showlegend=False)
+
+
+def hours_figure(hours: pd.DataFrame, minimum_people: int | None = None) -> go.Figure:
+    """The index of each hour of the day with its interval, above the people seen in it.
+
+    ``hours``: see analytics.summary.by_hour.
+    """
+    if hours.empty:
+        return empty_figure("No people yet")
+    figure = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, row_heights=[0.68, 0.32], vertical_spacing=0.06
+    )
+    drawn = hours[~hours["withheld"]]
+    figure.add_scatter(
+        x=drawn["hour"],
+        y=drawn["index"],
+        mode="markers",
+        marker={"color": ACCENT, "size": 9},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": drawn["index_high"] - drawn["index"],
+            "arrayminus": drawn["index"] - drawn["index_low"],
+            "color": translucent(ACCENT, 0.6),
+            "thickness": 2,
+            "width": 0,
+        },
+        customdata=[_index_sentence(hour_words(int(row["hour"])), row) for row in records(drawn)],
+        hovertemplate="%{customdata}<extra></extra>",
+        name="Index",
+        row=1,
+        col=1,
+    )
+    _add_withheld(
+        figure,
+        [
+            (int(row["hour"]), hour_words(int(row["hour"])), row)
+            for row in records(hours[hours["withheld"]])
+        ],
+        minimum_people,
+    )
+    figure.add_bar(
+        x=hours["hour"],
+        y=hours["people"],
+        marker={"color": translucent(ACCENT, 0.45)},
+        customdata=[
+            f"{hour_words(int(row['hour']))}: {people_words(int(row['people']))} seen, "
+            f"{int(row['unknown']):,} of them could not be read"
+            for row in records(hours)
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+        name="People",
+        row=2,
+        col=1,
+    )
+    bounds = [*drawn["index_low"], *drawn["index_high"]]
+    figure.update_yaxes(title="Index (0 to 100)", range=_index_range(bounds), row=1, col=1)
+    figure.update_yaxes(title="People", rangemode="tozero", nticks=4, row=2, col=1)
+    first, last = int(hours["hour"].min()), int(hours["hour"].max())
+    step = 1 if last - first <= 8 else 2 if last - first <= 16 else 3
+    ticks = list(range(first, last + 1, step))
+    figure.update_xaxes(
+        range=[first - 0.6, last + 0.6],
+        tickvals=ticks,
+        ticktext=[f"{hour}:00" for hour in ticks],
+        showgrid=False,
+    )
+    figure.update_xaxes(title="Hour of the day (local time)", row=2, col=1)
+    return styled(figure, height=380, showlegend=False)
+
+
+def distribution_over_time_figure(
+    days: pd.DataFrame, minimum_people: int | None = None
+) -> go.Figure:
+    """Each day's read people by expression, stacked to 100 %."""
+    if days.empty:
+        return empty_figure("No people yet")
+    shown = _every_day(days)
+    year = _spans_years(days)
+    read = (shown["people"] - shown["unknown"]).astype(float)
+    figure = go.Figure()
+    for expression in (e for e in DISPLAY_ORDER if e != UNKNOWN):
+        people = shown[f"n_{expression}"].astype("Float64").to_numpy(float, na_value=np.nan)
+        figure.add_bar(
+            x=shown.index,
+            y=100 * people / read.to_numpy(),
+            name=expression_words(expression),
+            marker={"color": EXPRESSION_COLOURS[expression], "line": {"width": 0}},
+            customdata=[
+                ""
+                if np.isnan(n)
+                else f"{day_words(day, year=year)}: {share_words(float(n / of))} "
+                f"{expression}, {people_words(int(n))} of {int(of):,} read"
+                for day, n, of in zip(shown.index, people, read, strict=True)
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    _add_withheld(
+        figure,
+        [(day, day_words(day, year=year), row) for day, row in _withheld(shown)],
+        minimum_people,
+    )
+    figure.update_yaxes(title="Share of people read (%)", range=[0, 100])
+    _set_day_axis(figure, shown)
+    figure.update_layout(barmode="stack", bargap=0.12 if len(shown) <= 62 else 0)
+    return styled(figure, height=380, legend="below")
+
+
+def _estimates(frame: pd.DataFrame, value: str, low: str, high: str) -> list[Estimate]:
+    return [Estimate(*row) for row in frame[[value, low, high]].itertuples(index=False)]
+
+
+def _index_sentence(when: str, row: dict[str, float]) -> str:
+    if np.isnan(row["index"]):
+        return when
+    estimate = Estimate(row["index"], row["index_low"], row["index_high"])
+    return (
+        f"{when}: index {index_words(estimate.value)} ({index_interval_words(estimate)}), "
+        f"{people_words(int(row['people'] - row['unknown']))}"
+    )
+
+
+def _every_day(days: pd.DataFrame) -> pd.DataFrame:
+    """Indexed by day, with an empty row for each day between that nobody was seen on."""
+    indexed = days.set_index("day")
+    return indexed.reindex(pd.date_range(indexed.index.min(), indexed.index.max(), freq="D"))
+
+
+def _spans_years(days: pd.DataFrame) -> bool:
+    return bool(days["day"].dt.year.nunique() > 1)
+
+
+def _withheld(shown: pd.DataFrame) -> list[tuple[pd.Timestamp, dict[str, float]]]:
+    rows = shown[shown["withheld"].eq(True)]
+    return list(zip(rows.index, records(rows), strict=True))
+
+
+def _runs(shown: pd.DataFrame) -> list[pd.DataFrame]:
+    """Stretches of consecutive days that have an index."""
+    present = shown["index"].notna()
+    numbered = (present != present.shift()).cumsum()[present]
+    return [shown.loc[rows.index] for _, rows in numbered.groupby(numbered)]
+
+
+def _add_band(figure: go.Figure, run: pd.DataFrame) -> None:
+    days = run.index
+    low, high = run["index_low"].to_numpy(), run["index_high"].to_numpy()
+    if len(run) == 1:
+        # A band needs two days; one day alone gets a stub of the same colour.
+        days = pd.DatetimeIndex([days[0] - pd.Timedelta(hours=6), days[0] + pd.Timedelta(hours=6)])
+        low, high = np.repeat(low, 2), np.repeat(high, 2)
+    figure.add_scatter(
+        x=[*days, *days[::-1]],
+        y=[*high, *low[::-1]],
+        mode="lines",
+        fill="toself",
+        fillcolor=translucent(ACCENT, 0.2),
+        line={"width": 0},
+        hoverinfo="skip",
+        name="95% interval",
+    )
+
+
+def _add_withheld(
+    figure: go.Figure,
+    places: Sequence[tuple[object, str, dict[str, float]]],
+    minimum_people: int | None,
+) -> None:
+    """A small open mark at the foot of the chart for each figure that is withheld."""
+    if not places:
+        return
+    figure.add_scatter(
+        x=[place for place, _, _ in places],
+        y=[0.03] * len(places),
+        yaxis="y9",
+        mode="markers",
+        marker={"symbol": "circle-open", "size": 8, "color": WITHHELD, "line": {"width": 1.5}},
+        customdata=[
+            f"{when}: {withheld_words(int(row['people'] - row['unknown']), minimum_people)}"
+            for _, when, row in places
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+        name="Withheld",
+        showlegend=False,
+    )
+    figure.update_layout(
+        yaxis9={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
+    )
+
+
+def _index_range(bounds: Sequence[float]) -> list[float]:
+    """Axis range that holds ``bounds``, at least LEAST_SPAN wide, within 0 to 100."""
+    if not bounds:
+        return [0.0, 100.0]
+    low, high = min(bounds) - 2, max(bounds) + 2
+    missing = max(LEAST_SPAN - (high - low), 0) / 2
+    low, high = low - missing, high + missing
+    shift = max(0 - low, 0) - max(high - 100, 0)
+    return [max(low + shift, 0), min(high + shift, 100)]
+
+
+def _set_day_axis(figure: go.Figure, shown: pd.DataFrame) -> None:
+    # Left to itself plotly would tick the hours within a few days.
+    few = {"dtick": 24 * 3_600_000, "tickmode": "linear"} if len(shown) <= 7 else {"nticks": 8}
+    figure.update_xaxes(
+        type="date",
+        tickformat="%-d %b" if len(shown) <= 200 else "%b %Y",
+        range=[
+            shown.index.min() - pd.Timedelta(hours=14),
+            shown.index.max() + pd.Timedelta(hours=14),
+        ],
+        title="Day",
+        showgrid=False,
+        **few,
+    )

@@ -1,0 +1,84 @@
+"""Figures as words: the one place that rounds what pages, hover texts and reports show."""
+
+from datetime import date, datetime
+from typing import Final
+
+import pandas as pd
+
+from analytics.intervals import Estimate
+
+_MONTHS: Final = (
+    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+)  # fmt: skip
+_WEEKDAYS: Final = (
+    "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
+)  # fmt: skip
+
+
+def people_words(people: int) -> str:
+    """``1 person``, ``12,345 people``."""
+    return "1 person" if people == 1 else f"{people:,} people"
+
+
+def index_words(value: float) -> str:
+    """The index to one decimal: ``62.1``."""
+    return f"{value:.1f}"
+
+
+def share_words(value: float) -> str:
+    """A share from 0 to 1 in whole percent: ``34%``."""
+    return f"{100 * value:.0f}%"
+
+
+def net_words(value: float) -> str:
+    """A difference of shares in points, signed: ``+12 points``, ``−3 points``, ``0 points``."""
+    points = round(100 * value)
+    sign = "+" if points > 0 else "−" if points < 0 else ""
+    return f"{sign}{abs(points)} {'point' if abs(points) == 1 else 'points'}"
+
+
+def index_interval_words(estimate: Estimate) -> str:
+    """``58.0 to 66.2``."""
+    return f"{index_words(estimate.low)} to {index_words(estimate.high)}"
+
+
+def share_interval_words(estimate: Estimate) -> str:
+    """``28% to 41%``."""
+    return f"{share_words(estimate.low)} to {share_words(estimate.high)}"
+
+
+def day_words(day: date | pd.Timestamp, *, year: bool = False) -> str:
+    """``Tuesday 3 Nov``, with ``year`` ``Tuesday 3 Nov 2026``. Never the machine's language."""
+    words = f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
+    return f"{words} {day.year}" if year else words
+
+
+def date_words(day: date | pd.Timestamp) -> str:
+    """``3 Nov 2026``."""
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def period_words(first: date, last: date) -> str:
+    """Both days included: ``3 Nov 2026``, or ``3 Nov 2026 to 9 Nov 2026``."""
+    return date_words(first) if first == last else f"{date_words(first)} to {date_words(last)}"
+
+
+def moment_words(moment: datetime) -> str:
+    """``3 Nov 2026, 14:05 CET``, on the moment's own clock."""
+    return f"{date_words(moment)}, {moment:%H:%M %Z}".strip()
+
+
+def hour_words(hour: int) -> str:
+    """``9:00 to 10:00``."""
+    return f"{hour}:00 to {hour + 1}:00"
+
+
+def expression_words(expression: str) -> str:
+    """As a label: ``Happy``."""
+    return expression.capitalize()
+
+
+def withheld_words(read: int, minimum_people: int | None = None) -> str:
+    """Why no figure is shown: ``withheld, 7 people read (fewer than 10)``."""
+    bound = "too few" if minimum_people is None else f"fewer than {minimum_people}"
+    return f"withheld, {people_words(read)} read ({bound})"
