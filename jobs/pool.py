@@ -1,0 +1,44 @@
+"""The standard engine: a pool of processes on this machine that ends with its worker."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing.connection import Connection
+
+
+class SegmentPool(ProcessPoolExecutor):
+    """Spawned processes that hold a lifeline to the worker.
+
+    The lifeline is a pipe whose other end only the worker holds. When it closes, be it by
+    ``shutdown`` or because the worker was killed, the processes end at once, whatever they are
+    doing: a segment is written in one transaction, so nothing half done stays behind.
+    """
+
+    def __init__(self, processes: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._reader, self._lifeline = context.Pipe(duplex=False)
+        super().__init__(
+            processes, mp_context=context, initializer=_hold_on, initargs=(self._reader,)
+        )
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the processes without waiting for the segments that they are reading."""
+        self._lifeline.close()
+        super().shutdown(wait=wait, cancel_futures=cancel_futures)
+        self._reader.close()
+
+
+def _hold_on(lifeline: "Connection[object, object]") -> None:
+    """Runs first in every process of the pool."""
+    # Ctrl-C reaches the whole group; the worker alone decides what then happens.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_worker, args=(lifeline,), daemon=True).start()
+
+
+def _end_with_worker(lifeline: "Connection[object, object]") -> None:
+    with contextlib.suppress(EOFError, OSError):
+        lifeline.recv_bytes()
+    os._exit(0)
