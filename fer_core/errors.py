@@ -1,14 +1,14 @@
 """One tree of errors. Catch the family or the kind; every message is a sentence for a manager.
 
-    SatisfaceError
-        FootageError                 something about one file; nothing else stops
-            UnreadableFootage        damaged, empty, or not what its name says
-            UnsupportedFootage       a format that is not read
-            NoVideoStream            sound or data only
-            FootageTooLarge          over a bound: pixels, duration, bytes, entries
-            UnsafeArchive            a zip that climbs out, nests, or unpacks to too much
-        ModelError                   the shipped model or its card is missing or altered
-        Cancelled                    the caller asked to stop
+SatisfaceError
+    FootageError                 something about one file; nothing else stops
+        UnreadableFootage        damaged, empty, or not what its name says
+        UnsupportedFootage       a format that is not read
+        NoVideoStream            sound or data only
+        FootageTooLarge          over a bound: pixels, duration, bytes, entries
+        UnsafeArchive            a zip that climbs out, nests, or unpacks to too much
+    ModelError                   the shipped model or its card is missing or altered
+    Cancelled                    the caller asked to stop
 """
 
 
