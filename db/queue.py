@@ -1,0 +1,291 @@
+"""Work for the workers: leases on segments.
+
+A lease is a promise to give a sign of life before ``until``. Who does not loses the segment to
+the next worker that asks, and finds out by ``renew`` or when writing. ``attempts`` counts the
+times that a segment was handed out; together with the owner it tells one lease from another of
+the same segment.
+
+queued -> leased -> done                     write_segment
+             |----> queued                   release, or fail with attempts left
+             |----> failed                   fail; the recording fails, its other segments cancel
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Result, Select, and_, case, func, literal, or_, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from db.recordings import cancel_unfinished_segments
+from db.tables import Recording, RecordingState, Segment, SegmentState
+
+_LENGTH: Final = 1000
+"""Characters of a stored error."""
+
+_LOST: Final = "the worker that read it stopped without a word"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to read one segment. ``until``: UTC, when it was handed out."""
+
+    recording_id: int
+    index: int
+    owner: str
+    until: datetime
+    attempts: int
+
+
+def claim(
+    session: Session,
+    owner: str,
+    lease_seconds: float,
+    now: datetime,
+    *,
+    max_attempts: int = 3,
+) -> Lease | None:
+    """Take the next segment, None when there is nothing to do.
+
+    Recordings take turns: first the one with the fewest segments being read, then the oldest; in
+    it, the first segment. A segment whose lease ran out is free again; when it was handed out
+    ``max_attempts`` times already, its recording fails instead.
+    """
+    while (free := _next(session, now)) is not None:
+        if free.attempts >= max_attempts:
+            # It was not given back, so the lease ran out (or the bound was lowered since).
+            last = _LOST if free.state == SegmentState.LEASED.value else free.error or _LOST
+            _fail_recording(session, free, _given_up(session, free, last), now, segment_error=last)
+            continue
+        until = now + timedelta(seconds=lease_seconds)
+        values: dict[str, object] = {
+            "state": SegmentState.LEASED.value,
+            "lease_owner": owner,
+            "lease_until": until,
+            "attempts": free.attempts + 1,
+            "progress_ms": 0,
+        }
+        if free.state == SegmentState.LEASED.value:
+            values["error"] = _LOST
+        # The conditions hold again where another worker was faster (not possible in SQLite).
+        taken = session.execute(
+            update(Segment)
+            .where(
+                Segment.recording_id == free.recording_id,
+                Segment.index == free.index,
+                Segment.attempts == free.attempts,
+                _is_free(now),
+            )
+            .values(values)
+            .execution_options(synchronize_session=False)
+        )
+        if not _changed(taken):
+            continue
+        session.execute(
+            update(Recording)
+            .where(Recording.id == free.recording_id)
+            .values(
+                state=RecordingState.READING.value,
+                started_at=func.coalesce(Recording.started_at, now),
+            )
+            .execution_options(synchronize_session=False)
+        )
+        return Lease(free.recording_id, free.index, owner, until, free.attempts + 1)
+    return None
+
+
+def renew(
+    session: Session, lease: Lease, lease_seconds: float, progress_ms: int, now: datetime
+) -> bool:
+    """Give a sign of life and tell how much footage of the segment was read.
+
+    False when the lease is lost or the recording was cancelled or deleted: stop.
+    """
+    renewed = session.execute(
+        update(Segment)
+        .where(*held(lease))
+        .values(lease_until=now + timedelta(seconds=lease_seconds), progress_ms=progress_ms)
+        .execution_options(synchronize_session=False)
+    )
+    return _changed(renewed)
+
+
+def release(session: Session, lease: Lease) -> None:
+    """Give a segment back unread; the attempt does not count. Nothing where it is lost."""
+    session.execute(
+        update(Segment)
+        .where(*held(lease))
+        .values(
+            state=SegmentState.QUEUED.value,
+            lease_owner=None,
+            lease_until=None,
+            attempts=Segment.attempts - 1,
+            progress_ms=0,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def fail(
+    session: Session,
+    lease: Lease,
+    reason: str,
+    *,
+    permanent: bool,
+    max_attempts: int,
+    now: datetime,
+) -> None:
+    """The segment could not be read: queue it again, or fail the recording.
+
+    ``permanent``: trying again would not help; ``reason`` is then shown as it is and must be a
+    sentence that names the file. Otherwise the recording fails at the last attempt, and
+    ``reason`` is shown behind "could not be read after 3 attempts" (a name of the file at its
+    beginning is not repeated). Nothing happens where the
+    lease is lost.
+    """
+    reason = reason[:_LENGTH]
+    segment = _one(session, _segments().where(*held(lease)).with_for_update())
+    if segment is None:
+        return
+    if permanent or segment.attempts >= max_attempts:
+        error = reason if permanent else _given_up(session, segment, reason)
+        _fail_recording(session, segment, error, now, segment_error=reason)
+        return
+    session.execute(
+        update(Segment)
+        .where(*held(lease))
+        .values(
+            state=SegmentState.QUEUED.value,
+            lease_owner=None,
+            lease_until=None,
+            progress_ms=0,
+            error=reason,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
+    """Conditions on table segments that hold while the lease is not lost."""
+    return (
+        Segment.recording_id == lease.recording_id,
+        Segment.index == lease.index,
+        Segment.state == SegmentState.LEASED.value,
+        Segment.lease_owner == lease.owner,
+        Segment.attempts == lease.attempts,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    recording_id: int
+    index: int
+    state: str
+    attempts: int
+    error: str | None
+
+
+def _segments() -> Select[int, int, str, int, str | None]:
+    return select(
+        Segment.recording_id, Segment.index, Segment.state, Segment.attempts, Segment.error
+    )
+
+
+def _one(session: Session, query: Select[int, int, str, int, str | None]) -> _Segment | None:
+    row = session.execute(query).one_or_none()
+    if row is None:
+        return None
+    return _Segment(row[0], row[1], row[2], row[3], row[4])
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(
+        Segment.state == SegmentState.QUEUED.value,
+        and_(Segment.state == SegmentState.LEASED.value, Segment.lease_until < now),
+    )
+
+
+def _next(session: Session, now: datetime) -> _Segment | None:
+    """The segment whose turn it is.
+
+    Recordings being read are few, so they are all looked at; of those that wait only the oldest
+    can be next, and the index gives it without a look at the others.
+    """
+    free = case((_is_free(now), 1), else_=0)
+    running = func.sum(1 - free).label("running")
+    started = (
+        select(running, Recording.created_at, Recording.id)
+        .join(Segment, Segment.recording_id == Recording.id)
+        .where(
+            Recording.state == RecordingState.READING.value,
+            Segment.state.in_([SegmentState.QUEUED.value, SegmentState.LEASED.value]),
+        )
+        .group_by(Recording.id, Recording.created_at)
+        .having(func.sum(free) > 0)
+        .order_by(running, Recording.created_at, Recording.id)
+        .limit(1)
+    )
+    waiting = (
+        select(literal(0), Recording.created_at, Recording.id)
+        .where(
+            Recording.state == RecordingState.QUEUED.value,
+            select(Segment.index)
+            .where(Segment.recording_id == Recording.id, _is_free(now))
+            .exists(),
+        )
+        .order_by(Recording.created_at, Recording.id)
+        .limit(1)
+    )
+    turns = [
+        (int(row[0]), row[1], row[2])
+        for query in (started, waiting)
+        for row in session.execute(query)
+    ]
+    if not turns:
+        return None
+    *_, recording_id = min(turns)
+    return _one(
+        session,
+        _segments()
+        .where(Segment.recording_id == recording_id, _is_free(now))
+        .order_by(Segment.index)
+        .limit(1),
+    )
+
+
+def _given_up(session: Session, segment: _Segment, reason: str) -> str:
+    name = session.execute(
+        select(Recording.name).where(Recording.id == segment.recording_id)
+    ).scalar_one()
+    times = "1 attempt" if segment.attempts == 1 else f"{segment.attempts} attempts"
+    sentence = f"{name} could not be read after {times}: {reason.removeprefix(f'{name}: ')}"
+    return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+
+
+def _fail_recording(
+    session: Session, segment: _Segment, error: str, now: datetime, *, segment_error: str
+) -> None:
+    session.execute(
+        update(Segment)
+        .where(Segment.recording_id == segment.recording_id, Segment.index == segment.index)
+        .values(
+            state=SegmentState.FAILED.value,
+            lease_owner=None,
+            lease_until=None,
+            progress_ms=0,
+            error=segment_error,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    cancel_unfinished_segments(session, segment.recording_id)
+    session.execute(
+        update(Recording)
+        .where(Recording.id == segment.recording_id)
+        .values(state=RecordingState.FAILED.value, error=error[:_LENGTH], finished_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _changed(result: Result[Any]) -> bool:
+    return isinstance(result, CursorResult) and result.rowcount > 0
