@@ -77,7 +77,7 @@ def distribution_figure(summary: Summary) -> go.Figure:
             orientation="h",
             y=names,
             x=100 * shares["share"],
-            marker={"color": [EXPRESSION_COLOURS[e] for e in shares.index]},
+            marker={"color": [EXPRESSION_COLOURS[e] for e in shares.index], "line": {"width": 0}},
             error_x={
                 "type": "data",
                 "symmetric": False,
@@ -109,7 +109,7 @@ def distribution_figure(summary: Summary) -> go.Figure:
     # Room for the figures written after the longest whisker.
     figure.update_xaxes(
         title=f"Share of {people_words(summary.read)} read (%){unread.replace('; ', '<br>')}",
-        range=[0, max(right * 1.28, 10)],
+        range=[0, max(right * 1.45, 10)],
     )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     return styled(figure, height=340, showlegend=False)
@@ -143,11 +143,6 @@ def trend_figure(
         hovertemplate="%{customdata}<extra></extra>",
         name="Index",
     )
-    _add_withheld(
-        figure,
-        [(day, day_words(day, year=year), row) for day, row in _withheld(shown)],
-        minimum_people,
-    )
     bounds = [*shown["index_low"].dropna(), *shown["index_high"].dropna()]
     if target is not None:
         bounds.append(target)
@@ -159,6 +154,11 @@ def trend_figure(
         )
     figure.update_yaxes(title="Satisfaction index (0 to 100)", range=_index_range(bounds))
     _set_day_axis(figure, shown)
+    _add_withheld(
+        figure,
+        [(day, day_words(day, year=year), row) for day, row in _withheld(shown)],
+        minimum_people,
+    )
     return styled(figure, height=320, showlegend=False)
 
 
@@ -193,18 +193,10 @@ def hours_figure(hours: pd.DataFrame, minimum_people: int | None = None) -> go.F
         row=1,
         col=1,
     )
-    _add_withheld(
-        figure,
-        [
-            (int(row["hour"]), hour_words(int(row["hour"])), row)
-            for row in records(hours[hours["withheld"]])
-        ],
-        minimum_people,
-    )
     figure.add_bar(
         x=hours["hour"],
         y=hours["people"],
-        marker={"color": translucent(ACCENT, 0.45)},
+        marker={"color": translucent(ACCENT, 0.45), "line": {"width": 0}},
         customdata=[
             f"{hour_words(int(row['hour']))}: {people_words(int(row['people']))} seen, "
             f"{int(row['unknown']):,} of them could not be read"
@@ -228,6 +220,14 @@ def hours_figure(hours: pd.DataFrame, minimum_people: int | None = None) -> go.F
         showgrid=False,
     )
     figure.update_xaxes(title="Hour of the day (local time)", row=2, col=1)
+    _add_withheld(
+        figure,
+        [
+            (int(row["hour"]), hour_words(int(row["hour"])), row)
+            for row in records(hours[hours["withheld"]])
+        ],
+        minimum_people,
+    )
     return styled(figure, height=380, showlegend=False)
 
 
@@ -257,13 +257,13 @@ def distribution_over_time_figure(
             ],
             hovertemplate="%{customdata}<extra></extra>",
         )
+    figure.update_yaxes(title="Share of people read (%)", range=[0, 100])
+    _set_day_axis(figure, shown)
     _add_withheld(
         figure,
         [(day, day_words(day, year=year), row) for day, row in _withheld(shown)],
         minimum_people,
     )
-    figure.update_yaxes(title="Share of people read (%)", range=[0, 100])
-    _set_day_axis(figure, shown)
     figure.update_layout(barmode="stack", bargap=0.12 if len(shown) <= 62 else 0)
     return styled(figure, height=380, legend="below")
 
@@ -328,7 +328,10 @@ def _add_withheld(
     places: Sequence[tuple[object, str, dict[str, float]]],
     minimum_people: int | None,
 ) -> None:
-    """A small open mark at the foot of the chart for each figure that is withheld."""
+    """A small open mark at the foot of the chart for each figure that is withheld.
+
+    After the axes are set: it stands on an axis of its own.
+    """
     if not places:
         return
     figure.add_scatter(

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from plotly.subplots import make_subplots
 
 from fer_core.types import EXPRESSIONS
-from reports.palette import ACCENT, EXPRESSION_COLOURS, MUTED, translucent
+from reports.palette import ACCENT, ACCENT_TINT, EXPRESSION_COLOURS, MUTED, translucent
 from reports.style import empty_figure, styled
 from reports.words import expression_words, share_words
 
@@ -35,7 +35,7 @@ def confusion_figure(matrix: ArrayLike, labels: Sequence[str] = EXPRESSIONS) -> 
             z=shares,
             zmin=0,
             zmax=1,
-            colorscale=[[0, translucent(ACCENT, 0.04)], [1, translucent(ACCENT, 0.95)]],
+            colorscale=[[0, ACCENT_TINT], [1, ACCENT]],
             text=[[f"{100 * share:.0f}" for share in row] for row in shares],
             texttemplate="%{text}",
             textfont={"size": 12},
@@ -130,6 +130,7 @@ def reliability_figure(confidence: ArrayLike, accuracy: ArrayLike, counts: Array
             # Area by pictures, so that a bin of ten does not look like a bin of a thousand.
             "size": 6 + 18 * np.sqrt(pictures / max(int(pictures.max(initial=1)), 1)),
             "opacity": 0.85,
+            "line": {"width": 0},
         },
         customdata=[
             f"Said {share_words(s)} sure, right {share_words(r)} of the time, {n:,} pictures"

@@ -33,7 +33,7 @@ DISPLAY_ORDER: Final = (
 )
 """From what raises the index to what lowers it, then what could not be read."""
 
-ACCENT: Final = "#0E8A83"
+ACCENT: Final = "#0F9488"
 """The index itself: lines, whiskers and bands that belong to no expression."""
 
 INK: Final = "#1F2937"
@@ -47,6 +47,10 @@ PAPER_GRID: Final = "#E2E5E9"
 
 WITHHELD: Final = "#8A8F98"
 """Marks where a figure is withheld."""
+
+
+ACCENT_TINT: Final = "#E6F2F0"
+"""The least of the accent, opaque, so that what is written on it can be read on any ground."""
 
 
 def translucent(colour: str, alpha: float) -> str:

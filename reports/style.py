@@ -42,7 +42,7 @@ def styled(
     # Fixed ranges: a finger that scrolls the page does not zoom the chart.
     axis = {"gridcolor": GRID, "zeroline": False, "automargin": True, "fixedrange": True}
     figure.update_xaxes(**axis, title_standoff=10)
-    figure.update_yaxes(**axis, title_standoff=8)
+    figure.update_yaxes(**axis, title_standoff=8, ticklabelstandoff=4)
     return figure
 
 

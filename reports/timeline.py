@@ -43,6 +43,7 @@ def timeline_figure(tracks: pd.DataFrame, started_at: datetime, time_zone: str) 
             name=expression_words(expression),
             marker={
                 "color": EXPRESSION_COLOURS[expression],
+                "line": {"width": 0},
                 "pattern": {"shape": "/" if expression == UNKNOWN else "", "size": 5},
             },
             customdata=[
