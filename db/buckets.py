@@ -5,17 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from analytics.buckets import BUCKET_COLUMNS, aggregate, local_hour
 from db.people import PEOPLE_COLUMNS, read_people
+from db.spans import footage_between, recordings_between, seen_between
 from db.tables import Base, Bucket, Camera, Recording, Site, Track
 
-_MILLISECOND: Final = timedelta(milliseconds=1)
 _HOUR: Final = timedelta(hours=1)
-_AT_ONCE: Final = 200
-"""Recordings asked for in one query; SQLite allows some thousand conditions."""
 
 _PLACE_COLUMNS: Final = ("site_id", "site", "camera", "time_zone")
 
@@ -159,35 +157,6 @@ def _hours(instants: Sequence[datetime], time_zone: str) -> list[datetime]:
     return [start.to_pydatetime().astimezone(UTC) for start in local_hour(starts, time_zone)]
 
 
-def recordings_between(
-    session: Session,
-    start: datetime | None,
-    end: datetime | None,
-    camera_ids: Sequence[int] | None,
-) -> list[ColumnElement[bool]]:
-    """Conditions on table recordings that hold for all whose footage touches [start, end).
-
-    They may let a few more through: adding a duration to a time is spelt differently in every
-    database, so the camera's longest recording bounds how far back one can have begun.
-    """
-    conditions: list[ColumnElement[bool]] = []
-    if camera_ids is not None:
-        conditions.append(Recording.camera_id.in_(camera_ids))
-    if start is not None:
-        longest = session.scalar(select(func.max(Recording.duration_ms)).where(*conditions))
-        conditions.append(
-            Recording.captured_at >= start - timedelta(milliseconds=longest or 0) - _MILLISECOND
-        )
-    if end is not None:
-        conditions.append(Recording.captured_at < end)
-    return conditions
-
-
-def milliseconds_until(instant: datetime, captured_at: datetime) -> int:
-    """The first whole millisecond of a recording that is not before ``instant``."""
-    return -((captured_at - instant) // _MILLISECOND)
-
-
 def _next_hour_with_footage(
     session: Session, camera_id: int, time_zone: str, after: datetime | None
 ) -> datetime | None:
@@ -226,41 +195,18 @@ def _people_between(
     session: Session, camera_id: int, start: datetime, end: datetime
 ) -> pd.DataFrame:
     """People first seen in [start, end): PEOPLE_COLUMNS, and ``at``, when that was (UTC)."""
-    candidates = session.execute(
-        select(Recording.id, Recording.captured_at, Recording.duration_ms)
-        .where(*recordings_between(session, start, end, [camera_id]))
-        .order_by(Recording.captured_at, Recording.id)
-    ).all()
     frames: list[pd.DataFrame] = []
-    for place in range(0, len(candidates), _AT_ONCE):
-        some = candidates[place : place + _AT_ONCE]
-        whole: list[int] = []
-        parts: list[ColumnElement[bool]] = []
-        for recording_id, captured_at, duration_ms in some:
-            first = milliseconds_until(start, captured_at)
-            behind = milliseconds_until(end, captured_at)
-            if first > duration_ms:
-                continue
-            if first <= 0 and behind > duration_ms:
-                whole.append(recording_id)
-            else:
-                parts.append(
-                    and_(
-                        Track.recording_id == recording_id,
-                        Track.start_ms >= first,
-                        Track.start_ms < behind,
-                    )
-                )
-        if whole:
-            parts.append(Track.recording_id.in_(whole))
-        if not parts:
+    for footage in footage_between(session, start, end, [camera_id]):
+        seen = seen_between(footage, start, end, Track.recording_id, Track.start_ms)
+        if seen is None:
             continue
-        people = read_people(session, or_(*parts))
-        captured = pd.Series({row.id: row.captured_at for row in some})
+        people = read_people(session, seen)
+        captured = pd.Series({some.recording_id: some.captured_at for some in footage})
         people["at"] = people["recording_id"].map(captured) + pd.to_timedelta(
             people["start_ms"], unit="ms"
         )
-        frames.append(people)
+        if not people.empty:
+            frames.append(people)
     if not frames:
         return pd.DataFrame(columns=[*PEOPLE_COLUMNS, "at"])
     return pd.concat(frames, ignore_index=True)

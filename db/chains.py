@@ -1,0 +1,80 @@
+"""Chains of tracks: one person's appearance over the borders of segments.
+
+A track that goes on from an earlier segment names the face in the segment before with which it
+begins (its lead-in). That face's track, or the first track of that one's chain, is its root.
+Segments may be written in any order and again; the links then follow from the lead-ins alone.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from db.tables import Prediction, Track
+
+_LEADS_IN: Final[ColumnElement[bool]] = Track.lead_in_face.is_not(None)
+
+
+def first_seen(session: Session, recording_id: int, index: int) -> set[int]:
+    """Milliseconds at which the people begin whose chains depend on segment ``index``: all that
+    were seen in it, and all that the next segment joins to it or could."""
+    root = aliased(Track, name="root")
+    starts = (
+        select(root.start_ms)
+        .join(Track, root.id == func.coalesce(Track.root_id, Track.id))
+        .where(
+            Track.recording_id == recording_id,
+            or_(
+                Track.segment_index == index,
+                and_(Track.segment_index == index + 1, _LEADS_IN),
+            ),
+        )
+        .distinct()
+    )
+    return set(session.scalars(starts))
+
+
+def join_chains_at(session: Session, recording_id: int, index: int) -> None:
+    """Set the roots of all tracks whose chains depend on segment ``index``, just written."""
+    _join(session, recording_id, index, behind=None)
+    # All that leads into the next segment: where nothing stands for it any more, a person begins.
+    behind = _join(session, recording_id, index + 1, behind=None)
+    place = index + 2
+    while behind:
+        behind = _join(session, recording_id, place, behind=behind)
+        place += 1
+
+
+def _join(session: Session, recording_id: int, index: int, behind: set[int] | None) -> set[int]:
+    """Set the roots in one segment, given those in the segment before.
+
+    ``behind``: only of tracks that go on from these (None: of all). Returns the tracks seen to.
+    """
+    before = aliased(Track, name="before")
+    links = (
+        select(Track.id, Track.root_id, before.id, before.root_id)
+        .select_from(Track)
+        .outerjoin(
+            Prediction,
+            and_(
+                Prediction.recording_id == Track.recording_id,
+                Prediction.time_ms == Track.lead_in_time_ms,
+                Prediction.face == Track.lead_in_face,
+                Prediction.segment_index == index - 1,
+            ),
+        )
+        .outerjoin(before, before.id == Prediction.track_id)
+        .where(Track.recording_id == recording_id, Track.segment_index == index, _LEADS_IN)
+    )
+    seen: set[int] = set()
+    changes: list[dict[str, Any]] = []
+    for track_id, root_id, before_id, root_before in session.execute(links):
+        if behind is not None and before_id not in behind:
+            continue
+        seen.add(track_id)
+        root = before_id if root_before is None else root_before
+        if root != root_id:
+            changes.append({"id": track_id, "root_id": root})
+    if changes:
+        session.execute(update(Track), changes)
+    return seen

@@ -1,0 +1,112 @@
+"""Which footage, and which of its rows, lie in a stretch of time.
+
+Rows hold milliseconds since their recording began. Adding those to a time is spelt differently in
+every database, so the bounds are worked out here, for each recording, and the indices are used.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from db.tables import Recording
+from fer_core.types import FootageKind
+
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """When a recording was taken (UTC) and how long it is."""
+
+    recording_id: int
+    captured_at: datetime
+    duration_ms: int
+    is_picture: bool
+
+    def milliseconds_until(self, instant: datetime) -> int:
+        """The first whole millisecond of the footage that is not before ``instant``."""
+        return -((self.captured_at - instant) // _MILLISECOND)
+
+
+def recordings_between(
+    session: Session,
+    start: datetime | None,
+    end: datetime | None,
+    camera_ids: Sequence[int] | None,
+) -> list[ColumnElement[bool]]:
+    """Conditions on table recordings that hold for all whose footage touches [start, end).
+
+    They may let a few more through: the longest recording of the cameras bounds how far back one
+    can have begun.
+    """
+    conditions: list[ColumnElement[bool]] = []
+    if camera_ids is not None:
+        conditions.append(Recording.camera_id.in_(camera_ids))
+    if start is not None:
+        longest = session.scalar(select(func.max(Recording.duration_ms)).where(*conditions))
+        reach = timedelta(milliseconds=longest or 0) + _MILLISECOND
+        conditions.append(Recording.captured_at >= start - reach)
+    if end is not None:
+        conditions.append(Recording.captured_at < end)
+    return conditions
+
+
+def footage_between(
+    session: Session,
+    start: datetime | None,
+    end: datetime | None,
+    camera_ids: Sequence[int] | None,
+    pictures_at_once: int = 200,
+) -> Iterator[list[Footage]]:
+    """Recordings that may touch [start, end), by time: a video alone, pictures (which hold few
+    rows each) many at once."""
+    query = (
+        select(Recording.id, Recording.captured_at, Recording.duration_ms, Recording.kind)
+        .where(*recordings_between(session, start, end, camera_ids))
+        .order_by(Recording.captured_at, Recording.id)
+    )
+    pictures: list[Footage] = []
+    # All keys first: while rows are still to come from one query, SQLite holds it open.
+    for recording_id, captured_at, duration_ms, kind in session.execute(query).all():
+        is_picture = kind == FootageKind.PICTURE.value
+        footage = Footage(recording_id, captured_at, duration_ms, is_picture)
+        if pictures and (not is_picture or len(pictures) == pictures_at_once):
+            yield pictures
+            pictures = []
+        if is_picture:
+            pictures.append(footage)
+        else:
+            yield [footage]
+    if pictures:
+        yield pictures
+
+
+def seen_between(
+    footage: Iterable[Footage],
+    start: datetime | None,
+    end: datetime | None,
+    recording_id: InstrumentedAttribute[int],
+    time_ms: InstrumentedAttribute[int],
+) -> ColumnElement[bool] | None:
+    """A condition that holds for rows of ``footage`` in [start, end); None where there can be
+    none. ``recording_id`` and ``time_ms``: the table's columns."""
+    whole: list[int] = []
+    parts: list[ColumnElement[bool]] = []
+    for some in footage:
+        first = 0 if start is None else some.milliseconds_until(start)
+        behind = some.duration_ms + 1 if end is None else some.milliseconds_until(end)
+        if first > some.duration_ms or behind <= 0:
+            continue
+        if first <= 0 and behind > some.duration_ms:
+            whole.append(some.recording_id)
+        else:
+            parts.append(
+                and_(recording_id == some.recording_id, time_ms >= first, time_ms < behind)
+            )
+    if whole:
+        parts.append(recording_id.in_(whole))
+    return or_(*parts) if parts else None
