@@ -16,6 +16,7 @@ from jobs.child import WorkerProcess
 from settings import settings
 
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+logging.getLogger("alembic").setLevel(logging.WARNING)
 
 _worker = WorkerProcess(settings())
 

@@ -1,0 +1,409 @@
+"""The same work from a terminal. Each command imports what it needs when it runs."""
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from db.engine import Database
+    from jobs.direct import FileSummary
+
+app = typer.Typer(
+    help="Satisface: how did our customers look today, and is it getting better?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+db_app = typer.Typer(help="The database.", no_args_is_help=True)
+app.add_typer(db_app, name="db")
+
+_STALLED_S = 30.0
+
+
+class Export(StrEnum):
+    """Rows of faces, of people, or of hours."""
+
+    PREDICTIONS = "predictions"
+    TRACKS = "tracks"
+    BUCKETS = "buckets"
+
+
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, zips or folders.")]
+Out = Annotated[
+    Path, typer.Option(help="File to write: .csv, .parquet or .jsonl; - is CSV to the terminal.")
+]
+
+
+@app.command()
+def analyse(
+    paths: Paths,
+    out: Out = Path("-"),
+    sample_rate: Annotated[
+        float | None, typer.Option(min=0.01, max=60, help="Frames read from a second of video.")
+    ] = None,
+) -> None:
+    """Read files without a database: one row for each face found."""
+    from fer_core.analysis import AnalysisOptions
+    from jobs.direct import FileReader
+    from jobs.intake import unfinished_folder
+    from jobs.row_files import check_format, write_rows
+    from settings import settings
+
+    with _sentences():
+        check_format(out)
+        reader = FileReader(
+            unfinished_folder(settings()),
+            AnalysisOptions(rate=sample_rate or settings().sample_rate),
+        )
+        with _progress() as progress:
+            task = progress.add_task("reading", total=1.0)
+
+            def tell(name: str, part: float) -> None:
+                progress.update(task, description=_short(name), completed=part)
+
+            rows = write_rows(reader.rows(_given(paths), tell), out)
+    _summary(reader.summaries)
+    if str(out) != "-":
+        _say(f"{rows} rows written to {out}")
+    if any(summary.problem for summary in reader.summaries):
+        raise typer.Exit(1)
+
+
+@app.command()
+def ingest(
+    paths: Paths,
+    camera: Annotated[str, typer.Option(help='The camera that filmed it, as "Site/Camera".')],
+    captured_at: Annotated[
+        datetime | None,
+        typer.Option(
+            help="When the footage begins, in the site's local time; by default as the file tells.",
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M"],
+        ),
+    ] = None,
+    create: Annotated[
+        bool, typer.Option("--create", help="Make the site and the camera if they are missing.")
+    ] = False,
+    time_zone: Annotated[
+        str | None, typer.Option(help="Of a site that is made; by default this machine's.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Return when all of it was read.")] = False,
+) -> None:
+    """Take files in through the database, as the Upload page would."""
+    from jobs.intake import Accepted, Refused, admit
+    from jobs.store import FootageStore
+    from settings import settings
+
+    accepted, refused = [], 0
+    with _sentences(), _database() as database:
+        camera_id = _camera(database, camera, create=create, time_zone=time_zone)
+        store = FootageStore(settings().resolved_footage_url)
+        for path, name in _given(paths):
+            for outcome in admit(
+                database,
+                store,
+                settings(),
+                path=path,
+                name=name,
+                camera_id=camera_id,
+                captured_at=captured_at,
+            ):
+                _say(outcome.sentence)
+                refused += isinstance(outcome, Refused)
+                if isinstance(outcome, Accepted):
+                    accepted.append(outcome.recording_id)
+        _say(f"{len(accepted)} taken in, {refused} refused")
+        failed = _wait(database, accepted) if wait else 0
+    if refused or failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def worker(
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Return when nothing is left to read.")
+    ] = False,
+    with_parent: Annotated[
+        bool, typer.Option("--with-parent", hidden=True, help="End when the input ends.")
+    ] = False,
+) -> None:
+    """Read what waits, until stopped; what is being read then is handed back."""
+    _log_to_terminal()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if with_parent:
+        # The dashboard holds the other end: it closes when the dashboard ends, however it ends.
+        threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
+
+    from jobs.worker import run_worker
+    from settings import settings
+
+    with _sentences():
+        _upgrade_if_needed()
+        run_worker(settings(), stop, until_idle=until_idle)
+
+
+@app.command()
+def export(
+    rows: Annotated[Export, typer.Argument(help="Rows of faces, of people, or of hours.")],
+    out: Out = Path("-"),
+    start: Annotated[
+        datetime | None, typer.Option("--from", help="First moment, in UTC unless it says other.")
+    ] = None,
+    end: Annotated[datetime | None, typer.Option("--to", help="End; itself not included.")] = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(help='"Site/Camera"; several times for several cameras.')
+    ] = None,
+) -> None:
+    """Write the rows behind the charts."""
+    from db import exports
+    from jobs.row_files import check_format, write_rows
+
+    iterate = {
+        Export.PREDICTIONS: exports.iterate_predictions,
+        Export.TRACKS: exports.iterate_tracks,
+        Export.BUCKETS: exports.iterate_buckets,
+    }[rows]
+    with _sentences(), _database() as database:
+        check_format(out)
+        cameras = [_camera(database, name) for name in camera] if camera else None
+        with database.read() as session:
+            frames = iterate(session, start=_utc(start), end=_utc(end), camera_ids=cameras)
+            count = write_rows(frames, out)
+    if str(out) != "-":
+        _say(f"{count} rows written to {out}")
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(min=1, max=400, help="Days up to yesterday.")] = 14,
+    seed: Annotated[int, typer.Option(help="Another seed, other data.")] = 7,
+) -> None:
+    """Fill a database of its own with invented data, marked as such."""
+    import shutil
+
+    from db.engine import Database, upgrade
+    from jobs.demo import fill
+    from settings import settings
+
+    home = settings().home / "demo"
+    with _sentences():
+        shutil.rmtree(home, ignore_errors=True)
+        url = f"sqlite:///{home / 'satisface.db'}"
+        upgrade(url)
+        database = Database(url)
+        with contextlib.closing(database), _progress() as progress:
+            task = progress.add_task("inventing", total=None)
+            recordings = fill(
+                database,
+                days=days,
+                seed=seed,
+                progress=lambda done, total: progress.update(task, completed=done, total=total),
+            )
+    _say(f"{recordings} recordings of {days} days invented in {home}. To look around:")
+    _say(f"  SATISFACE_HOME={home} {sys.executable} -m streamlit run app.py")
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Create or migrate the database."""
+    from db.engine import upgrade
+    from settings import settings
+
+    with _sentences():
+        upgrade(settings().resolved_database_url)
+    _say("The database is up to date.")
+
+
+@db_app.command("rebuild-buckets")
+def db_rebuild_buckets() -> None:
+    """Compute the hourly buckets anew from the tracks."""
+    from db.buckets import rebuild_buckets
+
+    with _sentences(), _database() as database, database.write() as session:
+        rebuild_buckets(session)
+    _say("The buckets were computed anew.")
+
+
+def _console() -> "Console":
+    """What people read goes to standard error: standard output may carry rows."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def _say(sentence: str) -> None:
+    _console().print(sentence, markup=False, soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _sentences() -> Iterator[None]:
+    """Errors raised on purpose end the command with their sentence and status 1."""
+    from fer_core.errors import SatisfaceError
+
+    try:
+        yield
+    except SatisfaceError as error:
+        _say(str(error))
+        raise typer.Exit(1) from None
+
+
+def _progress() -> "Progress":
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        console=_console(),
+        transient=True,
+    )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 40 else "…" + name[-39:]
+
+
+def _given(paths: list[Path]) -> Iterator[tuple[Path, str]]:
+    """(file, the name to call it by): the files themselves, and all files in folders."""
+    for path in paths:
+        if not path.is_dir():
+            yield path, path.name
+            continue
+        for file in sorted(path.rglob("*")):
+            inside = file.relative_to(path)
+            if file.is_file() and not any(part.startswith(".") for part in inside.parts):
+                yield file, str(inside)
+
+
+def _summary(summaries: "list[FileSummary]") -> None:
+    from rich.table import Table
+
+    table = Table("file", "people", "faces", "unread", "remarks")
+    for found in summaries:
+        remarks = "\n".join([*([found.problem] if found.problem else []), *found.warnings])
+        cells = (str(found.people), str(found.faces), str(found.faces_unknown))
+        table.add_row(found.name, *cells, remarks)
+    _console().print(table)
+
+
+def _upgrade_if_needed() -> None:
+    from db.engine import is_current, upgrade
+    from settings import settings
+
+    if not is_current(settings().resolved_database_url):
+        upgrade(settings().resolved_database_url)
+
+
+@contextlib.contextmanager
+def _database() -> "Iterator[Database]":
+    from db.engine import Database
+    from settings import settings
+
+    _upgrade_if_needed()
+    with contextlib.closing(Database(settings().resolved_database_url)) as database:
+        yield database
+
+
+def _camera(
+    database: "Database", name: str, *, create: bool = False, time_zone: str | None = None
+) -> int:
+    """The id of "Site/Camera". Raises PlaceError where it is missing and not to be made."""
+    from db.places import PlaceError, create_camera, create_site, list_sites
+
+    site_name, slash, camera_name = (part.strip() for part in name.rpartition("/"))
+    if not (slash and site_name and camera_name):
+        raise PlaceError(f'{name} is not a camera; write it as "Site/Camera".')
+    with database.write() as session:
+        sites = {site.name: site for site in list_sites(session)}
+        site = sites.get(site_name)
+        for camera in site.cameras if site else ():
+            if camera.name == camera_name:
+                return camera.id
+        if not create:
+            raise PlaceError(f"There is no camera {name}; --create makes it.")
+        if site is None:
+            zone = time_zone or _local_time_zone()
+            site_id = create_site(session, site_name, zone)
+            _say(f"The site {site_name} was made, in the time zone {zone}.")
+        else:
+            site_id = site.id
+        return create_camera(session, site_id, camera_name)
+
+
+def _local_time_zone() -> str:
+    """This machine's IANA name; UTC where it cannot be told."""
+    from zoneinfo import available_timezones
+
+    link = Path("/etc/localtime")
+    linked = str(link.readlink()) if link.is_symlink() else ""
+    for name in (os.environ.get("TZ", "").lstrip(":"), linked.rpartition("zoneinfo/")[2]):
+        if name in available_timezones():
+            return name
+    return "UTC"
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    from datetime import UTC
+
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    return moment.replace(tzinfo=UTC)
+
+
+def _wait(database: "Database", ids: list[int]) -> int:
+    """Show the progress of recordings until none is left unread; the number that failed."""
+    from db.recordings import list_recordings
+    from db.tables import RecordingState
+
+    open_states = {RecordingState.QUEUED, RecordingState.READING}
+    moved, last = time.monotonic(), -1.0
+    with _progress() as progress:
+        task = progress.add_task("reading", total=float(len(ids)))
+        while True:
+            with database.read() as session:
+                rows = list_recordings(session, ids=ids, limit=len(ids)) if ids else []
+            running = [row for row in rows if row.state in open_states]
+            done = len(ids) - len(running) + sum(row.progress for row in running)
+            progress.update(task, completed=done)
+            if not running:
+                break
+            if done != last:
+                moved, last = time.monotonic(), done
+            elif time.monotonic() - moved > _STALLED_S:
+                _say("Nothing moves; is a worker running? (cli.py worker)")
+                moved = time.monotonic()
+            time.sleep(0.5)
+    for row in rows:
+        _say(row.error or f"{row.name}: {row.state}, {row.people} people, {row.faces} faces")
+    return sum(row.state is not RecordingState.DONE for row in rows)
+
+
+def _log_to_terminal() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _stop_at_end_of_input(stop: threading.Event) -> None:
+    while sys.stdin.buffer.read(1024):
+        pass
+    stop.set()
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,174 @@
+"""Read files without a database: rows as they come, segment by segment."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from fer_core.analysis import AnalysisOptions, analyse_segment
+from fer_core.detection import YuNetDetector
+from fer_core.errors import FootageError, ModelError
+from fer_core.expression import ExpressionReader
+from fer_core.footage import plan_segments, probe
+from fer_core.types import EXPRESSIONS, UNKNOWN, LeadIn, Prediction, SegmentResult
+from jobs.intake import unpacked_files
+
+log = logging.getLogger(__name__)
+
+COLUMNS = (
+    "file",
+    "time_s",
+    "person",
+    "face",
+    "x",
+    "y",
+    "width",
+    "height",
+    "detector_score",
+    "quality",
+    "expression",
+    "confidence",
+    "unknown_reason",
+    *(f"p_{expression}" for expression in EXPRESSIONS),
+)
+"""``time_s``: seconds since the file's start. ``person``: number of the person in the file.
+``face``: number of the face in its frame. Boxes are pixels of the upright frame. ``p_*``:
+calibrated probabilities, empty where the face was not read."""
+
+_WORDS = {"file", "expression", "unknown_reason"}
+_COUNTS = {"person", "face"}
+_TYPES = {
+    column: "str" if column in _WORDS else "int64" if column in _COUNTS else "float64"
+    for column in COLUMNS
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileSummary:
+    """``problem``: the sentence why it could not be read, or not to its end."""
+
+    name: str
+    people: int
+    faces: int
+    faces_unknown: int
+    warnings: tuple[str, ...]
+    problem: str | None = None
+
+
+class FileReader:
+    """Reads files one after the other; ``summaries`` tells of those read so far.
+
+    ``scratch``: where zips are unpacked, a member at a time. Raises ModelError.
+    """
+
+    def __init__(self, scratch: Path, options: AnalysisOptions | None = None) -> None:
+        self._scratch = scratch
+        self._options = options or AnalysisOptions()
+        self._model = ExpressionReader(batch=self._options.batch_size)
+        self._detector = YuNetDetector(
+            self._options.detector_threshold, min_face=self._options.min_face
+        )
+        self.summaries: list[FileSummary] = []
+
+    def rows(
+        self,
+        files: Iterable[tuple[Path, str]],
+        on_progress: Callable[[str, float], None] = lambda _name, _part: None,
+    ) -> Iterator[pd.DataFrame]:
+        """Frames of COLUMNS for files given with the names to call them by.
+
+        ``on_progress`` is told the file and how much of it was read, 0 to 1. A file that cannot
+        be read gets a summary with its problem, and the others go on.
+        """
+        yield _frame("", [])  # the columns stand even where nothing is found
+        for path, name in files:
+            for file in unpacked_files(path, name, self._scratch):
+                if file.path is None:
+                    self._add(file.name, _Count(), file.problem)
+                else:
+                    yield from self._read(file.path, file.name, on_progress)
+
+    def _read(
+        self, path: Path, name: str, on_progress: Callable[[str, float], None]
+    ) -> Iterator[pd.DataFrame]:
+        count, problem = _Count(), None
+        try:
+            info = probe(path, name, self._options.limits)
+            count.warnings.extend(info.warnings)
+            length = max(info.duration_ms, 1)
+            for plan in plan_segments(info, self._options.segment_ms):
+                start = plan.start_ms
+                result = analyse_segment(
+                    path,
+                    info,
+                    plan,
+                    self._options,
+                    self._model,
+                    self._detector,
+                    lambda ms, start=start: on_progress(name, (start + ms) / length),  # type: ignore[misc]
+                    name=name,
+                )
+                yield _frame(name, count.take(result))
+        except (FootageError, ModelError) as error:
+            problem = str(error)
+        except Exception:
+            log.exception("reading %s", name)
+            problem = f"{name}: an unexpected fault stopped the reading."
+        self._add(name, count, problem)
+
+    def _add(self, name: str, count: "_Count", problem: str | None) -> None:
+        self.summaries.append(
+            FileSummary(
+                name, count.people, count.faces, count.unknown, tuple(count.warnings), problem
+            )
+        )
+
+
+@dataclass(slots=True)
+class _Count:
+    """What one file held so far. ``latest``: the faces of the segment before, to the person they
+    belong to, so that a person is followed over its end."""
+
+    people: int = 0
+    faces: int = 0
+    unknown: int = 0
+    warnings: list[str] = field(default_factory=list)
+    latest: dict[LeadIn, int] = field(default_factory=dict)
+
+    def take(self, result: SegmentResult) -> list[tuple[object, ...]]:
+        persons = {}
+        for track in result.tracks:
+            known = self.latest.get(track.lead_in) if track.lead_in else None
+            if known is None:
+                self.people += 1
+            persons[track.number] = known or self.people
+        self.faces += len(result.predictions)
+        self.unknown += sum(p.expression == UNKNOWN for p in result.predictions)
+        self.warnings.extend(result.warnings)
+        self.latest = {LeadIn(p.time_ms, p.face): persons[p.track] for p in result.predictions}
+        return [_row(prediction, persons[prediction.track]) for prediction in result.predictions]
+
+
+def _row(prediction: Prediction, person: int) -> tuple[object, ...]:
+    read = prediction.probabilities
+    return (
+        prediction.time_ms / 1000,
+        person,
+        prediction.face,
+        prediction.box.x,
+        prediction.box.y,
+        prediction.box.width,
+        prediction.box.height,
+        prediction.detector_score,
+        prediction.quality,
+        prediction.expression,
+        prediction.confidence,
+        prediction.unknown_reason.value if prediction.unknown_reason else None,
+        *((None,) * len(EXPRESSIONS) if read is None else map(float, read)),
+    )
+
+
+def _frame(name: str, rows: list[tuple[object, ...]]) -> pd.DataFrame:
+    return pd.DataFrame([(name, *row) for row in rows], columns=list(COLUMNS)).astype(_TYPES)

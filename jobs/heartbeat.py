@@ -1,0 +1,95 @@
+"""The sign of life that keeps a segment with the process that reads it."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, Self, TypeVar
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from db.engine import Database
+from db.queue import Lease, renew
+
+log = logging.getLogger(__name__)
+
+DATABASE_TROUBLE: Final = (OperationalError, InterfaceError)
+"""What a busy or briefly unreachable database raises; worth another try."""
+
+_TRIES: Final = 7
+_FIRST_PAUSE_S: Final = 0.2
+_LONGEST_PAUSE_S: Final = 2.0
+
+T = TypeVar("T")
+
+
+def patiently(action: Callable[[], T], give_up: Callable[[], bool] = lambda: False) -> T:
+    """The action's value; it is tried again, with growing pauses, when the database is in trouble.
+
+    ``give_up`` ends the tries early. Raises one of DATABASE_TROUBLE when the last try failed.
+    """
+    pause = _FIRST_PAUSE_S
+    for _ in range(_TRIES - 1):
+        try:
+            return action()
+        except DATABASE_TROUBLE as error:
+            if give_up():
+                raise
+            log.warning("the database is in trouble, trying again in %.1f s: %s", pause, error)
+            time.sleep(pause)
+            pause *= 2
+    return action()
+
+
+class Heartbeat:
+    """Renews the lease from a thread of its own, and tells the progress.
+
+    A renewal is also how a cancellation comes to know, so they are never far apart.
+
+    ``is_lost`` turns true when the lease is not ours any more, or could not be renewed for as
+    long as it lasts: the analysis then stops, and another worker does the segment.
+    """
+
+    def __init__(self, database: Database, lease: Lease, lease_seconds: float) -> None:
+        self._database = database
+        self._lease = lease
+        self._length = lease_seconds
+        self._progress_ms = 0
+        self._lost = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def is_lost(self) -> bool:
+        return self._lost.is_set()
+
+    def tell(self, progress_ms: int) -> None:
+        """``progress_ms``: footage read so far, from the segment's start on."""
+        self._progress_ms = progress_ms
+
+    def _run(self) -> None:
+        pause = min(self._length / 3, _LONGEST_PAUSE_S)
+        renewed = time.monotonic()
+        while True:
+            try:
+                with self._database.write() as session:
+                    ours = renew(
+                        session, self._lease, self._length, self._progress_ms, datetime.now(UTC)
+                    )
+                if not ours:
+                    self._lost.set()
+                renewed = time.monotonic()
+            except Exception:
+                log.exception("the lease of %s could not be renewed", self._lease)
+                if time.monotonic() - renewed > self._length:
+                    self._lost.set()
+            if self._lost.is_set() or self._ended.wait(pause):
+                return

@@ -1,0 +1,63 @@
+"""Footage leaves the store when it was read, and when nothing refers to it any more."""
+
+import logging
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from db.engine import Database
+from db.recordings import footage_keys, footage_released
+from db.tables import RecordingState
+from jobs.store import FootageStore
+
+log = logging.getLogger(__name__)
+
+GRACE = timedelta(hours=1)
+"""Footage without a row may be that of an upload whose row is about to be written."""
+
+UNFINISHED_GRACE = timedelta(days=1)
+
+
+def delete_read_footage(database: Database, store: FootageStore) -> int:
+    """Delete the footage of every recording that was read to its end, by whatever worker.
+
+    The file goes first and the row is told after it, so that a crash between the two is made
+    good by the next call. Returns how many.
+    """
+    with database.read() as session:
+        read = footage_keys(session, [RecordingState.DONE])
+    for recording_id, key in read.items():
+        store.delete(key)
+        with database.write() as session:
+            footage_released(session, recording_id)
+        log.info("footage of recording %d deleted after it was read", recording_id)
+    return len(read)
+
+
+def delete_orphans(database: Database, store: FootageStore, now: datetime | None = None) -> int:
+    """Delete footage that no recording refers to, once it is older than GRACE."""
+    latest = (now or datetime.now(UTC)) - GRACE
+    old = [footage.key for footage in store.stored() if footage.modified < latest]
+    if not old:
+        return 0
+    with database.read() as session:
+        known = set(footage_keys(session).values())
+    orphans = [key for key in old if key not in known]
+    for key in orphans:
+        store.delete(key)
+        log.info("footage %s deleted: no recording refers to it", key)
+    return len(orphans)
+
+
+def delete_unfinished(folder: Path, now: datetime | None = None) -> int:
+    """Delete what crashed uploads left in the folder, once it is older than UNFINISHED_GRACE."""
+    if not folder.is_dir():
+        return 0
+    latest = ((now or datetime.now(UTC)) - UNFINISHED_GRACE).timestamp()
+    left = [entry for entry in folder.iterdir() if entry.lstat().st_mtime < latest]
+    for entry in left:
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+    return len(left)

@@ -1,0 +1,230 @@
+"""The worker: takes segments from the database and has them read by an executor.
+
+Nothing that matters lives in this process. It can be killed at any moment: its leases run out
+and another worker takes the segments.
+"""
+
+import logging
+import math
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import exists, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from db.engine import Database
+from db.queue import Lease, claim, fail, release
+from db.tables import Segment, SegmentState
+from jobs.intake import unfinished_folder
+from jobs.pool import SegmentPool
+from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
+from jobs.store import FootageStore
+from jobs.sweep import delete_orphans, delete_read_footage, delete_unfinished
+from settings import Settings
+
+log = logging.getLogger(__name__)
+
+POLL_S: Final = 0.5
+SWEEP_S: Final = 300.0
+_TROUBLE_PAUSE_S: Final = 5.0
+
+ExecutorFactory = Callable[[int], Executor]
+"""Makes an executor that runs the given number of segments at the same time."""
+
+
+def run_worker(
+    settings: Settings,
+    stop: threading.Event,
+    *,
+    until_idle: bool = False,
+    executor_factory: ExecutorFactory = SegmentPool,
+) -> None:
+    """Read what waits, until ``stop`` is set; what is being read then is handed back.
+
+    ``until_idle``: return once no segment waits or is being read, by whatever worker.
+    """
+    database = Database(settings.resolved_database_url)
+    try:
+        _Worker(settings, database, executor_factory).run(stop, until_idle=until_idle)
+    finally:
+        database.close()
+
+
+class _Worker:
+    def __init__(
+        self, settings: Settings, database: Database, executor_factory: ExecutorFactory
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._executor_factory = executor_factory
+        self._store = FootageStore(settings.resolved_footage_url)
+        self._name = f"{socket.gethostname()[:60]}:{os.getpid()}"
+        self._executor: Executor | None = None
+        self._running: dict[Future[SegmentOutcome], Lease] = {}
+        self._next_start = -math.inf
+        self._swept = -math.inf
+
+    def run(self, stop: threading.Event, *, until_idle: bool) -> None:
+        log.info("worker=%s started processes=%d", self._name, self._settings.worker_processes)
+        try:
+            while not stop.is_set():
+                try:
+                    busy = self._step()
+                except SQLAlchemyError:
+                    log.exception("worker=%s database in trouble", self._name)
+                    stop.wait(_TROUBLE_PAUSE_S)
+                    continue
+                if until_idle and not busy:
+                    return
+                if self._running:
+                    wait(self._running, POLL_S, FIRST_COMPLETED)
+                else:
+                    stop.wait(POLL_S)
+        finally:
+            self._end()
+
+    def _step(self) -> bool:
+        """Collect what has ended, start what there is room for. False when nothing is left."""
+        self._collect()
+        if time.monotonic() - self._swept >= SWEEP_S:
+            self._sweep()
+        with self._database.read() as session:
+            unfinished = (SegmentState.QUEUED.value, SegmentState.LEASED.value)
+            busy = bool(session.scalar(select(exists().where(Segment.state.in_(unfinished)))))
+        if not busy:
+            return bool(self._running)
+        # A lease starts to run when it is claimed: not before there is a process to read it.
+        executor = self._ready_executor()
+        while executor is not None and len(self._running) < self._settings.worker_processes:
+            lease = self._claim()
+            if lease is None:
+                break
+            task = self._task(lease)
+            try:
+                self._running[executor.submit(run_segment, task)] = lease
+            except BrokenExecutor:
+                self._give_back(lease)
+                self._discard_executor()
+                break
+        return True
+
+    def _ready_executor(self) -> Executor | None:
+        """The executor, warm: a first process has loaded what reading needs. None when it has to
+        be tried again later."""
+        if self._executor is None and time.monotonic() >= self._next_start:
+            self._executor = self._executor_factory(self._settings.worker_processes)
+            try:
+                self._executor.submit(prepare, self._threads).result()
+            except BrokenExecutor:
+                log.exception("worker=%s a process of the pool died at its start", self._name)
+                self._discard_executor()
+                self._next_start = time.monotonic() + _TROUBLE_PAUSE_S
+        return self._executor
+
+    @property
+    def _threads(self) -> int:
+        return max((os.cpu_count() or 1) // self._settings.worker_processes, 1)
+
+    def _task(self, lease: Lease) -> SegmentTask:
+        return SegmentTask(
+            database_url=self._settings.resolved_database_url,
+            footage_url=self._settings.resolved_footage_url,
+            scratch=unfinished_folder(self._settings),
+            lease=lease,
+            lease_seconds=self._settings.lease_seconds,
+            max_attempts=self._settings.max_attempts,
+            threads=self._threads,
+        )
+
+    def _claim(self) -> Lease | None:
+        # A name of its own for every lease, so that none is taken for an earlier one.
+        owner = f"{self._name}:{secrets.token_hex(8)}"
+        with self._database.write() as session:
+            return claim(
+                session,
+                owner,
+                self._settings.lease_seconds,
+                datetime.now(UTC),
+                max_attempts=self._settings.max_attempts,
+            )
+
+    def _collect(self) -> None:
+        ended = [future for future in self._running if future.done()]
+        if any(isinstance(future.exception(), BrokenExecutor) for future in ended):
+            # The death of one process takes the whole pool along, and all that it was reading.
+            log.error("worker=%s a process of the pool died", self._name)
+            self._discard_executor()
+            ended = list(wait(self._running).done)
+        for future in ended:
+            self._conclude(self._running.pop(future), future)
+
+    def _conclude(self, lease: Lease, future: Future[SegmentOutcome]) -> None:
+        where = f"worker={self._name} recording={lease.recording_id} segment={lease.index}"
+        error = future.exception()
+        if isinstance(error, BrokenExecutor):
+            self._fail(lease, "the process that read it died, perhaps for want of memory")
+        elif error is not None:
+            log.error("%s the task ended with a fault", where, exc_info=error)
+            self._fail(lease, "an unexpected fault stopped the reading; the log tells more")
+        else:
+            outcome = future.result()
+            log.info(
+                "%s %s seconds=%.1f frames=%d faces=%d tracks=%d",
+                where,
+                outcome.ending,
+                outcome.seconds,
+                outcome.frames,
+                outcome.faces,
+                outcome.tracks,
+            )
+            if outcome.ending is Ending.DONE and not self._settings.keep_footage:
+                delete_read_footage(self._database, self._store)
+
+    def _fail(self, lease: Lease, reason: str) -> None:
+        with self._database.write() as session:
+            fail(
+                session,
+                lease,
+                reason,
+                permanent=False,
+                max_attempts=self._settings.max_attempts,
+                now=datetime.now(UTC),
+            )
+
+    def _give_back(self, lease: Lease) -> None:
+        with self._database.write() as session:
+            release(session, lease)
+
+    def _sweep(self) -> None:
+        self._swept = time.monotonic()
+        try:
+            if not self._settings.keep_footage:
+                delete_read_footage(self._database, self._store)
+            delete_orphans(self._database, self._store)
+            delete_unfinished(unfinished_folder(self._settings))
+        except Exception:
+            # Nothing is read less well for it, and there is another sweep to come.
+            log.exception("worker=%s sweeping", self._name)
+
+    def _discard_executor(self) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+            self._executor = None
+
+    def _end(self) -> None:
+        """Hand back what is being read, then end the executor."""
+        for lease in self._running.values():
+            try:
+                self._give_back(lease)
+            except SQLAlchemyError:
+                log.exception("worker=%s a lease could not be handed back", self._name)
+        if self._executor is not None:
+            self._executor.shutdown(wait=True, cancel_futures=True)
+        log.info("worker=%s ended", self._name)
