@@ -1,0 +1,92 @@
+"""Crops to calibrated probabilities: the shipped LiteRT model, read in batches of one size."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from fer_core.errors import ModelError
+from fer_core.model_card import ModelCard, default_model_dir, read_card
+from fer_core.preprocessing import FACE_SIZE, to_model_input
+from fer_core.types import EXPRESSIONS
+
+WEIGHTS: Final = "expression.tflite"
+
+
+class ExpressionReader:
+    """Reads faces with the model in ``folder`` (the shipped one). Not for two threads at once.
+
+    ``threads``: of the model's arithmetic. ``batch``: faces a step; a last, smaller batch is
+    filled up, so that the model is laid out once. Raises ModelError when the weights or their
+    card are missing, altered, or do not fit this code.
+    """
+
+    def __init__(self, folder: Path | None = None, *, threads: int = 2, batch: int = 32) -> None:
+        folder = folder or default_model_dir()
+        self.card: Final[ModelCard] = read_card(folder)
+        if self.card.expressions != EXPRESSIONS or self.card.input_size != FACE_SIZE:
+            raise ModelError("The model reads other expressions or sizes than this version does.")
+        if self.card.temperature <= 0:
+            raise ModelError("The model's card holds no usable temperature.")
+        self._batch = batch
+        try:
+            self._interpreter = Interpreter(
+                model_content=_checked_weights(folder, self.card), num_threads=threads
+            )
+            self._input = int(self._interpreter.get_input_details()[0]["index"])
+            self._output = int(self._interpreter.get_output_details()[0]["index"])
+            self._interpreter.resize_tensor_input(self._input, [batch, FACE_SIZE, FACE_SIZE, 1])
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise ModelError("The model's weights cannot be loaded.") from error
+
+    def read(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Calibrated probabilities, float32 (N, 7), rows summing to 1, in EXPRESSIONS' order.
+
+        ``crops``: uint8 (N, 48, 48), as ``fer_core.preprocessing.align_crop`` makes them.
+        """
+        return calibrated(self.logits(crops), self.card.temperature)
+
+    def logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The model's own answers, float32 (N, 7), before calibration."""
+        if crops.ndim != 3 or crops.shape[1:] != (FACE_SIZE, FACE_SIZE) or crops.dtype != np.uint8:
+            raise ValueError(f"crops must be uint8 (N, 48, 48), not {crops.dtype} {crops.shape}")
+        out = np.empty((len(crops), len(EXPRESSIONS)), np.float32)
+        for rows, batch in self._batches(crops):
+            self._interpreter.set_tensor(self._input, batch)
+            self._interpreter.invoke()
+            out[rows] = self._interpreter.get_tensor(self._output)[: rows.stop - rows.start]
+        return out
+
+    def _batches(self, crops: NDArray[np.uint8]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        for start in range(0, len(crops), self._batch):
+            rows = slice(start, min(start + self._batch, len(crops)))
+            inputs = to_model_input(crops[rows])
+            lacking = self._batch - len(inputs)
+            if lacking:
+                inputs = np.pad(inputs, ((0, lacking), (0, 0), (0, 0), (0, 0)))
+            yield rows, inputs
+
+
+def calibrated(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Softmax of ``logits`` (N, 7) divided by ``temperature`` (Guo et al., 2017,
+    arXiv:1706.04599)."""
+    scaled = logits.astype(np.float64) / temperature
+    scaled -= scaled.max(axis=1, keepdims=True)
+    exponential = np.exp(scaled)
+    return np.asarray(exponential / exponential.sum(axis=1, keepdims=True), np.float32)
+
+
+def _checked_weights(folder: Path, card: ModelCard) -> bytes:
+    path = folder / WEIGHTS
+    try:
+        weights = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"The model's weights {WEIGHTS} are missing from {folder}.") from error
+    if hashlib.sha256(weights).hexdigest() != card.sha256.get(WEIGHTS):
+        raise ModelError(f"The model's weights {WEIGHTS} are not those that its card describes.")
+    return weights

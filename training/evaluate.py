@@ -1,0 +1,172 @@
+"""Measure the shipped model: ``python -m training.evaluate --data ...``.
+
+It measures what ships (LiteRT, temperature, unknown rule) on PublicTest and prints the figures.
+``--private-test`` measures PrivateTest as well, once for each released model, and writes it into
+metrics.json and card.json; a second time is refused. ``--sheet`` draws faces read right and
+wrong to a folder of your own: FER2013's pictures are not ours to hand on.
+"""
+
+import argparse
+import dataclasses
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.errors import ModelError
+from fer_core.expression import ExpressionReader
+from fer_core.model_card import (
+    Estimate,
+    SizeFigures,
+    SplitMetrics,
+    card_json,
+    default_model_dir,
+    metrics_json,
+    read_card,
+    read_metrics,
+)
+from fer_core.types import EXPRESSIONS
+from training import data as face_data
+from training import metrics
+
+SIZES: Final = (48, 32, 24, 20, 16)
+
+
+def evaluate(reader: ExpressionReader, name: str, split: face_data.Split) -> SplitMetrics:
+    """Everything that ``SplitMetrics`` holds, of ``split``, called ``name``."""
+    probabilities = reader.read(split.images)
+    labels = split.labels
+    confusion = metrics.confusion_matrix(probabilities, labels)
+    known = probabilities.max(axis=1) >= reader.card.unknown_below
+    figures = {
+        key: metrics.estimate(statistic, probabilities, labels)
+        for key, statistic in metrics.STATISTICS.items()
+    }
+    figures["unknown_share"] = metrics.estimate(
+        lambda chosen, _: float((chosen.max(axis=1) < reader.card.unknown_below).mean()),
+        probabilities,
+        labels,
+    )
+    figures["accuracy_of_known"] = _accuracy(probabilities, labels, known)
+    if split.votes is not None:
+        majority, clear = ferplus_majority(split.votes)
+        figures["ferplus_accuracy"] = _accuracy(probabilities, majority, clear)
+        figures["accuracy_without_no_face"] = _accuracy(probabilities, labels, ~split.no_face())
+    return SplitMetrics(
+        split=name,
+        faces=len(split),
+        figures=figures,
+        classes=metrics.class_figures(confusion),
+        confusion=tuple(tuple(row) for row in confusion.tolist()),
+        reliability=metrics.reliability(probabilities, labels),
+        coverage=metrics.risk_coverage(probabilities, labels),
+        sizes=tuple(
+            SizeFigures(
+                pixels,
+                metrics.estimate(
+                    metrics.accuracy, reader.read(shrunk(split.images, pixels)), labels
+                ),
+            )
+            for pixels in SIZES
+        ),
+    )
+
+
+def _accuracy(
+    probabilities: NDArray[np.float32], labels: metrics.Labels, chosen: NDArray[np.bool_]
+) -> Estimate:
+    return metrics.estimate(metrics.accuracy, probabilities[chosen], labels[chosen])
+
+
+def ferplus_majority(votes: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """FER+'s label, int64 (N,), and for which faces it is clear: more than half of all votes,
+    and for one of EXPRESSIONS."""
+    ours = votes[:, face_data.VOTES_OF_EXPRESSIONS].astype(np.int64)
+    return ours.argmax(axis=1), ours.max(axis=1) * 2 > votes.sum(axis=1)
+
+
+def shrunk(images: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
+    """``images`` (N, side, side) as if taken with ``pixels`` a side, enlarged again."""
+    side = images.shape[1]
+    if pixels == side:
+        return images
+    out = np.empty_like(images)
+    for index, image in enumerate(images):
+        small = cv2.resize(image, (pixels, pixels), interpolation=cv2.INTER_AREA)
+        out[index] = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
+    return out
+
+
+def sample_sheet(
+    reader: ExpressionReader, split: face_data.Split, *, columns: int = 7, seed: int = 0
+) -> NDArray[np.uint8]:
+    """A BGR picture: a row of faces for each label, green frames read right, red ones wrong,
+    with what was read and its probability."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for label in range(len(EXPRESSIONS)):
+        candidates = np.flatnonzero(split.labels == label)
+        chosen = generator.choice(candidates, min(columns, len(candidates)), replace=False)
+        tiles = []
+        for image, p in zip(split.images[chosen], reader.read(split.images[chosen]), strict=True):
+            tile = cv2.cvtColor(cv2.resize(image, (96, 96)), cv2.COLOR_GRAY2BGR)
+            colour = (80, 170, 60) if p.argmax() == label else (60, 60, 220)
+            tile = cv2.copyMakeBorder(tile, 4, 22, 4, 4, cv2.BORDER_CONSTANT, value=colour)
+            text = f"{EXPRESSIONS[int(p.argmax())]} {p.max():.2f}"
+            cv2.putText(tile, text, (5, 116), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 255, 255), 1)
+            tiles.append(tile)
+        tiles += [np.zeros_like(tiles[0])] * (columns - len(tiles))
+        rows.append(np.hstack(tiles))
+    return np.asarray(np.vstack(rows), np.uint8)
+
+
+def summary(measured: SplitMetrics) -> str:
+    """The figures as lines of text."""
+    lines = [f"{measured.split}, {measured.faces} faces"]
+    lines += [
+        f"  {name:28} {figure.value:.4f}  [{figure.low:.4f}, {figure.high:.4f}]"
+        for name, figure in measured.figures.items()
+    ]
+    lines += [
+        f"  {entry.expression:10} precision {entry.precision:.3f} recall {entry.recall:.3f} "
+        f"F1 {entry.f1:.3f} ({entry.faces} faces, {entry.predicted} predicted)"
+        for entry in measured.classes
+    ]
+    lines += [f"  at {size.pixels} px {size.accuracy.value:.4f}" for size in measured.sizes]
+    return "\n".join(lines)
+
+
+def record_private_test(folder: Path, split: face_data.Split) -> SplitMetrics:
+    """Measure PrivateTest and write it into the model's files. Raises ModelError where that was
+    done for this model before."""
+    card, measured = read_card(folder), read_metrics(folder)
+    if measured.test is not None:
+        raise ModelError(f"PrivateTest was looked at already for model {card.version}.")
+    test = evaluate(ExpressionReader(folder), "PrivateTest", split)
+    card = dataclasses.replace(card, split=test.split, figures=test.figures)
+    (folder / "metrics.json").write_bytes(metrics_json(dataclasses.replace(measured, test=test)))
+    (folder / "card.json").write_bytes(card_json(card))
+    return test
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m training.evaluate", description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder, fer2013.csv or .npz")
+    parser.add_argument("--model", type=Path, default=default_model_dir(), help="its folder")
+    parser.add_argument("--sheet", type=Path, help="draw sample predictions into this .png")
+    parser.add_argument("--private-test", action="store_true", help="once for a released model")
+    arguments = parser.parse_args()
+    faces = face_data.load(face_data.data_path(arguments.data), clean=False)
+    reader = ExpressionReader(arguments.model)
+    print(summary(evaluate(reader, "PublicTest", faces.validation)))  # noqa: T201
+    if arguments.sheet:
+        cv2.imwrite(str(arguments.sheet), sample_sheet(reader, faces.validation))
+    if arguments.private_test:
+        print(summary(record_private_test(arguments.model, faces.test)))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""The networks: our compact residual one, and the study's plain CNN as the baseline to beat.
+
+Both take float32 (N, 48, 48, 1) as ``fer_core.preprocessing.to_model_input`` makes it, and give
+logits (N, 7) in EXPRESSIONS' order. Keras 3, no backend named.
+"""
+
+from collections.abc import Sequence
+
+import keras
+from keras import layers
+
+from fer_core.preprocessing import FACE_SIZE
+from fer_core.types import EXPRESSIONS
+
+
+def _normalised(channels: int, size: int, stride: int, *, name: str) -> list[keras.layers.Layer]:
+    return [
+        layers.Conv2D(
+            channels,
+            size,
+            strides=stride,
+            padding="same",
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name=f"{name}_conv",
+        ),
+        layers.BatchNormalization(momentum=0.97, epsilon=1e-5, name=f"{name}_norm"),
+    ]
+
+
+def _apply(steps: Sequence[keras.layers.Layer], tensor: keras.KerasTensor) -> keras.KerasTensor:
+    for step in steps:
+        tensor = step(tensor)
+    return tensor
+
+
+def _squeeze_excite(
+    tensor: keras.KerasTensor, channels: int, ratio: int, *, name: str
+) -> keras.KerasTensor:
+    """Channel attention (Hu et al., 2018, arXiv:1709.01507)."""
+    gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(tensor)
+    gate = layers.Conv2D(channels // ratio, 1, activation="relu", name=f"{name}_reduce")(gate)
+    gate = layers.Conv2D(channels, 1, activation="sigmoid", name=f"{name}_expand")(gate)
+    return layers.Multiply(name=f"{name}_scale")([tensor, gate])
+
+
+def _residual(
+    tensor: keras.KerasTensor, channels: int, stride: int, *, squeeze: bool, name: str
+) -> keras.KerasTensor:
+    """A basic residual block (He et al., 2016); the shortcut averages before it projects, so
+    that a stride drops no pixel (the "D" of He et al., 2019, arXiv:1812.01187)."""
+    shortcut = tensor
+    if stride > 1:
+        shortcut = layers.AveragePooling2D(stride, padding="same", name=f"{name}_pool")(shortcut)
+    if shortcut.shape[-1] != channels:
+        shortcut = _apply(_normalised(channels, 1, 1, name=f"{name}_short"), shortcut)
+    out = _apply(_normalised(channels, 3, stride, name=f"{name}_a"), tensor)
+    out = layers.Activation("relu", name=f"{name}_a_relu")(out)
+    out = _apply(_normalised(channels, 3, 1, name=f"{name}_b"), out)
+    if squeeze:
+        out = _squeeze_excite(out, channels, 8, name=f"{name}_se")
+    out = layers.Add(name=f"{name}_add")([out, shortcut])
+    return layers.Activation("relu", name=f"{name}_relu")(out)
+
+
+def residual_net(
+    widths: Sequence[int] = (32, 64, 128, 256),
+    blocks: Sequence[int] = (1, 1, 1, 1),
+    *,
+    squeeze: bool = True,
+    dropout: float = 0.3,
+) -> keras.Model:
+    """A stride-2 stem, then stages of residual blocks at 24, 12, 6 and 3 pixels.
+
+    ``widths`` and ``blocks``: channels and number of blocks of each stage.
+    """
+    inputs = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="face")
+    tensor = _apply(_normalised(widths[0], 3, 2, name="stem"), inputs)
+    tensor = layers.Activation("relu", name="stem_relu")(tensor)
+    for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
+        for block in range(count):
+            stride = 2 if stage > 0 and block == 0 else 1
+            tensor = _residual(
+                tensor, width, stride, squeeze=squeeze, name=f"stage{stage + 1}_{block + 1}"
+            )
+    tensor = layers.GlobalAveragePooling2D(name="pool")(tensor)
+    tensor = layers.Dropout(dropout, name="dropout")(tensor)
+    logits = layers.Dense(len(EXPRESSIONS), name="logits")(tensor)
+    return keras.Model(inputs, logits, name="residual_net")
+
+
+def study_cnn(dropout: float = 0.25) -> keras.Model:
+    """The plain CNN that studies of FER2013 begin with: four convolutions with pooling and
+    dropout, then two dense layers."""
+    inputs = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="face")
+    tensor = inputs
+    for number, width in enumerate((64, 128, 512, 512), start=1):
+        tensor = _apply(
+            _normalised(width, 5 if number == 2 else 3, 1, name=f"conv{number}"), tensor
+        )
+        tensor = layers.Activation("relu", name=f"conv{number}_relu")(tensor)
+        tensor = layers.MaxPooling2D(2, name=f"conv{number}_pool")(tensor)
+        tensor = layers.Dropout(dropout, name=f"conv{number}_dropout")(tensor)
+    tensor = layers.Flatten(name="flatten")(tensor)
+    for number, width in enumerate((256, 512), start=1):
+        tensor = layers.Dense(width, use_bias=False, name=f"dense{number}")(tensor)
+        tensor = layers.BatchNormalization(name=f"dense{number}_norm")(tensor)
+        tensor = layers.Activation("relu", name=f"dense{number}_relu")(tensor)
+        tensor = layers.Dropout(dropout, name=f"dense{number}_dropout")(tensor)
+    logits = layers.Dense(len(EXPRESSIONS), name="logits")(tensor)
+    return keras.Model(inputs, logits, name="study_cnn")
+
+
+def multiply_adds(network: keras.Model) -> int:
+    """Multiply-adds of one face through the convolutions and dense layers."""
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, layers.Conv2D):
+            _, height, width, channels = layer.output.shape
+            _, _, into, _ = layer.kernel.shape
+            size = layer.kernel_size[0] * layer.kernel_size[1]
+            total += height * width * channels * into * size
+        elif isinstance(layer, layers.Dense):
+            total += layer.kernel.shape[0] * layer.kernel.shape[1]
+    return int(total)
