@@ -8,7 +8,8 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -79,7 +80,8 @@ def unpack(
             target = into / f"{number:05d}{PurePosixPath(entry.filename).suffix[:10].lower()}"
             try:
                 _refuse(entry, shown, limits)
-                size = _write(_chunks(archive, entry, shown), target, left, too_large)
+                with closing(_chunks(archive, entry, shown)) as chunks:
+                    size = _write(chunks, target, left, too_large)
             except FootageTooLarge:
                 target.unlink(missing_ok=True)
                 raise
@@ -122,7 +124,9 @@ def _write(chunks: Iterator[bytes], target: Path, allowed: int, too_large: Foota
     return size
 
 
-def _chunks(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, shown: str) -> Iterator[bytes]:
+def _chunks(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, shown: str
+) -> Generator[bytes, None, None]:
     try:
         with archive.open(entry) as source:
             chunk = source.read(_CHUNK)

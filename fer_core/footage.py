@@ -126,8 +126,10 @@ def _refuse_known_others(path: Path, head: bytes, name: str) -> None:
 
 def _worded(error: UnreadableFootage, head: bytes, name: str) -> FootageError:
     """The decoder only says "invalid data"; what the file looks like says more."""
+    if error.reason != video.NOT_OPENED:
+        return error
     suffix = PurePath(name).suffix.lower()
-    if head[4:8] == b"ftyp" and "no picture" not in error.reason:
+    if head[4:8] == b"ftyp":
         return UnreadableFootage(
             name,
             "the video was cut off or never finished: the part that says where its pictures are "

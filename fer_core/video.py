@@ -33,6 +33,8 @@ _CONTAINERS: Final = (
     "mov,mp4,m4a,3gp,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,mxf,nut,h264,hevc,"
     "ivf,dhav,dv,mjpeg,wtv"
 )
+NOT_OPENED: Final = "the video is damaged, or the file is not the video its name says."
+
 _PROBE_PACKETS: Final = 600
 """Video packets tried for a first readable frame: 20 s at 30 a second."""
 
@@ -244,9 +246,7 @@ def _opened(path: Path, name: str) -> Iterator[tuple[InputContainer, VideoStream
             metadata_errors="replace",
         )
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise UnreadableFootage(
-            name, "the video is damaged, or the file is not the video its name says."
-        ) from error
+        raise UnreadableFootage(name, NOT_OPENED) from error
     with container:
         streams = [
             stream
