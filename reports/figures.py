@@ -6,7 +6,6 @@ that says why, never a zero. Hover texts are sentences.
 """
 
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -30,6 +29,7 @@ from reports.palette import (
     WITHHELD,
     translucent,
 )
+from reports.scales import index_range
 from reports.style import empty_figure, records, styled
 from reports.timeline import timeline_figure
 from reports.words import (
@@ -55,9 +55,6 @@ __all__ = [
     "timeline_figure",
     "trend_figure",
 ]
-
-LEAST_SPAN: Final = 30.0
-"""Index axes show at least this many points, so that chance does not look like a landslide."""
 
 
 def distribution_figure(summary: Summary) -> go.Figure:
@@ -152,7 +149,7 @@ def trend_figure(
             annotation_text=f"Target {index_words(target)}",
             annotation_position="top left",
         )
-    figure.update_yaxes(title="Satisfaction index (0 to 100)", range=_index_range(bounds))
+    figure.update_yaxes(title="Satisfaction index (0 to 100)", range=index_range(bounds))
     _set_day_axis(figure, shown)
     _add_withheld(
         figure,
@@ -208,7 +205,7 @@ def hours_figure(hours: pd.DataFrame, minimum_people: int | None = None) -> go.F
         col=1,
     )
     bounds = [*drawn["index_low"], *drawn["index_high"]]
-    figure.update_yaxes(title="Index (0 to 100)", range=_index_range(bounds), row=1, col=1)
+    figure.update_yaxes(title="Index (0 to 100)", range=index_range(bounds), row=1, col=1)
     figure.update_yaxes(title="People", rangemode="tozero", nticks=4, row=2, col=1)
     first, last = int(hours["hour"].min()), int(hours["hour"].max())
     step = 1 if last - first <= 8 else 2 if last - first <= 16 else 3
@@ -351,17 +348,6 @@ def _add_withheld(
     figure.update_layout(
         yaxis9={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True}
     )
-
-
-def _index_range(bounds: Sequence[float]) -> list[float]:
-    """Axis range that holds ``bounds``, at least LEAST_SPAN wide, within 0 to 100."""
-    if not bounds:
-        return [0.0, 100.0]
-    low, high = min(bounds) - 2, max(bounds) + 2
-    missing = max(LEAST_SPAN - (high - low), 0) / 2
-    low, high = low - missing, high + missing
-    shift = max(0 - low, 0) - max(high - 100, 0)
-    return [max(low + shift, 0), min(high + shift, 100)]
 
 
 def _set_day_axis(figure: go.Figure, shown: pd.DataFrame) -> None:

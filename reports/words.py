@@ -68,6 +68,16 @@ def moment_words(moment: datetime) -> str:
     return f"{date_words(moment)}, {moment:%H:%M %Z}".strip()
 
 
+def week_words(monday: date | pd.Timestamp) -> str:
+    """``Week of 2 Nov 2026``."""
+    return f"Week of {date_words(monday)}"
+
+
+def month_words(first: date | pd.Timestamp) -> str:
+    """``Nov 2026``."""
+    return f"{_MONTHS[first.month - 1]} {first.year}"
+
+
 def hour_words(hour: int) -> str:
     """``9:00 to 10:00``."""
     return f"{hour}:00 to {hour + 1}:00"
