@@ -91,7 +91,8 @@ def probe(path: Path, name: str, limits: FootageLimits) -> FootageInfo:
         orientation = exif.get(0x0112)
         orientation = orientation if isinstance(orientation, int) else 1
         width, height = image.size
-        if orientation in (5, 6, 7, 8):
+        # Pillow gives the size of a TIFF as it will be after turning, of all others as stored.
+        if orientation in (5, 6, 7, 8) and image.format != TiffImagePlugin.TiffImageFile.format:
             width, height = height, width
         try:
             captured = capture_time.from_exif(exif, now)

@@ -34,7 +34,7 @@ class QualityGate:
     """
 
     height: tuple[float, float] = (26.0, 60.0)
-    sharpness: tuple[float, float] = (24.0, 55.0)
+    sharpness: tuple[float, float] = (26.0, 55.0)
     yaw: tuple[float, float] = (1.35, 0.5)
     pitch: tuple[float, float] = (0.8, 0.4)
     roll_degrees: tuple[float, float] = (60.0, 25.0)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import islice
 from math import ceil, floor
 from pathlib import Path
 from typing import Final
@@ -67,8 +68,9 @@ def probe(path: Path, name: str, limits: FootageLimits) -> FootageInfo:
         metadata = {**stream.metadata, **container.metadata}
         now = datetime.now(UTC)
         codec = stream.codec_context.name
-        duration_ms = _duration_ms(container, stream)
-    if duration_ms is None:
+        written_ms = _duration_ms(container, stream)
+        duration_ms = written_ms and max(written_ms, _last_ms(container, stream, written_ms))
+    if not duration_ms:
         duration_ms = _walked_duration_ms(path, name)
     if duration_ms > limits.duration_ms:
         raise FootageTooLarge(
@@ -293,6 +295,23 @@ def _duration_ms(container: InputContainer, stream: VideoStream) -> int | None:
     if container.duration:
         return ceil(container.duration / 1000)
     return None
+
+
+def _last_ms(container: InputContainer, stream: VideoStream, written_ms: int) -> int:
+    """The end of the last packets; recorders with a variable frame rate write too short a
+    duration. 0 where the end cannot be reached quickly."""
+    base = stream.time_base
+    if base is None:
+        return 0
+    origin, end = stream.start_time or 0, 0
+    try:
+        container.seek(origin + int(written_ms / (base * 1000)), stream=stream, backward=True)
+        for packet in islice(container.demux(stream), _PROBE_PACKETS):
+            if packet.pts is not None:
+                end = max(end, packet.pts - origin + (packet.duration or 0))
+    except av.FFmpegError:
+        return 0
+    return ceil(end * base * 1000)
 
 
 def _walked_duration_ms(path: Path, name: str) -> int:

@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,7 @@ def test_segments_cover_a_video_without_gap_or_overlap(duration_ms: int, segment
     assert plans[0].start_ms == 0
     assert plans[-1].end_ms == duration_ms
     assert [plan.index for plan in plans] == list(range(len(plans)))
-    for plan, following in zip(plans, plans[1:], strict=False):
+    for plan, following in pairwise(plans):
         assert plan.end_ms == following.start_ms
         assert plan.end_ms - plan.start_ms == segment_ms
     last = plans[-1].end_ms - plans[-1].start_ms
