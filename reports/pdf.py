@@ -1,12 +1,11 @@
-"""The report that a manager hands on: a tagged PDF of one or two pages for a week or a month.
+"""The report that a manager hands on: one or two pages of PDF for a few cameras.
 
 Typst sets it from report.typ; the words and figures travel as JSON, so that no name can become
-markup. Only the shipped font is used, so that the same content gives the same bytes anywhere;
-letters it lacks (beyond Latin, Greek and Cyrillic) are looked for among the machine's fonts.
+markup. Only the shipped font is used, so that the same content gives the same bytes anywhere. Only
+where a name has letters beyond it (Latin, Greek, Cyrillic) the machine's own fonts help out.
 """
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -45,7 +44,6 @@ from reports.words import (
 )
 
 _TEMPLATE: Final = Path(__file__).with_name("report.typ")
-_BEYOND_THE_FONT: Final = re.compile(r"[^\u0000-\u052F\u1E00-\u1FFF\u2000-\u22FF]")
 _MOST_TREND_DAYS: Final = 92
 _MOST_DAYS: Final = 35
 _MOST_WEEKS: Final = 27
@@ -76,25 +74,28 @@ class ReportContent:
 
 
 def satisfaction_pdf(content: ReportContent) -> bytes:
-    """The report as a PDF, A4, tagged for readers of the screen."""
+    """The report as an accessible PDF (PDF/UA-1), A4."""
     inputs = json.dumps(_document(content), ensure_ascii=False)
-    foreign = _BEYOND_THE_FONT.search(
-        " ".join([*content.sites, *content.cameras, *_names(content)])
-    )
+    made_at = int(content.generated_at.timestamp())
+    try:
+        return _typeset(inputs, made_at, system_fonts=False, accessible=True)
+    except typst.TypstError:
+        # PDF/UA refuses letters that no font has. Any other fault is raised again here.
+        return _typeset(inputs, made_at, system_fonts=True, accessible=False)
+
+
+def _typeset(inputs: str, made_at: int, *, system_fonts: bool, accessible: bool) -> bytes:
     return typst.compile(
         _TEMPLATE.read_bytes(),
         font_paths=typst.Fonts(
-            include_system_fonts=foreign is not None,
+            include_system_fonts=system_fonts,
             include_embedded_fonts=False,
             font_paths=[str(FONTS)],
         ),
         sys_inputs={"content": inputs},
-        timestamp=int(content.generated_at.timestamp()),
+        timestamp=made_at,
+        pdf_standards=["ua-1"] if accessible else [],
     )
-
-
-def _names(content: ReportContent) -> list[str]:
-    return [*content.buckets["site"].unique(), *content.buckets["camera"].unique()]
 
 
 def _document(content: ReportContent) -> Json:
@@ -291,8 +292,9 @@ def _method(content: ReportContent) -> list[Json]:
     )
     paragraphs = {
         "What the index says.": "It runs from 0 to 100: 50 when faces are neutral or balanced, "
-        f"higher when more look happy. Weights ({score.label}): {weights}. They apply to each "
-        "person's mean probabilities; the index is the mean over people.",
+        "higher when more look happy. Negative means angry, disgust, fear or sad. Weights "
+        f"({score.label}): {weights}. They apply to each person's mean probabilities; the index "
+        "is the mean over people.",
         "What it cannot say.": "A facial expression, as a computer model reads it, is not a "
         "feeling and not an opinion of the store. Models err, and not equally for all people. "
         "Compare like with like: the same cameras, the same hours.",
