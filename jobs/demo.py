@@ -22,6 +22,7 @@ from fer_core.types import (
     EXPRESSIONS,
     UNKNOWN,
     Box,
+    CaptureSource,
     FootageInfo,
     FootageKind,
     Prediction,
@@ -103,7 +104,7 @@ def fill(
 ) -> int:
     """Invent ``days`` days of data up to yesterday (or the day before ``until``).
 
-    ``progress`` is told the hours done and all hours. Returns the number of recordings.
+    ``progress`` is told the days done and all days. Returns the number of recordings.
     """
     until = until or datetime.now(UTC).date()
     plans = [
@@ -112,17 +113,14 @@ def fill(
         for camera in shop.cameras
         for back in range(days, 0, -1)
     ]
-    hours = sum(shop.closes - shop.opens for shop, *_ in plans)
     with database.write() as session:
         cameras = _places(session)
-    done = 0
-    for shop, camera, day, back in plans:
+    for done, (shop, camera, day, back) in enumerate(plans, start=1):
         rng = np.random.default_rng([seed, day.toordinal(), *(shop.name + camera).encode()])
         mood = shop.mood + shop.trend * (1 - back / max(days, 1)) + rng.normal(0, 0.12)
         with database.write() as session:
             _day(session, shop, camera, cameras[shop.name, camera], day, mood, rng)
-        done += shop.closes - shop.opens
-        progress(done, hours)
+        progress(done, len(plans))
     return len(plans)
 
 
@@ -150,32 +148,38 @@ def _day(
     hours = shop.closes - shop.opens
     closed = opened + timedelta(hours=hours)
     name = f"{camera.lower().replace(' ', '_')}_{day:%Y%m%d}.mp4"
-    info = FootageInfo(FootageKind.VIDEO, 1280, 720, hours * _HOUR_MS, 25.0, "h264", 0, None)
+    # Its one segment is the whole day: two weeks are then made in seconds.
+    plan = SegmentPlan(0, 0, hours * _HOUR_MS)
     recording_id = add_recording(
         session,
         camera_id=camera_id,
         name=name,
-        info=info,
-        plans=[SegmentPlan(n, n * _HOUR_MS, (n + 1) * _HOUR_MS) for n in range(hours)],
+        info=FootageInfo(FootageKind.VIDEO, 1280, 720, plan.end_ms, 25.0, "h264", 0, None),
+        plans=[plan],
         sha256=hashlib.sha256(f"{shop.name}/{name}".encode()).hexdigest(),
         bytes=hours * 450_000_000,
         captured_at=opened,
-        captured_from="metadata",
+        captured_from=CaptureSource.METADATA.value,
         footage_key="never-there",
         sample_rate=_RATE,
         now=closed,
     )
     footage_released(session, recording_id)
-    weekend = 1.35 if day.weekday() >= 5 else 1.0
-    for n in range(hours):
-        at = closed + timedelta(seconds=20 * (n + 1))
-        lease = claim(session, _OWNER, 60, at - timedelta(seconds=20))
-        assert lease is not None
-        hour = shop.opens + lease.index
-        visitors = rng.poisson(shop.visitors * weekend * _HOURLY_TRAFFIC.get(hour, 0.8))
-        plan = SegmentPlan(lease.index, lease.index * _HOUR_MS, (lease.index + 1) * _HOUR_MS)
-        result = _hour(plan, int(visitors), mood + _HOURLY_MOOD.get(hour, 0.0), rng)
-        write_segment(session, lease, result, MODEL_VERSION, at)
+    lease = claim(session, _OWNER, 3600, closed)
+    assert lease is not None
+    busy = 1.35 if day.weekday() >= 5 else 1.0
+    tracks: list[Track] = []
+    sightings: list[_Sighting] = []
+    for hour in range(shop.opens, shop.closes):
+        start_ms = (hour - shop.opens) * _HOUR_MS
+        visitors = rng.poisson(shop.visitors * busy * _HOURLY_TRAFFIC.get(hour, 0.8))
+        for _ in range(visitors):
+            seen = _visitor(start_ms, len(tracks), mood + _HOURLY_MOOD.get(hour, 0.0), rng)
+            tracks.append(_track(len(tracks), seen))
+            sightings += seen
+    frames = hours * _HOUR_MS // 1000
+    result = SegmentResult(plan, frames, _predictions(sightings), tuple(tracks))
+    write_segment(session, lease, result, MODEL_VERSION, closed + timedelta(minutes=hours))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,26 +193,11 @@ class _Sighting:
     probabilities: NDArray[np.float32] | None
 
 
-def _hour(plan: SegmentPlan, visitors: int, mood: float, rng: np.random.Generator) -> SegmentResult:
-    tracks, sightings = [], []
-    for number in range(visitors):
-        seen = _visitor(plan, number, mood, rng)
-        sightings += seen
-        tracks.append(_track(number, seen))
-    sightings.sort(key=lambda sighting: (sighting.time_ms, sighting.box.x))
-    predictions: list[Prediction] = []
-    for sighting in sightings:
-        again = bool(predictions) and predictions[-1].time_ms == sighting.time_ms
-        predictions.append(_prediction(sighting, predictions[-1].face + 1 if again else 0))
-    return SegmentResult(plan, _HOUR_MS // 1000, tuple(predictions), tuple(tracks))
-
-
-def _visitor(
-    plan: SegmentPlan, number: int, mood: float, rng: np.random.Generator
-) -> list[_Sighting]:
-    """A visitor walks towards the camera; about one in eight shows no face that can be read."""
-    faces = 2 + int(rng.poisson(1.5))
-    start = int(rng.integers(plan.start_ms // 1000, plan.end_ms // 1000 - faces)) * 1000
+def _visitor(hour_ms: int, number: int, mood: float, rng: np.random.Generator) -> list[_Sighting]:
+    """A visitor walks towards the camera in the hour that begins at ``hour_ms``; about one in
+    eight shows no face that can be read."""
+    faces = 2 + int(rng.poisson(1))
+    start = hour_ms + int(rng.integers(_HOUR_MS // 1000 - faces)) * 1000
     shift = np.zeros(len(EXPRESSIONS))
     for expression, share in (("happy", 1.0), ("surprise", 0.2), ("angry", -0.9), ("sad", -0.7)):
         shift[EXPRESSIONS.index(expression)] = share * mood
@@ -250,6 +239,14 @@ def _track(number: int, seen: list[_Sighting]) -> Track:
         weight=weight,
         expression=UNKNOWN if mean is None else EXPRESSIONS[int(mean.argmax())],
     )
+
+
+def _predictions(sightings: list[_Sighting]) -> tuple[Prediction, ...]:
+    predictions: list[Prediction] = []
+    for sighting in sorted(sightings, key=lambda sighting: (sighting.time_ms, sighting.box.x)):
+        again = bool(predictions) and predictions[-1].time_ms == sighting.time_ms
+        predictions.append(_prediction(sighting, predictions[-1].face + 1 if again else 0))
+    return tuple(predictions)
 
 
 def _prediction(seen: _Sighting, face: int) -> Prediction:
