@@ -1,0 +1,385 @@
+"""The pipeline on footage whose people, places and times are known."""
+
+import os
+import pickle
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fer_core import footage
+from fer_core.analysis import AnalysisOptions, analyse, analyse_segment
+from fer_core.detection import YuNetDetector
+from fer_core.errors import Cancelled, UnreadableFootage
+from fer_core.tracking import iou
+from fer_core.types import (
+    EXPRESSIONS,
+    UNKNOWN,
+    LeadIn,
+    Prediction,
+    SegmentResult,
+    Track,
+    UnknownReason,
+)
+from tests.made_footage import Appearance, MadeVideo, write_picture, write_video
+
+
+@dataclass(frozen=True)
+class Card:
+    unknown_below: float = 0.0
+
+
+class FixedModel:
+    """A stand-in whose answer depends on nothing but the crop, so that runs can be compared."""
+
+    def __init__(self, unknown_below: float = 0.0) -> None:
+        self.card = Card(unknown_below)
+        self.batches: list[int] = []
+
+    def read(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self.batches.append(len(crops))
+        mean = crops.mean(axis=(1, 2), dtype=np.float64)[:, None]
+        raised = np.exp(np.sin(mean / 20 + np.arange(7)[None]))
+        return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
+
+
+PEOPLE = (
+    Appearance(150, 180, 0.0, 5.0, to=(420, 150), face_height=80),
+    Appearance(520, 260, 2.0, 9.0, face_height=60, look="mirrored"),
+    Appearance(120, 120, 6.0, 10.0, to=(330, 120), face_height=70, look="warm"),
+)
+
+
+@pytest.fixture(scope="module")
+def detector() -> YuNetDetector:
+    return YuNetDetector()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> MadeVideo:
+    path = tmp_path_factory.mktemp("shop") / "till.mp4"
+    return write_video(path, PEOPLE, fps=10, seconds=10)
+
+
+def run(
+    path: Path, detector: YuNetDetector, options: AnalysisOptions | None = None
+) -> list[SegmentResult]:
+    return list(analyse(path, FixedModel(), options, detector))
+
+
+def predictions(results: Sequence[SegmentResult]) -> list[Prediction]:
+    return [prediction for result in results for prediction in result.predictions]
+
+
+def owner(shop: MadeVideo, prediction: Prediction) -> int:
+    """Which person of the truth a prediction is of."""
+    truth = shop.boxes(prediction.time_ms)
+    return max(truth, key=lambda person: iou(truth[person], prediction.box))
+
+
+def people(results: Sequence[SegmentResult]) -> list[frozenset[tuple[int, int]]]:
+    """The people, each as the set of (time, face) seen, with the seams between segments joined."""
+    seen: dict[tuple[int, int], set[tuple[int, int]]] = {}
+    for result in results:
+        for track in result.tracks:
+            keys = {(p.time_ms, p.face) for p in result.predictions if p.track == track.number}
+            lead_in = track.lead_in
+            person = seen[(lead_in.time_ms, lead_in.face)] if lead_in else set()
+            person |= keys
+            for key in keys:
+                seen[key] = person
+    return sorted({frozenset(person) for person in seen.values()}, key=sorted)
+
+
+def test_each_face_is_found_in_each_sampled_frame(shop: MadeVideo, detector: YuNetDetector) -> None:
+    (result,) = run(shop.path, detector)
+    assert result.frames == 50
+    assert result.warnings == ()
+    by_time = Counter(prediction.time_ms for prediction in result.predictions)
+    for time_ms in range(0, 10_000, 200):
+        assert by_time[time_ms] == len(shop.boxes(time_ms)), time_ms
+    for prediction in result.predictions:
+        truth = shop.boxes(prediction.time_ms)[owner(shop, prediction)]
+        assert iou(truth, prediction.box) > 0.6
+
+
+def test_each_person_is_one_track_from_first_to_last_sight(
+    shop: MadeVideo, detector: YuNetDetector
+) -> None:
+    (result,) = run(shop.path, detector)
+    assert len(result.tracks) == 3
+    for track, person in zip(result.tracks, PEOPLE, strict=True):
+        own = [p for p in result.predictions if p.track == track.number]
+        assert {owner(shop, p) for p in own} == {PEOPLE.index(person)}
+        assert track.start_ms == person.start_s * 1000
+        assert track.end_ms == person.end_s * 1000 - 200
+        assert track.faces == len(own) == (person.end_s - person.start_s) * 5
+        assert track.lead_in is None
+
+
+def test_a_prediction_holds_what_the_types_promise(
+    shop: MadeVideo, detector: YuNetDetector
+) -> None:
+    (result,) = run(shop.path, detector)
+    keys = [(p.time_ms, p.face) for p in result.predictions]
+    assert keys == sorted(set(keys))
+    for p in result.predictions:
+        assert p.probabilities is not None
+        assert p.probabilities.shape == (7,)
+        assert p.probabilities.sum() == pytest.approx(1, abs=1e-5)
+        assert p.expression == EXPRESSIONS[int(p.probabilities.argmax())]
+        assert p.confidence == pytest.approx(float(p.probabilities.max()))
+        assert p.unknown_reason is None
+        assert 0 < p.quality <= 1
+
+
+def test_a_tracks_mean_is_weighted_by_quality(shop: MadeVideo, detector: YuNetDetector) -> None:
+    (result,) = run(shop.path, detector)
+    for track in result.tracks:
+        own = [p for p in result.predictions if p.track == track.number]
+        weights = np.array([p.quality for p in own])
+        rows = np.array([p.probabilities for p in own])
+        assert track.mean_probabilities is not None
+        assert track.mean_probabilities == pytest.approx(
+            (weights[:, None] * rows).sum(0) / weights.sum(), abs=1e-5
+        )
+        assert track.weight == pytest.approx(weights.sum())
+        assert track.expression == EXPRESSIONS[int(track.mean_probabilities.argmax())]
+
+
+@pytest.mark.parametrize("segment_ms", [1500, 2300, 4000])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".ts"])
+def test_segments_hold_the_people_that_one_go_holds(
+    tmp_path: Path, detector: YuNetDetector, suffix: str, segment_ms: int
+) -> None:
+    path = tmp_path / f"till{suffix}"
+    write_video(path, PEOPLE, fps=10, seconds=10)
+    whole = run(path, detector)
+    parts = run(path, detector, AnalysisOptions(segment_ms=segment_ms))
+    assert len(parts) > 1
+    assert people(parts) == people(whole)
+    assert len(people(parts)) == 3
+    for one, other in zip(predictions(whole), predictions(parts), strict=True):
+        assert (one.time_ms, one.face, one.expression) == (
+            other.time_ms,
+            other.face,
+            other.expression,
+        )
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-3)
+
+
+def test_the_seam_is_the_key_of_a_prediction_in_the_segment_before(
+    shop: MadeVideo, detector: YuNetDetector
+) -> None:
+    first, second = run(shop.path, detector, AnalysisOptions(segment_ms=5000))[:2]
+    assert [track.lead_in for track in first.tracks] == [None, None]
+    staying, coming = second.tracks
+    assert staying.lead_in == LeadIn(4800, 1)
+    assert coming.lead_in is None
+    (before,) = [p for p in first.predictions if (p.time_ms, p.face) == (4800, 1)]
+    assert owner(shop, before) == 1
+    assert all(5000 <= p.time_ms < 10_000 for p in second.predictions)
+
+
+def test_a_segment_read_again_is_the_same_to_the_last_bit(
+    shop: MadeVideo, detector: YuNetDetector
+) -> None:
+    options = AnalysisOptions(segment_ms=3000)
+    assert pickle.dumps(run(shop.path, detector, options)) == pickle.dumps(
+        run(shop.path, detector, options)
+    )
+
+
+def test_someone_hidden_for_a_moment_is_still_one(tmp_path: Path, detector: YuNetDetector) -> None:
+    person = Appearance(150, 180, 0, 6, to=(450, 180), hidden_s=(2.5, 3.3))
+    write_video(tmp_path / "a.mp4", [person], seconds=6)
+    (result,) = run(tmp_path / "a.mp4", detector)
+    assert len(result.tracks) == 1
+    assert result.tracks[0].faces == 26
+
+
+def test_a_scene_cut_ends_tracks(tmp_path: Path, detector: YuNetDetector) -> None:
+    person = Appearance(320, 180, 0, 4)
+    write_video(tmp_path / "a.mp4", [person], seconds=4, cuts_s=[2.0])
+    (result,) = run(tmp_path / "a.mp4", detector)
+    assert [(t.start_ms, t.end_ms) for t in result.tracks] == [(0, 1800), (2000, 3800)]
+
+
+def test_a_variable_frame_rate_keeps_its_true_times(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    at = (0.0, 0.1, 0.15, 0.5, 0.95, 1.3, 1.35, 1.79, 2.01)
+    write_video(tmp_path / "a.mkv", [Appearance(320, 180)], times_s=at)
+    (result,) = run(tmp_path / "a.mkv", detector)
+    assert [p.time_ms for p in result.predictions] == [0, 500, 950, 1300, 1790, 2010]
+    assert len(result.tracks) == 1
+
+
+def test_a_picture_is_one_segment_with_a_track_a_face(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    truth = write_picture(
+        tmp_path / "a.jpg", [Appearance(150, 120), Appearance(450, 200, look="mirrored")]
+    )
+    (result,) = run(tmp_path / "a.jpg", detector)
+    assert result.frames == 1
+    assert [(p.time_ms, p.face, p.track) for p in result.predictions] == [(0, 0, 0), (0, 1, 1)]
+    for prediction, box in zip(result.predictions, truth, strict=True):
+        assert iou(prediction.box, box) > 0.6
+    assert [(t.start_ms, t.end_ms, t.faces) for t in result.tracks] == [(0, 0, 1), (0, 0, 1)]
+
+
+def test_staff_are_left_out_before_anything_is_read(
+    shop: MadeVideo, detector: YuNetDetector
+) -> None:
+    till = ((0.6, 0.5), (1.0, 0.5), (1.0, 1.0), (0.6, 1.0))
+    (result,) = run(shop.path, detector, AnalysisOptions(zones=(till,)))
+    assert len(result.tracks) == 2
+    assert {owner(shop, p) for p in result.predictions} == {0, 2}
+
+
+def test_an_unsure_face_is_unknown_and_keeps_its_probabilities(
+    shop: MadeVideo, detector: YuNetDetector
+) -> None:
+    (result,) = analyse(shop.path, FixedModel(unknown_below=0.99), None, detector)
+    for p in result.predictions:
+        assert (p.expression, p.unknown_reason) == (UNKNOWN, UnknownReason.UNSURE)
+        assert p.probabilities is not None
+        assert p.confidence > 0
+    for track in result.tracks:
+        assert (track.expression, track.mean_probabilities, track.weight) == (UNKNOWN, None, 0)
+        assert track.faces == track.faces_unknown
+
+
+def test_a_face_that_cannot_be_read_is_counted_with_its_reason(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    write_video(tmp_path / "a.mp4", [Appearance(320, 180, face_height=60)], seconds=1)
+    gate = replace(AnalysisOptions().gate, height=(70.0, 90.0))
+    model = FixedModel()
+    (result,) = analyse(tmp_path / "a.mp4", model, AnalysisOptions(gate=gate), detector)
+    assert len(result.predictions) == 5
+    for p in result.predictions:
+        assert (p.expression, p.unknown_reason) == (UNKNOWN, UnknownReason.SMALL)
+        assert (p.probabilities, p.confidence, p.quality) == (None, 0, 0)
+    assert result.tracks == (Track(0, 0, 800, 5, 5, None, 0.0, UNKNOWN, None),)
+    assert model.batches == []
+
+
+def test_faces_are_read_in_batches_over_frames(shop: MadeVideo, detector: YuNetDetector) -> None:
+    model = FixedModel()
+    (result,) = analyse(shop.path, model, AnalysisOptions(batch_size=16), detector)
+    assert sum(model.batches) == len(result.predictions) == 80
+    assert len(model.batches) <= 80 / 16 + 1
+
+
+def test_footage_without_faces_is_an_empty_result(tmp_path: Path, detector: YuNetDetector) -> None:
+    write_video(tmp_path / "a.mp4", seconds=2, background="textured")
+    (result,) = run(tmp_path / "a.mp4", detector)
+    assert (result.frames, result.predictions, result.tracks) == (10, (), ())
+
+
+def test_progress_rises_to_the_segments_length(shop: MadeVideo, detector: YuNetDetector) -> None:
+    info = footage.probe(shop.path)
+    options = AnalysisOptions(segment_ms=4000)
+    plan = footage.plan_segments(info, 4000)[1]
+    told: list[int] = []
+    analyse_segment(shop.path, info, plan, options, FixedModel(), detector, told.append)
+    assert told == sorted(told)
+    assert told[-1] == 4000
+    assert len(told) > 20
+
+
+def test_a_stop_is_heeded_in_the_middle(shop: MadeVideo, detector: YuNetDetector) -> None:
+    info = footage.probe(shop.path)
+    (plan,) = footage.plan_segments(info)
+    told: list[int] = []
+    with pytest.raises(Cancelled):
+        analyse_segment(
+            shop.path,
+            info,
+            plan,
+            AnalysisOptions(),
+            FixedModel(),
+            detector,
+            told.append,
+            lambda: len(told) >= 5,
+        )
+    assert len(told) == 5
+
+
+def test_an_error_of_the_detector_reaches_the_caller(shop: MadeVideo) -> None:
+    class Broken:
+        def detect(self, pixels: NDArray[np.uint8]) -> list[object]:
+            raise RuntimeError(f"no eyes for {pixels.shape}")
+
+    with pytest.raises(RuntimeError, match="no eyes"):
+        list(analyse(shop.path, FixedModel(), None, Broken()))  # type: ignore[arg-type]
+
+
+def test_a_file_that_went_bad_after_the_probe_is_one_error(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    path = tmp_path / "a.mp4"
+    write_video(path, seconds=1)
+    info = footage.probe(path)
+    path.write_bytes(b"\0" * 5000)
+    (plan,) = footage.plan_segments(info)
+    with pytest.raises(UnreadableFootage, match=r"till 3\.mp4"):
+        analyse_segment(
+            path, info, plan, AnalysisOptions(), FixedModel(), detector, name="till 3.mp4"
+        )
+
+
+def test_a_stretch_with_nothing_to_decode_is_a_warning(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    path = tmp_path / "a.mkv"
+    write_video(path, [Appearance(320, 180)], seconds=8, gop=10, background="textured")
+    info = footage.probe(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 3])
+    options = AnalysisOptions(segment_ms=4000)
+    first, second = (
+        analyse_segment(path, info, plan, options, FixedModel(), detector)
+        for plan in footage.plan_segments(info, 4000)
+    )
+    assert len(first.tracks) == 1
+    assert first.warnings
+    assert (second.frames, second.predictions) == (0, ())
+    assert second.warnings
+
+
+def test_options_travel_to_another_process() -> None:
+    options = AnalysisOptions(zones=(((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)),))
+    assert pickle.loads(pickle.dumps(options)) == options
+
+
+# What real samples hold, counted by eye: (faces at once, people who show their face).
+SAMPLES = {
+    "two_people.jpg": (2, 2),
+    "intel_face-demographics-walking-and-pause.mp4": (3, 3),
+    "intel_head-pose-face-detection-female-and-male.mp4": (2, 2),
+    "intel_head-pose-face-detection-male.mp4": (1, 1),
+    "pexels_woman_expressions.mp4": (1, 1),
+    "opencv_vtest_12s.mp4": (0, 0),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_people_in_real_footage_are_counted(name: str, detector: YuNetDetector) -> None:
+    folder = os.environ.get("SATISFACE_TEST_DATA")
+    if not folder:
+        pytest.skip("SATISFACE_TEST_DATA does not name a folder of sample footage")
+    path = next(Path(folder).rglob(name), None)
+    if path is None:
+        pytest.skip(f"no {name} in the sample footage")
+    at_once, seen = SAMPLES[name]
+    results = run(path, detector)
+    by_time = Counter(p.time_ms for p in predictions(results))
+    assert max(by_time.values(), default=0) == at_once
+    assert len(people(results)) == seen
