@@ -1,4 +1,7 @@
-"""What reading a segment gave: written in one transaction, read for pages and exports."""
+"""What reading a segment gave, written in one transaction, and the people of a recording.
+
+All rows of a stretch of time are read by ``db.exports``.
+"""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -13,7 +16,6 @@ from sqlalchemy.orm import Session
 
 from db.buckets import rebuild_hours
 from db.chains import first_seen, join_chains_at
-from db.exports import iterate_buckets, iterate_predictions, iterate_tracks
 from db.people import PROBABILITIES, read_people
 from db.queue import Lease, held
 from db.tables import (
@@ -28,15 +30,6 @@ from db.tables import (
 from fer_core import types
 from fer_core.errors import SatisfaceError
 from fer_core.types import SegmentResult
-
-__all__ = [
-    "LeaseLost",
-    "iterate_buckets",
-    "iterate_predictions",
-    "iterate_tracks",
-    "people_frame",
-    "write_segment",
-]
 
 _AT_ONCE: Final = 2_000
 """Rows turned into SQL parameters at a time."""

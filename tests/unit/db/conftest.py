@@ -1,15 +1,24 @@
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from db.engine import Database
-from tests.unit.db.made_rows import new_database
+from db.engine import Database, upgrade
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an empty, migrated database, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "satisface.db"
+    upgrade(f"sqlite:///{file}")
+    return file
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(tmp_path: Path, migrated: Path) -> Iterator[Database]:
     """An empty, migrated database."""
-    opened = new_database(tmp_path)
+    file = shutil.copy(migrated, tmp_path)
+    opened = Database(f"sqlite:///{file}")
     yield opened
     opened.close()

@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from db.engine import Database, upgrade
 from db.places import create_camera, create_site
 from db.queue import Lease, claim
 from db.recordings import add_recording
 from db.results import write_segment
+from db.tables import Recording, RecordingState, Segment, SegmentState
 from fer_core.types import (
     EXPRESSIONS,
     UNKNOWN,
@@ -29,12 +29,6 @@ from fer_core.types import (
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 MINUTE = 60_000
-
-
-def new_database(folder: Path) -> Database:
-    url = f"sqlite:///{folder / 'satisface.db'}"
-    upgrade(url)
-    return Database(url)
 
 
 def add_camera(session: Session, name: str = "Entrance", time_zone: str = "Europe/Berlin") -> int:
@@ -172,10 +166,6 @@ def probabilities_of(expression: str) -> np.ndarray[tuple[int], np.dtype[np.floa
 
 def lease_segment(session: Session, recording_id: int, index: int, *, now: datetime) -> Lease:
     """The lease of one segment, taken out of turn."""
-    from sqlalchemy import update
-
-    from db.tables import Recording, RecordingState, Segment, SegmentState
-
     lease = Lease(recording_id, index, "a worker", now + timedelta(seconds=30), 1)
     session.execute(
         update(Segment)
