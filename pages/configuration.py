@@ -1,0 +1,214 @@
+"""Settings: sites and cameras, how the index is scored, and what this installation is."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from db.places import (
+    CameraRow,
+    PlaceError,
+    SiteRow,
+    delete_camera,
+    delete_site,
+    update_camera,
+    update_site,
+)
+from db.recordings import count_recordings, list_recordings
+from db.scores import active_score
+from db.tables import RecordingState
+from fer_core.errors import ModelError
+from fer_core.model_card import read_card
+from fer_core.types import EXPRESSIONS
+from pages.format import counted, escaped, moment
+from pages.place_forms import camera_form, choose_time_zone, first_place_form, site_form
+from pages.state import app_version, database, say_after_rerun, sites
+from reports.palette import DISPLAY_ORDER
+from reports.words import expression_words
+from settings import settings
+
+
+def page() -> None:
+    st.title("Settings")
+    all_sites = sites()
+    st.subheader("Sites and cameras")
+    if not all_sites:
+        first_place_form()
+    else:
+        for site in all_sites:
+            _site(site)
+        with st.popover("Add a site", icon=":material/add_business:"):
+            site_form()
+    _score()
+    _system(all_sites)
+
+
+def _site(site: SiteRow) -> None:
+    with st.container(border=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            invented = " :orange-badge[Invented data]" if site.is_demonstration else ""
+            st.markdown(
+                f"**{escaped(site.name)}**{invented}  \n:small[{site.time_zone.replace('_', ' ')}]"
+            )
+            with st.container(horizontal=True, width="content"):
+                if st.button("Edit", key=f"edit_site_{site.id}", help=f"Edit {site.name}"):
+                    _edit_site(site)
+                if st.button("Delete", key=f"delete_site_{site.id}", help=f"Delete {site.name}"):
+                    _delete_site(site)
+        for camera in site.cameras:
+            _camera(site, camera)
+        with st.popover("Add a camera", icon=":material/add:", key=f"add_camera_{site.id}"):
+            camera_form([site], key=f"camera_form_{site.id}")
+
+
+def _camera(site: SiteRow, camera: CameraRow) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f":material/videocam: {escaped(camera.name)} · "
+            f":small[{counted(camera.recordings, 'recording')}]"
+        )
+        with st.container(horizontal=True, width="content"):
+            place = f"{site.name} / {camera.name}"
+            if st.button(
+                "Rename", key=f"rename_camera_{camera.id}", type="tertiary", help=f"Rename {place}"
+            ):
+                _rename_camera(site, camera)
+            if st.button(
+                "Delete", key=f"delete_camera_{camera.id}", type="tertiary", help=f"Delete {place}"
+            ):
+                _delete_camera(site, camera)
+
+
+@st.dialog("Edit the site")
+def _edit_site(site: SiteRow) -> None:
+    name = st.text_input("Name", value=site.name, max_chars=100)
+    zone = choose_time_zone(site.time_zone, key=f"zone_{site.id}")
+    if zone != site.time_zone:
+        st.caption("All figures of this site are then counted anew on the other clock.")
+    if st.button("Save", type="primary"):
+        try:
+            with database().write() as session:
+                update_site(session, site.id, name=name, time_zone=zone)
+        except PlaceError as error:
+            st.error(escaped(str(error)))
+            return
+        say_after_rerun(f"{escaped(name)} was saved.")
+        st.rerun()
+
+
+@st.dialog("Rename the camera")
+def _rename_camera(site: SiteRow, camera: CameraRow) -> None:
+    name = st.text_input(f"Camera at {site.name}", value=camera.name, max_chars=100)
+    if st.button("Save", type="primary"):
+        try:
+            with database().write() as session:
+                update_camera(session, camera.id, name=name)
+        except PlaceError as error:
+            st.error(escaped(str(error)))
+            return
+        say_after_rerun(f"{escaped(site.name)} / {escaped(name)} was saved.")
+        st.rerun()
+
+
+@st.dialog("Delete the site?")
+def _delete_site(site: SiteRow) -> None:
+    recordings = sum(camera.recordings for camera in site.cameras)
+    if _has_recordings(site.name, recordings):
+        return
+    cameras = counted(len(site.cameras), "camera")
+    st.markdown(f"**{escaped(site.name)}** and its {cameras} will be gone. No figure changes.")
+    if st.button("Delete for good", type="primary"):
+        try:
+            with database().write() as session:
+                delete_site(session, site.id)
+        except PlaceError as error:
+            st.error(escaped(str(error)))
+            return
+        say_after_rerun(f"{escaped(site.name)} was deleted.")
+        st.rerun()
+
+
+@st.dialog("Delete the camera?")
+def _delete_camera(site: SiteRow, camera: CameraRow) -> None:
+    if _has_recordings(f"{site.name} / {camera.name}", camera.recordings):
+        return
+    place = f"{escaped(site.name)} / {escaped(camera.name)}"
+    st.markdown(f"**{place}** will be gone. No figure changes.")
+    if st.button("Delete for good", type="primary"):
+        try:
+            with database().write() as session:
+                delete_camera(session, camera.id)
+        except PlaceError as error:
+            st.error(escaped(str(error)))
+            return
+        say_after_rerun(f"{place} was deleted.")
+        st.rerun()
+
+
+def _has_recordings(name: str, recordings: int) -> bool:
+    if recordings:
+        st.markdown(
+            f"**{escaped(name)}** still has {counted(recordings, 'recording')}. Delete "
+            f"{'it' if recordings == 1 else 'them'} first, on **Recordings**."
+        )
+        st.page_link("recordings.py", label="Recordings", icon=":material/arrow_forward:")
+    return recordings > 0
+
+
+def _score() -> None:
+    with database().read() as session:
+        score = active_score(session)
+    weights = dict(zip(EXPRESSIONS, score.weights, strict=True))
+    st.subheader("How the index is made")
+    st.markdown(
+        f"**{escaped(score.label)}.** For each person, the probability of every expression counts "
+        "with its weight; the index is 50 and what they add up to, from 0 to 100. Who could not "
+        "be read is left out, and counted beside it."
+    )
+    st.dataframe(
+        {
+            "Expression": [expression_words(e) for e in DISPLAY_ORDER if e in weights],
+            "Weight": [f"{weights[e]:+g}".replace("-", "−") for e in DISPLAY_ORDER if e in weights],
+        },
+        hide_index=True,
+        width=360,
+        alt="The weight of each expression",
+    )
+
+
+def _system(all_sites: Sequence[SiteRow]) -> None:
+    with database().read() as session:
+        reading = count_recordings(session, states=(RecordingState.READING,))
+        waiting = count_recordings(session, states=(RecordingState.QUEUED,))
+        last = list_recordings(session, states=(RecordingState.DONE,), limit=1)
+    try:
+        card = read_card()
+        model = f"{card.name} {card.version}"
+    except ModelError as error:
+        model = str(error)
+    here = settings()
+    kind = "SQLite" if here.resolved_database_url.startswith("sqlite") else "PostgreSQL"
+    facts = {
+        "Version": app_version(),
+        "Model": model,
+        "Database": f"{kind}, in {here.home}" if not here.database_url else kind,
+        "Footage": "kept after reading" if here.keep_footage else "deleted after reading",
+        "Figures shown from": f"{here.minimum_people} people on",
+        "Worker": "started with this dashboard" if here.start_worker else "started separately",
+        "Being read": f"{reading}, and {waiting} waiting",
+        "Last finished": moment(last[0].finished_at, last[0].time_zone)
+        if last and last[0].finished_at
+        else "nothing yet",
+    }
+    cameras = sum(len(site.cameras) for site in all_sites)
+    facts["Places"] = f"{counted(len(all_sites), 'site')}, {counted(cameras, 'camera')}"
+    st.subheader("This installation")
+    with st.container(border=True), st.grid(3, min_column_width=220):
+        for label, value in facts.items():
+            with st.container(gap=None):
+                st.caption(label)
+                st.markdown(escaped(value))
+    st.caption("Settings of the installation are made by the administrator: docs/operations.md.")
+
+
+if __name__ == "__main__":
+    page()

@@ -1,0 +1,124 @@
+"""Which cameras and which days: chosen at the top of a page and kept in its address."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from db.buckets import covered_span, read_buckets
+from pages.state import Place, database
+
+ALL_SITES = "All sites"
+ALL_CAMERAS = "All cameras"
+EVERYTHING = "Everything"
+OWN_DATES = "Choose dates"
+_LAST_DAYS = {"Last day": 1, "Last 7 days": 7, "Last 28 days": 28, "Last 90 days": 90}
+_PERIODS = (*_LAST_DAYS, EVERYTHING, OWN_DATES)
+_DEFAULT_PERIOD = _PERIODS.index("Last 7 days")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Whole days of each site's own calendar, both ends included."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+    def before(self) -> "Period":
+        """As many days, directly before."""
+        step = timedelta(days=self.days)
+        return Period(self.first - step, self.last - step)
+
+    def bounds(self, time_zone: str) -> tuple[datetime, datetime]:
+        """[start, end) in UTC where days begin at midnight of ``time_zone``."""
+        zone = ZoneInfo(time_zone)
+        start = datetime.combine(self.first, time(), zone)
+        end = datetime.combine(self.last + timedelta(days=1), time(), zone)
+        return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def covered_days(places: Sequence[Place]) -> Period | None:
+    """From the first local day with people to the last; None where nobody was seen yet."""
+    first: list[date] = []
+    last: list[date] = []
+    with database().read() as session:
+        for time_zone, camera_ids in by_zone(places).items():
+            span = covered_span(session, camera_ids)
+            if span is not None:
+                zone = ZoneInfo(time_zone)
+                first.append(span[0].astimezone(zone).date())
+                last.append((span[1] - timedelta(seconds=1)).astimezone(zone).date())
+    return Period(min(first), max(last)) if first else None
+
+
+def read_period(places: Sequence[Place], period: Period) -> pd.DataFrame:
+    """The buckets of the places in the period, each by its site's own days."""
+    frames = []
+    with database().read() as session:
+        for time_zone, camera_ids in by_zone(places).items():
+            start, end = period.bounds(time_zone)
+            frames.append(read_buckets(session, start=start, end=end, camera_ids=camera_ids))
+        if not frames:
+            return read_buckets(session, camera_ids=())
+    filled = [frame for frame in frames if not frame.empty] or frames[:1]
+    return pd.concat(filled, ignore_index=True)
+
+
+def by_zone(places: Sequence[Place]) -> dict[str, list[int]]:
+    """Ids of cameras by the time zone of their site."""
+    zones: dict[str, list[int]] = {}
+    for place in places:
+        zones.setdefault(place.site.time_zone, []).append(place.camera.id)
+    return zones
+
+
+def choose_places(places: Sequence[Place]) -> list[Place]:
+    """One site or all, one of its cameras or all. Asks nothing where there is no choice."""
+    chosen = list(places)
+    site_names = list(dict.fromkeys(place.site.name for place in places))
+    if len(site_names) > 1:
+        site = st.selectbox(
+            "Site", [ALL_SITES, *site_names], key="site", bind="query-params", width=240
+        )
+        if site != ALL_SITES:
+            chosen = [place for place in chosen if place.site.name == site]
+    if len({place.site.id for place in chosen}) == 1 and len(chosen) > 1:
+        names = [place.camera.name for place in chosen]
+        camera = st.selectbox(
+            "Camera", [ALL_CAMERAS, *names], key="camera", bind="query-params", width=240
+        )
+        if camera != ALL_CAMERAS:
+            chosen = [place for place in chosen if place.camera.name == camera]
+    return chosen
+
+
+def choose_period(covered: Period) -> Period:
+    """A stretch that ends with the newest day that has people, or dates of one's own."""
+    choice = st.selectbox(
+        "Period", _PERIODS, index=_DEFAULT_PERIOD, key="period", bind="query-params", width=180
+    )
+    if choice == EVERYTHING:
+        return covered
+    if choice != OWN_DATES:
+        length = _LAST_DAYS[str(choice)]
+        return Period(covered.last - timedelta(days=length - 1), covered.last)
+    default = (max(covered.first, covered.last - timedelta(days=6)), covered.last)
+    dates = st.date_input(
+        "From and to",
+        value=default,
+        format="DD/MM/YYYY",
+        key="dates",
+        bind="query-params",
+        width=260,
+    )
+    if len(dates) == 2:
+        return Period(dates[0], dates[1])
+    # Only the first day is chosen so far.
+    return Period(dates[0], dates[0]) if dates else Period(*default)

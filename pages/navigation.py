@@ -1,0 +1,58 @@
+"""The frame around every page: title, logo, menu, and the banner over invented data."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.format import escaped, listed
+from pages.state import app_version, show_message, sites
+
+_ASSETS = Path(__file__).parent / "assets"
+_ABOUT = """**Satisface** {version}: how did our customers look today, and is it getting better?
+
+Nothing leaves this machine. Footage is deleted once it was read; no picture of a face and no
+identity is kept."""
+
+# Page files have names that no other module of ours has: Streamlit puts this folder on the import
+# path while it runs a page, and pages/settings.py would stand before settings.py.
+_PAGES = (
+    ("overview.py", "Overview", ":material/monitoring:", ""),
+    ("upload.py", "Upload", ":material/upload_file:", "upload"),
+    ("recordings.py", "Recordings", ":material/video_library:", "recordings"),
+    ("report.py", "Reports", ":material/description:", "reports"),
+    ("model.py", "Model", ":material/neurology:", "model"),
+    ("configuration.py", "Settings", ":material/tune:", "settings"),
+)
+
+
+def main() -> None:
+    pages = [
+        st.Page(file, title=title, icon=icon, url_path=path, default=not path)
+        for file, title, icon, path in _PAGES
+    ]
+    page = st.navigation(pages)
+    st.set_page_config(
+        page_title=f"{page.title} · Satisface",
+        # A file of ours: with a Material icon the browser would fetch one from elsewhere.
+        page_icon=str(_ASSETS / "favicon.png"),
+        layout="wide",
+        menu_items={"About": _ABOUT.format(version=app_version())},
+    )
+    st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "mark.svg"), size="large")
+    _banner()
+    show_message()
+    page.run()
+
+
+def _banner() -> None:
+    invented = [site.name for site in sites() if site.is_demonstration]
+    if invented:
+        names = listed(f"**{escaped(name)}**" for name in invented)
+        st.warning(
+            f"Invented data: {names} {'is' if len(invented) == 1 else 'are'} made up, to look "
+            "around with. No figure of it was ever measured.",
+            icon=":material/science:",
+        )
+
+
+main()

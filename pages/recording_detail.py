@@ -1,0 +1,246 @@
+"""One recording: what it is, who was seen when, and what can be done with it."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from db.recordings import (
+    RecordingError,
+    RecordingRow,
+    cancel_recording,
+    delete_recording,
+    get_recording,
+    retry_recording,
+    set_captured_at,
+)
+from db.results import people_frame
+from db.tables import RecordingState
+from pages.downloads import recording_csv
+from pages.figures_shown import chart
+from pages.format import (
+    CAPTURED_FROM,
+    STATES,
+    counted,
+    duration,
+    escaped,
+    moment,
+    moment_exact,
+    size,
+    time_left,
+)
+from pages.state import database, footage_store, say_after_rerun
+from reports.figures import timeline_figure
+from reports.words import expression_words, people_words, share_words
+
+_UNFINISHED = (RecordingState.QUEUED, RecordingState.READING)
+_PEOPLE_SHOWN = 500
+
+
+def detail(asked_for: str) -> None:
+    """``asked_for``: the id as it stands in the address, which anybody can change."""
+    st.page_link("recordings.py", label="All recordings", icon=":material/arrow_back:")
+    row = _find(asked_for)
+    if row is None:
+        st.title("No such recording")
+        st.info("It may have been deleted, or the address is not complete.")
+        return
+    st.title(escaped(row.name))
+    _refreshing_state(row)
+    _facts(row)
+    _actions(row)
+    if row.people:
+        _people(row)
+    elif row.state == RecordingState.DONE:
+        st.info("Nobody's face was seen in this recording.")
+    if row.warnings:
+        st.subheader("What could not be read")
+        for warning in row.warnings:
+            st.warning(escaped(str(warning)))
+
+
+def _find(asked_for: str) -> RecordingRow | None:
+    if not asked_for.isdecimal() or len(asked_for) > 15:
+        return None
+    with database().read() as session:
+        return get_recording(session, int(asked_for))
+
+
+def _refreshing_state(row: RecordingRow) -> None:
+    def show() -> None:
+        now = _find(str(row.id))
+        if now is None or now.state not in _UNFINISHED:
+            st.rerun()
+        if now.state == RecordingState.QUEUED:
+            st.progress(0.0, text="Waiting for its turn")
+        else:
+            left = "" if now.seconds_left is None else f", {time_left(now.seconds_left)}"
+            st.progress(min(now.progress, 1.0), text=f"{100 * now.progress:.0f}% read{left}")
+
+    if row.state in _UNFINISHED:
+        st.fragment(show, run_every=1.5)()
+    elif row.state == RecordingState.FAILED:
+        st.error(escaped(row.error or "It failed."), title="This recording could not be read")
+    elif row.state == RecordingState.CANCELLED:
+        st.info("Reading was cancelled. What was read until then is kept.")
+
+
+def _facts(row: RecordingRow) -> None:
+    facts = {
+        "Camera": f"{escaped(row.site)} / {escaped(row.camera)}",
+        "Taken": f"{moment_exact(row.captured_at, row.time_zone)}  \n"
+        f":small[{CAPTURED_FROM.get(row.captured_from, row.captured_from)}]",
+        "State": STATES[row.state],
+        "People": f"{people_words(row.people)}  \n:small[{_read_words(row)}]"
+        if row.people
+        else "none",
+    }
+    kind = "Photo" if row.kind == "picture" else f"Video, {duration(row.duration_ms)}"
+    facts["Footage"] = (
+        f"{kind}  \n:small[{row.width} × {row.height} pixels, {size(row.bytes)}, "
+        f"{'still kept' if row.has_footage else 'deleted after reading'}]"
+    )
+    facts["Uploaded"] = moment(row.created_at, row.time_zone)
+    with st.container(border=True), st.grid(3, min_column_width=220):
+        for label, value in facts.items():
+            with st.container(gap=None):
+                st.caption(label)
+                st.markdown(value)
+
+
+def _read_words(row: RecordingRow) -> str:
+    faces = counted(row.faces, "face")
+    if not row.unknown:
+        return f"in {faces}"
+    return f"in {faces}; {row.unknown:,} could not be read"
+
+
+def _actions(row: RecordingRow) -> None:
+    with st.container(horizontal=True):
+        if row.state in _UNFINISHED and st.button("Cancel reading", icon=":material/cancel:"):
+            with database().write() as session:
+                cancel_recording(session, row.id)
+            st.rerun()
+        again = row.state in (RecordingState.FAILED, RecordingState.CANCELLED) and row.has_footage
+        if again and st.button("Read again", icon=":material/replay:", type="primary"):
+            _read_again(row)
+        if row.people:
+            st.download_button(
+                "Download its rows (CSV)",
+                # Made when it is asked for, not each time the page is drawn.
+                data=lambda: recording_csv(row),
+                file_name=f"recording-{row.id}-predictions.csv",
+                mime="text/csv",
+                icon=":material/download:",
+                help="One row for each face: when, where in the picture, and its probabilities",
+            )
+        if st.button("Correct the time", icon=":material/schedule:"):
+            _correct_time(row)
+        if st.button("Delete", icon=":material/delete:"):
+            _delete(row)
+
+
+def _read_again(row: RecordingRow) -> None:
+    try:
+        with database().write() as session:
+            retry_recording(session, row.id)
+    except RecordingError as error:
+        st.error(escaped(str(error)))
+        return
+    st.rerun()
+
+
+@st.dialog("Correct the time")
+def _correct_time(row: RecordingRow) -> None:
+    zone = ZoneInfo(row.time_zone)
+    st.markdown(
+        f"When does **{escaped(row.name)}** begin, on the clock of {escaped(row.site)} "
+        f"({row.time_zone.replace('_', ' ')})? Its people move to that time in every figure."
+    )
+    local = row.captured_at.astimezone(zone).replace(tzinfo=None)
+    when = st.datetime_input("Taken at", value=local, step=60, format="DD/MM/YYYY")
+    seconds = st.number_input("and seconds", 0, 59, local.second)
+    if st.button("Save", type="primary") and isinstance(when, datetime):
+        begin = when.replace(second=int(seconds), microsecond=0, tzinfo=zone)
+        try:
+            with database().write() as session:
+                set_captured_at(session, row.id, begin)
+        except RecordingError as error:
+            st.error(escaped(str(error)))
+            return
+        say_after_rerun(f"{escaped(row.name)} now begins at {moment_exact(begin, row.time_zone)}.")
+        st.rerun()
+
+
+@st.dialog("Delete this recording?")
+def _delete(row: RecordingRow) -> None:
+    st.markdown(
+        f"**{escaped(row.name)}** and everything read from it will be gone: "
+        f"{people_words(row.people)}, {counted(row.faces, 'face')}"
+        f"{', and its footage' if row.has_footage else ''}. All figures of "
+        f"{escaped(row.site)} / {escaped(row.camera)} change accordingly. "
+        "This cannot be undone."
+    )
+    with st.container(horizontal=True):
+        if st.button("Delete for good", type="primary"):
+            with database().write() as session:
+                footage = delete_recording(session, row.id)
+            if footage is not None:
+                footage_store().delete(footage)
+            say_after_rerun(f"{escaped(row.name)} was deleted.")
+            st.switch_page("recordings.py")
+        if st.button("Keep it"):
+            st.rerun()
+
+
+def _people(row: RecordingRow) -> None:
+    with database().read() as session:
+        people = people_frame(session, row.id)
+    st.subheader("Who was seen when" if row.kind == "video" else "Who was seen")
+    if row.kind == "video":
+        chart(
+            timeline_figure(people, row.captured_at, row.time_zone),
+            key="timeline",
+            says="The people of this recording over time, by expression",
+        )
+    shown = people.head(_PEOPLE_SHOWN)
+    expressions = [c for c in shown.columns if c.startswith("p_")]
+    surest = shown[expressions].max(axis="columns") if expressions else pd.Series(dtype=float)
+    table = pd.DataFrame(
+        {
+            "Expression": [
+                "Could not be read" if e == "unknown" else expression_words(e)
+                for e in shown["expression"]
+            ],
+            "Sure": ["–" if pd.isna(p) else share_words(float(p)) for p in surest],
+            "Faces": shown["faces"].to_numpy(),
+        }
+    )
+    if row.kind == "video":
+        table.insert(0, "From", [duration(ms) if ms else "start" for ms in shown["start_ms"]])
+        table.insert(
+            1,
+            "Seen for",
+            [
+                duration(end - start)
+                for start, end in zip(shown["start_ms"], shown["end_ms"], strict=True)
+            ],
+        )
+    st.dataframe(
+        table,
+        hide_index=True,
+        key="people",
+        alt="The people of this recording",
+        column_config={
+            "From": st.column_config.TextColumn(help="Time since the recording began"),
+            "Sure": st.column_config.TextColumn(
+                help="The probability of the expression, averaged over the person's faces"
+            ),
+            "Faces": st.column_config.NumberColumn(
+                help="Pictures of the person's face that were looked at", format="localized"
+            ),
+        },
+    )
+    if len(people) > _PEOPLE_SHOWN:
+        st.caption(f"The first {_PEOPLE_SHOWN} of {people_words(len(people))}; the CSV has all.")

@@ -1,0 +1,138 @@
+"""Recordings: what was uploaded, how far it is, what it held; one of them by ?recording=ID."""
+
+import streamlit as st
+
+from db.recordings import RecordingRow, count_recordings, list_recordings
+from db.tables import RecordingState
+from pages.filters import choose_places
+from pages.format import STATES, counted, duration, escaped, moment, time_left
+from pages.reading import ending
+from pages.recording_detail import detail
+from pages.state import database, places, sites
+
+_PAGE_SIZE = 20
+_ALL = "All"
+_BY_WORDS = {words: state for state, words in STATES.items()}
+_COLOURS: dict[str, "str"] = {
+    "queued": "gray",
+    "reading": "blue",
+    "done": "green",
+    "failed": "red",
+    "cancelled": "gray",
+}
+
+
+def page() -> None:
+    asked_for = st.query_params.get("recording")
+    if asked_for is not None:
+        detail(asked_for)
+        return
+    st.title("Recordings")
+    everywhere = places(sites())
+    with database().read() as session:
+        total = count_recordings(session)
+    if not total:
+        _nothing_yet()
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = choose_places(everywhere)
+        state = st.selectbox(
+            "State", [_ALL, *_BY_WORDS], key="state", bind="query-params", width=160
+        )
+        search = st.text_input(
+            "Search",
+            key="search",
+            bind="query-params",
+            placeholder="File, site or camera",
+            width=260,
+        )
+    states = None if state == _ALL else [_BY_WORDS[str(state)]]
+    camera_ids = None if len(chosen) == len(everywhere) else [place.camera.id for place in chosen]
+    with database().read() as session:
+        found = count_recordings(session, states=states, camera_ids=camera_ids, search=search)
+    if not found:
+        st.info("No recording fits this choice.")
+        return
+    st.caption(counted(found, "recording"))
+    listing = st.container()
+    number = _page_number(found, (state, search, camera_ids))
+    with listing:
+        _refreshing_list(states, camera_ids, search, number)
+
+
+def _page_number(found: int, choice: object) -> int:
+    """The page of the list to show. Another choice begins at the first page."""
+    pages = -(-found // _PAGE_SIZE)
+    if pages == 1:
+        return 1
+    return st.pagination(pages, key=f"recordings_page_{hash(str(choice))}")
+
+
+def _refreshing_list(
+    states: list[str] | None, camera_ids: list[int] | None, search: str, number: int
+) -> None:
+    def show() -> list[RecordingRow]:
+        with database().read() as session:
+            rows = list_recordings(
+                session,
+                states=states,
+                camera_ids=camera_ids,
+                search=search,
+                limit=_PAGE_SIZE,
+                offset=(number - 1) * _PAGE_SIZE,
+            )
+        for row in rows:
+            _row(row)
+        return rows
+
+    with database().read() as session:
+        busy = count_recordings(
+            session, states=(RecordingState.QUEUED, RecordingState.READING), camera_ids=camera_ids
+        )
+    st.fragment(show, run_every=3 if busy else None)()
+
+
+def _row(row: RecordingRow) -> None:
+    with st.container(border=True):
+        name, taken, state = st.columns([5, 3, 4], vertical_alignment="center")
+        with name:
+            st.page_link(
+                "recordings.py",
+                label=f"**{escaped(row.name)}**",
+                icon=":material/image:" if row.kind == "picture" else ":material/movie:",
+                query_params={"recording": str(row.id)},
+            )
+        with taken:
+            st.markdown(
+                f"{moment(row.captured_at, row.time_zone)}  \n"
+                f":small[{escaped(row.site)} / {escaped(row.camera)}"
+                f"{'' if row.kind == 'picture' else ' · ' + duration(row.duration_ms)}]"
+            )
+        with state:
+            _state(row)
+
+
+def _state(row: RecordingRow) -> None:
+    if row.state == RecordingState.READING:
+        left = "" if row.seconds_left is None else f", {time_left(row.seconds_left)}"
+        st.progress(min(row.progress, 1.0), text=f"{100 * row.progress:.0f}% read{left}")
+        return
+    badge = f":{_COLOURS[row.state]}-badge[{STATES[row.state]}]"
+    if row.state == RecordingState.DONE:
+        st.markdown(f"{badge} {ending(row)}")
+    elif row.state == RecordingState.FAILED:
+        st.markdown(f"{badge} {escaped(row.error or '')}")
+    else:
+        st.markdown(badge)
+
+
+def _nothing_yet() -> None:
+    with st.container(border=True):
+        st.subheader("Nothing was uploaded yet")
+        st.markdown("Every photo and video that you upload is listed here, with what it held.")
+        if st.button("Upload footage", type="primary", icon=":material/upload_file:"):
+            st.switch_page("upload.py")
+
+
+if __name__ == "__main__":
+    page()

@@ -1,0 +1,81 @@
+"""What every page shares: the open database, the footage store, and messages across a rerun."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from db.engine import Database, is_current, upgrade
+from db.places import CameraRow, SiteRow, list_sites
+from settings import settings
+
+if TYPE_CHECKING:
+    from jobs.store import FootageStore
+
+_MESSAGE = "message"
+_opening = threading.Lock()
+
+
+def database() -> Database:
+    """The process's database, created and migrated when it is first asked for."""
+    return _database(settings().resolved_database_url)
+
+
+@st.cache_resource(show_spinner="Opening the database …")
+def _database(url: str) -> Database:
+    # app.py migrates before it serves; this serves whoever opens a page without it.
+    with _opening:
+        if not is_current(url):
+            upgrade(url)
+    return Database(url)
+
+
+def footage_store() -> "FootageStore":
+    # Not for the first page to load.
+    from jobs.store import FootageStore
+
+    return FootageStore(settings().resolved_footage_url)
+
+
+def sites() -> list[SiteRow]:
+    """All sites with their cameras, by name; read anew in every run, so that changes show."""
+    with database().read() as session:
+        return list(list_sites(session))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A camera with its site. ``label``: "Site / Camera", as every screen names it."""
+
+    site: SiteRow
+    camera: CameraRow
+
+    @property
+    def label(self) -> str:
+        return f"{self.site.name} / {self.camera.name}"
+
+
+def places(all_sites: Sequence[SiteRow]) -> list[Place]:
+    return [Place(site, camera) for site in all_sites for camera in site.cameras]
+
+
+def say_after_rerun(sentence: str) -> None:
+    """A message for the next run of whatever page: what was just done."""
+    st.session_state[_MESSAGE] = sentence
+
+
+def show_message() -> None:
+    """Show what ``say_after_rerun`` left, once."""
+    sentence = st.session_state.pop(_MESSAGE, None)
+    if sentence:
+        st.success(sentence, icon=":material/check_circle:")
+
+
+def app_version() -> str:
+    try:
+        return version("satisface")
+    except PackageNotFoundError:
+        return "0.1.0"

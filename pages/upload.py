@@ -1,0 +1,305 @@
+"""Upload: footage comes in, and one sees it being read."""
+
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import streamlit as st
+
+from pages.format import CAPTURED_FROM, counted, duration, escaped, listed
+from pages.place_forms import NEW_CAMERA, camera_form, first_place_form
+from pages.reading import being_read
+from pages.state import Place, database, footage_store, places, sites
+from settings import settings
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+    from jobs.intake import Inspected, Outcome
+
+# Session state: a number that grows to empty the uploader; what each file was found to be; what
+# came of the last upload, and the recordings it made; capture times entered by hand, by file.
+_ROUND = "upload_round"
+_LOOKED_AT = "upload_looked_at"
+_OUTCOMES = "upload_outcomes"
+_RECENT = "upload_recent"
+_ENTERED = "upload_entered"
+
+_LAW = """- Tell people. Put up signs at the entrance: that footage is read by software for facial
+  expressions, why, for how long, and who answers questions.
+- Do not point it at employees. In the European Union, reading the emotions of people at work is
+  forbidden; keep tills and counters out of view.
+- Ask your data protection officer first; in many places an impact assessment is due beforehand.
+
+`docs/privacy.md` says more. This is no legal advice."""
+
+
+def page() -> None:
+    st.title("Upload")
+    all_sites = sites()
+    everywhere = places(all_sites)
+    if not everywhere:
+        if all_sites:
+            st.markdown("The footage needs a camera that it belongs to.")
+            camera_form(all_sites, key="first_camera")
+        else:
+            first_place_form()
+        return
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        place = _choose_camera(everywhere)
+        with st.popover("Add a camera", icon=":material/add:"):
+            camera_form(all_sites, key="upload_camera_form")
+    files = _choose_files()
+    st.caption(
+        "Footage stays on this machine and is "
+        + ("kept after it was read." if settings().keep_footage else "deleted once it was read.")
+        + " No picture of a face and no identity is stored."
+    )
+    with st.expander("Before you film: the law in short", icon=":material/gavel:"):
+        st.markdown(_LAW)
+    if files:
+        _review(files, place)
+    _show_outcomes()
+    being_read(st.session_state.get(_RECENT, ()))
+
+
+def _choose_camera(everywhere: Sequence[Place]) -> Place:
+    by_id = {place.camera.id: place for place in everywhere}
+    added = st.session_state.pop(NEW_CAMERA, None)
+    if added in by_id:
+        st.session_state["upload_camera"] = added
+    if st.session_state.get("upload_camera") not in by_id:
+        st.session_state.pop("upload_camera", None)
+    chosen = st.selectbox(
+        "Camera that took the footage",
+        list(by_id),
+        format_func=lambda camera_id: by_id[camera_id].label,
+        key="upload_camera",
+        persist_state="session",
+        width=420,
+    )
+    return by_id[chosen]
+
+
+def _choose_files() -> "list[UploadedFile]":
+    return st.file_uploader(
+        "Photos, videos, or a zip of them",
+        accept_multiple_files=True,
+        key=f"files_{st.session_state.setdefault(_ROUND, 0)}",
+        max_upload_size=settings().max_upload_mb,
+    )
+
+
+def _review(files: "list[UploadedFile]", place: Place) -> None:
+    """What the files are and when they were taken, to be corrected before reading starts."""
+    looked_at = [_look_at(file) for file in files]
+    problems = [found.problem for members in looked_at for found in members if found.problem]
+    zone = ZoneInfo(place.site.time_zone)
+    st.subheader("What you chose")
+    entered, shown = _table(files, looked_at, zone)
+    if any(
+        when is None and len(members) == 1 and not members[0].problem
+        for when, members in zip(shown, looked_at, strict=True)
+    ):
+        st.info(
+            "Some files do not tell when they were taken. Enter it under “Taken at”; otherwise "
+            "they count as taken now."
+        )
+    if problems:
+        st.warning(
+            f"{counted(len(problems), 'file')} cannot be read; the others are:\n\n"
+            + "\n".join(f"- {escaped(problem)}" for problem in problems)
+        )
+    if st.button(
+        "Start reading",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=all(found.problem for members in looked_at for found in members),
+    ):
+        _take_in(files, place, entered)
+
+
+def _look_at(file: "UploadedFile") -> "tuple[Inspected, ...]":
+    cache: dict[str, tuple[Inspected, ...]] = st.session_state.setdefault(_LOOKED_AT, {})
+    if file.file_id not in cache:
+        # Decoders are loaded here, not when the page opens.
+        from jobs.intake import inspect
+
+        with st.spinner(f"Looking at {escaped(file.name)} …"), _on_disk() as folder:
+            cache[file.file_id] = inspect(_written(file, folder), file.name)
+    return cache[file.file_id]
+
+
+def _on_disk() -> tempfile.TemporaryDirectory[str]:
+    """A folder for a file's time on disk, beside the other unfinished uploads."""
+    from jobs.intake import unfinished_folder
+
+    return tempfile.TemporaryDirectory(
+        dir=unfinished_folder(settings()), prefix="upload-", ignore_cleanup_errors=True
+    )
+
+
+def _written(file: "UploadedFile", folder: str) -> Path:
+    path = Path(folder) / "file"
+    with path.open("wb") as target:
+        target.write(file.getbuffer())
+    return path
+
+
+def _table(
+    files: "list[UploadedFile]", looked_at: "list[tuple[Inspected, ...]]", zone: ZoneInfo
+) -> tuple[dict[str, datetime], list[datetime | None]]:
+    """The editable table. Returns the times that were entered by hand, by file id, and the times
+    as shown, by row: both on the site's clock."""
+    entered: dict[str, datetime] = st.session_state.setdefault(_ENTERED, {})
+    told = {
+        file.file_id: _told(members, zone) for file, members in zip(files, looked_at, strict=True)
+    }
+    key = f"taken_{hash((zone.key, *told))}"
+    if st.session_state.get("taken_key") != key:
+        # The editor keeps its edits by row: a new list of files begins with what was entered.
+        st.session_state["taken_key"] = key
+        st.session_state["taken_rows"] = pd.DataFrame(
+            {
+                "File": [file.name for file in files],
+                "Holds": [_holds(members) for members in looked_at],
+                "Taken at": pd.to_datetime(
+                    pd.Series([entered.get(i, when) for i, (when, _) in told.items()])
+                ),
+                "As known": [source for _, source in told.values()],
+            }
+        )
+    edited = st.data_editor(
+        st.session_state["taken_rows"],
+        key=key,
+        hide_index=True,
+        disabled=["File", "Holds", "As known"],
+        alt="The chosen files and when they were taken",
+        column_config={
+            "Taken at": st.column_config.DatetimeColumn(
+                f"Taken at ({zone.key.replace('_', ' ')})",
+                format="DD MMM YYYY, HH:mm:ss",
+                step=1,
+            ),
+            "As known": st.column_config.TextColumn("As known"),
+        },
+    )
+    shown = [
+        None if pd.isna(value) else pd.Timestamp(value).to_pydatetime()
+        for value in edited["Taken at"]
+    ]
+    for (file_id, (when, _)), value in zip(told.items(), shown, strict=True):
+        if value is not None and value != when:
+            entered[file_id] = value
+        else:
+            entered.pop(file_id, None)
+    return entered, shown
+
+
+def _told(members: "Sequence[Inspected]", zone: ZoneInfo) -> tuple[datetime | None, str]:
+    """When the file says it was taken, on the site's clock, and where it says so."""
+    if len(members) != 1:
+        return None, "each file's own, where it tells"
+    found = members[0]
+    if found.problem:
+        return None, "cannot be read"
+    if found.captured is None:
+        return None, CAPTURED_FROM["upload"]
+    at = found.captured.at
+    local = at.astimezone(zone).replace(tzinfo=None) if at.tzinfo else at
+    return local.replace(microsecond=0), CAPTURED_FROM[found.captured.source.value]
+
+
+def _holds(members: "Sequence[Inspected]") -> str:
+    """ "Video, 1 min 3 s"; for a zip "3 photos and 1 video"."""
+    if len(members) == 1:
+        found = members[0]
+        if found.kind is None:
+            return "nothing that can be read"
+        if found.kind.value == "video":
+            return f"Video, {duration(found.duration_ms or 0)}"
+        return "Photo"
+    kinds = Counter("unreadable" if f.kind is None else f.kind.value for f in members)
+    words = [
+        counted(kinds["picture"], "photo") if kinds["picture"] else "",
+        counted(kinds["video"], "video") if kinds["video"] else "",
+        counted(kinds["unreadable"], "unreadable file") if kinds["unreadable"] else "",
+    ]
+    return listed(word for word in words if word) or "nothing"
+
+
+def _take_in(files: "list[UploadedFile]", place: Place, entered: dict[str, datetime]) -> None:
+    from jobs.intake import Accepted, admit
+
+    outcomes: list[Outcome] = []
+    bar = st.progress(0.0, text="Taking in …")
+    store = footage_store()
+    for number, file in enumerate(files):
+        bar.progress(
+            number / len(files),
+            text=f"Taking in {escaped(file.name)} ({number + 1} of {len(files)}). "
+            "Please stay on this page until all are in.",
+        )
+        with _on_disk() as folder:
+            outcomes.extend(
+                admit(
+                    database(),
+                    store,
+                    settings(),
+                    path=_written(file, folder),
+                    name=file.name,
+                    camera_id=place.camera.id,
+                    captured_at=entered.get(file.file_id),
+                )
+            )
+    bar.progress(1.0, text="All are in.")
+    st.session_state[_OUTCOMES] = outcomes
+    st.session_state[_RECENT] = [o.recording_id for o in outcomes if isinstance(o, Accepted)]
+    st.session_state[_ROUND] += 1
+    for key in (_LOOKED_AT, _ENTERED, "taken_key", "taken_rows"):
+        st.session_state.pop(key, None)
+    st.rerun()
+
+
+def _show_outcomes() -> None:
+    outcomes: list[Outcome] = st.session_state.get(_OUTCOMES, [])
+    if not outcomes:
+        return
+    from jobs.intake import Accepted, Duplicate, Refused
+
+    accepted = [o for o in outcomes if isinstance(o, Accepted)]
+    duplicates = [o for o in outcomes if isinstance(o, Duplicate)]
+    refused = [o for o in outcomes if isinstance(o, Refused)]
+    if accepted:
+        sentences = [o.sentence for o in accepted if o.also_at]
+        st.success(_list(f"{counted(len(accepted), 'file')} taken in.", sentences))
+    if duplicates:
+        st.info(
+            _list(
+                f"{counted(len(duplicates), 'file')} already there, not taken in again.",
+                [o.sentence for o in duplicates],
+            )
+        )
+    if refused:
+        st.error(
+            _list(
+                f"{counted(len(refused), 'file')} could not be taken in.",
+                [o.sentence for o in refused],
+            )
+        )
+    if st.button("Hide this", type="tertiary"):
+        st.session_state.pop(_OUTCOMES)
+        st.rerun()
+
+
+def _list(head: str, sentences: Iterable[str]) -> str:
+    return "\n".join([f"**{head}**", "", *(f"- {escaped(s)}" for s in sentences)])
+
+
+if __name__ == "__main__":
+    page()
