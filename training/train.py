@@ -254,6 +254,18 @@ def compile_network(config: Config, network: keras.Model, steps: int) -> None:
     )
 
 
+def resume(checkpoint: Path, config: Config, steps: int) -> keras.Model:
+    """The network and the optimizer's state from ``checkpoint``, the schedule from ``config``:
+    more or fewer epochs than the run began with stretch or squeeze what is left of it."""
+    network = keras.saving.load_model(checkpoint)
+    values = [np.array(variable) for variable in network.optimizer.variables]
+    compile_network(config, network, steps)
+    network.optimizer.build(network.trainable_variables)
+    for variable, value in zip(network.optimizer.variables, values, strict=True):
+        variable.assign(value)
+    return network
+
+
 def train(
     config: Config,
     faces: face_data.FaceData,
@@ -273,16 +285,17 @@ def train(
     checkpoint = out / "checkpoint.keras"
     if checkpoint.exists() and (out / "state.json").exists():
         state = _State(**json.loads((out / "state.json").read_text(encoding="utf-8")))
-        network = keras.saving.load_model(checkpoint)
+        network = resume(checkpoint, config, steps)
     else:
         network = build_network(config)
         compile_network(config, network, steps)
-        _write_json(out / "run.json", _describe(config, faces, network))
+    _write_json(out / "run.json", _describe(config, faces, network))
     targets = face_data.soft_labels(
         faces.training, label_weight=config.label_weight, smoothing=config.smoothing
     )
     network.fit(
         AugmentedFaces(faces.training, targets, config, state.epoch),
+        shuffle=False,
         initial_epoch=state.epoch,
         epochs=config.epochs,
         verbose=verbose,

@@ -1,0 +1,143 @@
+"""What ships answers as the network it came from, and reads as well as promised."""
+
+import os
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from fer_core.errors import ModelError
+from fer_core.expression import ExpressionReader
+from fer_core.model_card import default_model_dir, read_card, read_metrics
+from fer_core.preprocessing import to_model_input
+from training import data
+from training.augmentation import Augmentation
+from training.data import FaceData, Split
+from training.evaluate import (
+    evaluate,
+    ferplus_majority,
+    record_private_test,
+    sample_sheet,
+    shrunk,
+    summary,
+)
+from training.export import Candidate, choose, export
+from training.train import Config, train
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    return keras.saving.load_model(default_model_dir() / "expression.keras")
+
+
+@pytest.fixture(scope="module")
+def public_test() -> Split:
+    folder = os.environ.get("SATISFACE_TEST_DATA")
+    path = Path(folder) / "fer2013_compact.npz" if folder else None
+    if path is None or not path.exists():
+        pytest.skip("FER2013 is not there: SATISFACE_TEST_DATA names no folder that holds it")
+    return data.load(path, clean=False).validation
+
+
+def test_the_shipped_network_is_uncompiled_so_that_every_backend_loads_it(
+    network: keras.Model,
+) -> None:
+    assert not network.compiled
+    assert network.count_params() == read_card().parameters
+
+
+def test_litert_and_keras_agree_on_made_pictures(network: keras.Model) -> None:
+    generator = np.random.default_rng(2)
+    coarse = generator.integers(0, 256, (256, 8, 8)).astype(np.uint8)
+    images = Augmentation()(coarse.repeat(6, axis=1).repeat(6, axis=2), generator)
+    expected = network.predict(to_model_input(images), verbose=0)
+    read = ExpressionReader().logits(images)
+    assert (read.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.99
+    assert np.abs(read - expected).max() < 0.05 * np.abs(expected).max()
+
+
+def test_litert_and_keras_agree_on_public_test(network: keras.Model, public_test: Split) -> None:
+    expected = network.predict(to_model_input(public_test.images), verbose=0).argmax(axis=1)
+    read = ExpressionReader().read(public_test.images).argmax(axis=1)
+    lost = (expected == public_test.labels).mean() - (read == public_test.labels).mean()
+    assert (read == expected).mean() >= 0.99
+    assert lost <= 0.003
+
+
+def test_public_test_is_read_as_well_as_promised(public_test: Split) -> None:
+    read = ExpressionReader().read(public_test.images).argmax(axis=1)
+    accuracy = float((read == public_test.labels).mean())
+    assert accuracy >= 0.66
+    assert accuracy == pytest.approx(read_metrics().validation.figures["accuracy"].value, abs=0.002)
+
+
+def test_a_run_is_shipped_measured_and_looked_at_once(tmp_path: Path, made_data: FaceData) -> None:
+    config = Config(
+        name="tiny",
+        widths=(8, 8, 8, 8),
+        epochs=6,
+        batch_size=14,
+        learning_rate=0.1,
+        ema_momentum=0.5,
+        jit=False,
+    )
+    votes = np.zeros((len(made_data.validation), 10), np.uint8)
+    votes[:, 0] = 10
+    voted = Split(made_data.validation.images, made_data.validation.labels, votes)
+    faces = FaceData(made_data.training, voted, made_data.test, "packed", {})
+    run, model = tmp_path / "run", tmp_path / "model"
+    best = train(config, faces, run, verbose=0)
+    report = export(run, faces, model, "test")
+    card, measured = read_card(model), read_metrics(model)
+    assert card.version == measured.version == "test"
+    assert measured.validation.figures["accuracy"].value == pytest.approx(best, abs=1e-3)
+    assert measured.test is None
+    assert len(measured.history) == 6
+    assert "float" in report
+    for name in ("curves", "confusion", "reliability", "risk_coverage"):
+        assert (model / "figures" / f"{name}.png").stat().st_size > 1000
+
+    test = record_private_test(model, made_data.test)
+    assert read_metrics(model).test == test
+    assert read_card(model).split == "PrivateTest"
+    with pytest.raises(ModelError, match="looked at already"):
+        record_private_test(model, made_data.test)
+
+    reader = ExpressionReader(model)
+    again = evaluate(reader, "PublicTest", voted)
+    assert again.confusion == measured.validation.confusion
+    assert "PublicTest, 21 faces" in summary(again)
+    assert sample_sheet(reader, voted, columns=3).shape == (7 * 122, 3 * 104, 3)
+
+
+def candidate(kind: str, agreement: float, accuracy: float, speed: float) -> Candidate:
+    return Candidate(kind, b"", agreement, accuracy, speed)
+
+
+def test_the_fastest_faithful_file_ships() -> None:
+    exact = candidate("float", 1.0, 0.7, 1000)
+    assert choose([exact, candidate("other", 0.995, 0.7, 2000)]).kind == "other"
+    assert choose([exact, candidate("strays", 0.98, 0.7, 2000)]).kind == "float"
+    assert choose([exact, candidate("worse", 0.995, 0.68, 2000)]).kind == "float"
+    assert choose([exact, candidate("slower", 1.0, 0.7, 900)]).kind == "float"
+
+
+def test_the_majority_is_clear_from_more_than_half_of_the_votes() -> None:
+    votes = np.zeros((4, 10), np.uint8)
+    votes[0, 1] = 10  # happiness
+    votes[1, [1, 3]] = (5, 5)  # half and half
+    votes[2, [5, 7]] = (6, 4)  # disgust before contempt
+    votes[3, 9] = 10  # no face
+    majority, clear = ferplus_majority(votes)
+    assert clear.tolist() == [True, False, True, False]
+    assert majority[clear].tolist() == [3, 1]
+
+
+def test_shrinking_keeps_the_mean_and_loses_detail() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 48, 48)).astype(np.uint8)
+    assert shrunk(images, 48) is images
+    small = shrunk(images, 16)
+    assert small.shape == images.shape
+    assert small.mean() == pytest.approx(images.mean(), abs=1)
+    assert small.std() < 0.6 * images.std()

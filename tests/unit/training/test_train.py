@@ -1,0 +1,108 @@
+"""Training goes on where it stopped, and keeps the averaged weights of its best epoch."""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from fer_core.preprocessing import to_model_input
+from training.data import DataError, FaceData, soft_labels
+from training.network import multiply_adds, residual_net, study_cnn
+from training.train import AugmentedFaces, Config, read_config, train
+
+CONFIGS = sorted((Path(__file__).resolve().parents[3] / "training" / "configs").glob("*.toml"))
+
+TINY = Config(
+    name="tiny",
+    widths=(8, 8, 8, 8),
+    epochs=4,
+    batch_size=14,
+    learning_rate=0.1,
+    ema_momentum=0.5,
+    jit=False,
+)
+
+
+def history(run: Path) -> list[dict[str, float]]:
+    with (run / "history.csv").open(newline="", encoding="utf-8") as file:
+        return [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+
+
+def test_a_stopped_run_ends_where_an_undisturbed_one_does(
+    tmp_path: Path, made_data: FaceData
+) -> None:
+    train(TINY, made_data, tmp_path / "whole", verbose=0)
+    for _ in range(4):
+        train(TINY, made_data, tmp_path / "parts", minutes=0, verbose=0)
+    whole, parts = history(tmp_path / "whole"), history(tmp_path / "parts")
+    assert [row["epoch"] for row in parts] == [1, 2, 3, 4]
+    for one, other in zip(whole, parts, strict=True):
+        assert other["learning_rate"] == one["learning_rate"]
+        assert other["loss"] == pytest.approx(one["loss"], abs=2e-3)
+        assert other["val_loss"] == pytest.approx(one["val_loss"], abs=2e-3)
+
+
+def test_a_run_learns_and_keeps_its_best(tmp_path: Path, made_data: FaceData) -> None:
+    config = dataclasses.replace(TINY, epochs=12)
+    best = train(config, made_data, tmp_path, verbose=0)
+    assert best > 0.5
+    assert best == max(row["val_accuracy"] for row in history(tmp_path))
+    network = keras.saving.load_model(tmp_path / "best.keras")
+    assert not network.compiled
+    read = network.predict(to_model_input(made_data.validation.images), verbose=0).argmax(axis=1)
+    assert (read == made_data.validation.labels).mean() == pytest.approx(best, abs=1e-4)
+    described = json.loads((tmp_path / "run.json").read_text())
+    assert described["config"]["seed"] == config.seed
+    assert described["data"]["training"]["fear"] == 8
+
+
+def test_a_run_without_progress_stops_early(tmp_path: Path, made_data: FaceData) -> None:
+    config = dataclasses.replace(TINY, epochs=30, learning_rate=1e-9, patience=2)
+    train(config, made_data, tmp_path, verbose=0)
+    assert len(history(tmp_path)) <= 5
+
+
+def test_batches_follow_seed_and_epoch(made_data: FaceData) -> None:
+    targets = soft_labels(made_data.training, label_weight=1.0, smoothing=0.0)
+    faces = AugmentedFaces(made_data.training, targets, TINY, first_epoch=0)
+    first, repeated = faces[1], faces[1]
+    faces.on_epoch_end()
+    resumed = AugmentedFaces(made_data.training, targets, TINY, first_epoch=1)
+    assert np.array_equal(first[0], repeated[0])
+    assert not np.array_equal(first[0], faces[1][0])
+    assert np.array_equal(resumed[1][0], faces[1][0])
+    assert first[0].shape == (14, 48, 48, 1)
+
+
+def test_balance_draws_rare_expressions_more_often(made_data: FaceData) -> None:
+    uneven = made_data.training.take(np.arange(len(made_data.training)) >= 7)
+    targets = soft_labels(uneven, label_weight=1.0, smoothing=0.0)
+    drawn = 0
+    for epoch in range(40):
+        config = dataclasses.replace(TINY, balance=1.0, batch_size=len(uneven))
+        drawn += int(AugmentedFaces(uneven, targets, config, epoch)[0][1][:, 0].sum())
+    assert drawn / (40 * len(uneven)) == pytest.approx(1 / 7, abs=0.04)
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
+def test_the_recipes_that_ship_can_be_read(file: Path) -> None:
+    assert read_config(file).name == file.stem
+
+
+def test_a_setting_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text('name = "wrong"\nepoch = 3\n')
+    with pytest.raises(DataError, match="unknown settings: epoch"):
+        read_config(file)
+
+
+def test_networks_take_faces_and_give_logits() -> None:
+    for network in (residual_net(), study_cnn()):
+        assert network.input_shape == (None, 48, 48, 1)
+        assert network.output_shape == (None, 7)
+    assert residual_net().count_params() < 5_000_000
+    assert multiply_adds(residual_net()) < multiply_adds(study_cnn())
