@@ -19,6 +19,8 @@ __all__ = [
     "by_camera",
     "by_day",
     "by_hour",
+    "by_month",
+    "by_week",
     "expression_shares",
     "summarise",
 ]
@@ -93,6 +95,20 @@ def by_day(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -
     """
     local = _local(buckets)
     return _figures(merge(buckets.assign(day=local.dt.normalize()), ["day"]), score, minimum_people)
+
+
+def by_week(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:
+    """As by_day, for weeks; ``week`` is the Monday."""
+    day = _local(buckets).dt.normalize()
+    week = day - pd.to_timedelta(day.dt.day_of_week, unit="D")
+    return _figures(merge(buckets.assign(week=week), ["week"]), score, minimum_people)
+
+
+def by_month(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:
+    """As by_day, for calendar months; ``month`` is the first day."""
+    day = _local(buckets).dt.normalize()
+    month = day - pd.to_timedelta(day.dt.day - 1, unit="D")
+    return _figures(merge(buckets.assign(month=month), ["month"]), score, minimum_people)
 
 
 def by_hour(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """The rows that analysts take away: what each column means, and a CSV that streams.
 
 Format: UTF-8 with a byte order mark (Excel takes the file for an old code page without one),
-commas, quoted text, one header, an empty field where there is no value, times in ISO 8601 with milliseconds:
-``*_utc`` ends in Z, ``*_local`` is the same instant on the site's clock with its offset.
+commas, quoted text, one header, an empty field where there is no value, times in ISO 8601 with
+milliseconds: ``*_utc`` ends in Z, ``*_local`` is the same instant on the site's clock with its
+offset.
 Nothing in these rows is withheld: they are single people and faces. Withholding is for figures.
 """
 

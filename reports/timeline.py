@@ -24,7 +24,7 @@ def timeline_figure(tracks: pd.DataFrame, started_at: datetime, time_zone: str) 
     if tracks.empty:
         return empty_figure("Nobody was seen in this recording")
     people = tracks.sort_values(["start_ms", "end_ms"], kind="stable").reset_index(drop=True)
-    people["lane"] = _lanes(people["start_ms"].tolist(), people["end_ms"].tolist())
+    people["lane"] = lanes(people["start_ms"].tolist(), people["end_ms"].tolist())
     begin = pd.Timestamp(started_at.astimezone(ZoneInfo(time_zone)).replace(tzinfo=None))
     span = max(int(people["end_ms"].max()), 1)
     # A glimpse of one frame has no length; it still deserves a mark that can be seen.
@@ -53,7 +53,7 @@ def timeline_figure(tracks: pd.DataFrame, started_at: datetime, time_zone: str) 
             ],
             hovertemplate="%{customdata}<extra></extra>",
         )
-    lanes = int(people["lane"].max()) + 1
+    rows_used = int(people["lane"].max()) + 1
     figure.update_xaxes(
         type="date",
         range=[begin, begin + pd.Timedelta(milliseconds=span * 1.01)],
@@ -63,7 +63,7 @@ def timeline_figure(tracks: pd.DataFrame, started_at: datetime, time_zone: str) 
         title="People at a time", showticklabels=False, showgrid=False, autorange="reversed"
     )
     figure.update_layout(barmode="overlay")
-    return styled(figure, height=int(np.clip(170 + 22 * lanes, 220, 640)), legend="below")
+    return styled(figure, height=int(np.clip(170 + 22 * rows_used, 220, 640)), legend="below")
 
 
 def _expression_seen(expression: str) -> str:
@@ -78,9 +78,9 @@ def _clock(begin: pd.Timestamp, offset_ms: float) -> str:
     return f"{begin + pd.Timedelta(milliseconds=offset_ms):%H:%M:%S}"
 
 
-def _lanes(starts: Sequence[int], ends: Sequence[int]) -> list[int]:
+def lanes(starts: Sequence[int], ends: Sequence[int]) -> list[int]:
     """The lowest free row for each stretch, so that those of one time lie above each other."""
-    lanes: list[int] = []
+    placed: list[int] = []
     running: list[tuple[int, int]] = []
     free: list[int] = []
     used = 0
@@ -92,5 +92,5 @@ def _lanes(starts: Sequence[int], ends: Sequence[int]) -> list[int]:
         else:
             lane, used = used, used + 1
         heapq.heappush(running, (end, lane))
-        lanes.append(lane)
-    return lanes
+        placed.append(lane)
+    return placed

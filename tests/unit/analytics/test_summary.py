@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from analytics.scores import DEFAULT_SCORE, ScoreDefinition, satisfaction_index
-from analytics.summary import by_camera, by_day, by_hour, expression_shares, summarise
+from analytics.summary import (
+    by_camera,
+    by_day,
+    by_hour,
+    by_month,
+    by_week,
+    expression_shares,
+    summarise,
+)
 from fer_core.types import EXPRESSIONS, UNKNOWN
 from tests.unit.analytics.people import bucket_frame, crowd, people_frame
 
@@ -53,7 +61,7 @@ def test_too_few_read_people_are_withheld_in_every_figure() -> None:
     assert {summary.index, summary.happy, summary.negative, summary.net} == {None}
     assert expression_shares(summary).empty
 
-    for days in (by_day, by_hour, by_camera):
+    for days in (by_day, by_week, by_month, by_hour, by_camera):
         rows = days(bucket_frame(frame), DEFAULT_SCORE, 10)
         assert rows["withheld"].all()
         assert rows[[*FIGURES, *(f"n_{e}" for e in EXPRESSIONS)]].isna().all(axis=None)
@@ -94,7 +102,7 @@ def test_nothing_at_all() -> None:
     summary = summarise(empty, DEFAULT_SCORE, 10)
     assert (summary.people, summary.withheld, summary.index) == (0, True, None)
     filled = bucket_frame(crowd("2026-11-03 09:00", 40))
-    for rows in (by_day, by_hour, by_camera):
+    for rows in (by_day, by_week, by_month, by_hour, by_camera):
         assert rows(empty, DEFAULT_SCORE, 10).empty
         assert (
             rows(empty, DEFAULT_SCORE, 10).dtypes.to_dict()
@@ -154,3 +162,16 @@ def test_shares_add_up_and_carry_wilsons_bounds() -> None:
         summary.happy.low,
         summary.happy.high,
     )
+
+
+def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
+    # Sunday and Monday across the end of a month.
+    buckets = bucket_frame(
+        pd.concat([crowd("2026-05-31 09:00", 20), crowd("2026-06-01 09:00", 30, seed=3)])
+    )
+    weeks = by_week(buckets, DEFAULT_SCORE, 10)
+    assert weeks["week"].tolist() == [pd.Timestamp("2026-05-25"), pd.Timestamp("2026-06-01")]
+    assert weeks["people"].tolist() == [20, 30]
+    months = by_month(buckets, DEFAULT_SCORE, 10)
+    assert months["month"].tolist() == [pd.Timestamp("2026-05-01"), pd.Timestamp("2026-06-01")]
+    assert months["people"].tolist() == [20, 30]

@@ -1,0 +1,180 @@
+import io
+import re
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+from pypdf import PdfReader
+
+from analytics.scores import DEFAULT_SCORE
+from analytics.summary import by_camera, by_day, summarise
+from reports import words
+from reports.pdf import ReportContent, satisfaction_pdf
+from tests.unit.analytics.people import bucket_frame, crowd
+
+MINIMUM = 10
+
+
+def buckets() -> pd.DataFrame:
+    entrance = pd.concat(
+        [crowd(f"2026-11-0{day} 09:00", 100 + 10 * day, seed=day) for day in (2, 3, 5)]
+        + [crowd("2026-11-04 09:00", 6, unknown_share=0)]
+    )
+    till = crowd("2026-11-02 10:00", 80, camera_id=2, seed=9)
+    return pd.concat(
+        [bucket_frame(entrance), bucket_frame(till, camera="Till #1")], ignore_index=True
+    )
+
+
+def content(**changes: Any) -> ReportContent:
+    values: dict[str, Any] = {
+        "sites": ["Berlin Mitte"],
+        "first_day": date(2026, 11, 2),
+        "last_day": date(2026, 11, 5),
+        "buckets": buckets(),
+        "score": DEFAULT_SCORE,
+        "minimum_people": MINIMUM,
+        "generated_at": datetime(2026, 11, 6, 8, 5, tzinfo=ZoneInfo("Europe/Berlin")),
+        "model_version": "2026.11",
+    }
+    return ReportContent(**{**values, **changes})
+
+
+def opened(report: ReportContent) -> PdfReader:
+    return PdfReader(io.BytesIO(satisfaction_pdf(report)))
+
+
+def text_of(report: ReportContent) -> str:
+    text = " ".join(page.extract_text() for page in opened(report).pages)
+    return re.sub(r"\s+", " ", text)
+
+
+def test_the_report_prints_the_figures_of_the_pages() -> None:
+    text = text_of(content())
+    summary = summarise(buckets(), DEFAULT_SCORE, MINIMUM)
+    assert summary.index is not None
+    assert summary.happy is not None
+    assert summary.negative is not None
+    assert summary.unknown_share is not None
+    for figure in (
+        words.index_words(summary.index.value),
+        words.index_interval_words(summary.index),
+        words.share_words(summary.happy.value),
+        words.share_interval_words(summary.happy),
+        words.share_interval_words(summary.negative),
+        words.share_interval_words(summary.unknown_share),
+        f"{summary.people} people were seen",
+        f"{summary.read} of them could be read",
+    ):
+        assert figure in text
+    for what, rows in (
+        ("day", by_day(buckets(), DEFAULT_SCORE, MINIMUM)),
+        ("camera", by_camera(buckets(), DEFAULT_SCORE, MINIMUM)),
+    ):
+        for row in rows[~rows["withheld"]].to_dict("records"):
+            name = words.day_words(row[what]) if what == "day" else row[what]
+            line = (
+                f"{name} {row['people']} {row['unknown']} {row['index']:.1f} "
+                f"{row['index_low']:.1f} to {row['index_high']:.1f} "
+                f"{words.share_words(row['happy'])} {words.share_words(row['negative'])}"
+            )
+            assert line in text
+
+
+def test_the_report_says_what_it_is_made_of() -> None:
+    text = text_of(content(cameras=["Entrance", "Till #1"]))
+    for part in (
+        "Berlin Mitte",
+        "2 Nov 2026 to 5 Nov 2026",
+        "cameras Entrance, Till #1",
+        "6 Nov 2026, 08:05 CET",
+        "score: Satisfaction, version 1",
+        "model: 2026.11",
+        "happy +1; surprise, neutral 0; angry, disgust, fear, sad −1",
+        "Wednesday 4 Nov 6 0 withheld, 6 people read (fewer than 10)",
+        "1 of ",
+    ):
+        assert part in text
+    assert "Demonstration" not in text
+    assert "Demonstration data." in text_of(content(demonstration=True))
+
+
+def test_charts_are_vectors_with_text_and_a_description() -> None:
+    reader = opened(content())
+    text = " ".join(page.extract_text() for page in reader.pages)
+    assert "Hour of the day (local time)" in text
+    assert not [image for page in reader.pages for image in page.images]
+    assert "/StructTreeRoot" in reader.root_object
+    assert reader.metadata is not None
+    assert reader.metadata.title == "Berlin Mitte"
+
+
+def test_only_the_shipped_font_is_used() -> None:
+    names = {
+        name.partition("+")[2]
+        for name in re.findall(
+            r"/FontName ?/([^ /]+)", satisfaction_pdf(content()).decode("latin-1")
+        )
+    }
+    assert names
+    assert all(name.startswith("SourceSans3-") for name in names)
+
+
+def test_the_same_content_gives_the_same_bytes() -> None:
+    assert satisfaction_pdf(content()) == satisfaction_pdf(content())
+
+
+def test_a_withheld_period_shows_no_figure() -> None:
+    few = bucket_frame(crowd("2026-11-02 09:00", 7, hours=1, unknown_share=0))
+    text = text_of(content(buckets=few))
+    assert "7 people were seen, 7 of them could be read: figures from fewer than 10" in text
+    assert "Satisfaction index" not in text
+    assert "%" not in text.partition("How this was measured")[0].replace("95% interval", "")
+
+
+def test_an_empty_period_says_so() -> None:
+    text = text_of(content(buckets=buckets().iloc[:0]))
+    assert "Nobody was seen in this period." in text
+    assert "By day" not in text
+    assert "How this was measured" in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        '#$*@ [x](y) _z_ <b> \\ "q" //',
+        "#panic() $x$ `code` ~ --",
+        "= Heading",
+        "Москва Ελλάς Łódź",
+        "x" * 100,
+    ],
+)
+def test_a_name_is_printed_as_it_is(name: str) -> None:
+    frame = buckets().assign(site=name, camera=name)
+    text = text_of(content(sites=[name], cameras=[name], buckets=frame))
+    # A long name is broken into lines.
+    assert text.replace(" ", "").count(name.replace(" ", "")) >= 3
+
+
+def test_letters_that_no_font_has_do_not_stop_the_report() -> None:
+    text = text_of(content(sites=["東京 Shibuya"]))
+    assert "Shibuya" in text
+
+
+def test_long_periods_are_told_by_week_and_by_month() -> None:
+    frame = buckets()
+    quarter = text_of(content(buckets=frame, last_day=date(2027, 1, 31)))
+    assert "By week" in quarter
+    assert "Week of 2 Nov 2026" in quarter
+    year = text_of(content(buckets=frame, last_day=date(2027, 10, 31)))
+    assert "By month" in year
+    assert f"Nov 2026 {frame['people'].sum()} " in year
+
+
+def test_a_single_day_needs_no_trend() -> None:
+    day = bucket_frame(crowd("2026-11-02 09:00", 200))
+    text = text_of(content(buckets=day, last_day=date(2026, 11, 2)))
+    assert "Index by day" not in text
+    assert "How people looked" in text
