@@ -201,7 +201,7 @@ def _people_sentence(summary: Summary, minimum_people: int) -> str:
             f"{seen}, {summary.read:,} of them could be read: figures from fewer than "
             f"{minimum_people} are withheld."
         )
-    return f"{seen} in {summary.faces:,} pictures of faces; {summary.read:,} of them could be read."
+    return f"{seen} ({summary.faces:,} faces); {summary.read:,} of them could be read."
 
 
 def _trend(days: pd.DataFrame, *, weekly: bool) -> Json:
