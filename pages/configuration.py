@@ -44,7 +44,9 @@ def page() -> None:
 
 def _site(site: SiteRow) -> None:
     with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+        ):
             invented = " :orange-badge[Invented data]" if site.is_demonstration else ""
             st.markdown(
                 f"**{escaped(site.name)}**{invented}  \n:small[{site.time_zone.replace('_', ' ')}]"
@@ -61,7 +63,9 @@ def _site(site: SiteRow) -> None:
 
 
 def _camera(site: SiteRow, camera: CameraRow) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(
+        horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+    ):
         st.markdown(
             f":material/videocam: {escaped(camera.name)} · "
             f":small[{counted(camera.recordings, 'recording')}]"
@@ -167,12 +171,16 @@ def _score() -> None:
     st.dataframe(
         {
             "Expression": [expression_words(e) for e in DISPLAY_ORDER if e in weights],
-            "Weight": [f"{weights[e]:+g}".replace("-", "−") for e in DISPLAY_ORDER if e in weights],
+            "Weight": [_weight(weights[e]) for e in DISPLAY_ORDER if e in weights],
         },
         hide_index=True,
         width=360,
         alt="The weight of each expression",
     )
+
+
+def _weight(weight: float) -> str:
+    return f"{weight:+g}".replace("-", "−") if weight else "0"
 
 
 def _system(all_sites: Sequence[SiteRow]) -> None:

@@ -13,8 +13,8 @@ from pages.filters import Period
 from reports.words import (
     index_interval_words,
     index_words,
+    net_words,
     people_words,
-    period_words,
     share_interval_words,
     share_words,
     withheld_words,
@@ -30,9 +30,10 @@ def chart(figure: go.Figure, *, key: str, says: str) -> None:
 
 def cards(summary: Summary, before: Summary | None, period: Period, minimum_people: int) -> None:
     """The four figures of a period, each beside what it was in the period before."""
-    past = period.before()
-    versus = f"vs {period_words(past.first, past.last)}" if before and before.people else None
-    with st.grid(4, min_column_width=215):
+    versus = None
+    if before and before.people:
+        versus = "vs the day before" if period.days == 1 else f"vs {period.days} days before"
+    with st.grid(4, min_column_width=190):
         _card(
             "Satisfaction index",
             summary.index,
@@ -50,8 +51,9 @@ def cards(summary: Summary, before: Summary | None, period: Period, minimum_peop
             st.metric(
                 "People",
                 f"{summary.people:,}",
-                delta=f"{summary.people - before.people:+,}" if before and versus else None,
+                delta=_people_change(summary, before) if before and versus else None,
                 delta_color="off",
+                delta_arrow="off",
                 delta_description=versus,
                 help="Appearances before a camera. Someone who leaves and comes back, or passes "
                 "two cameras, counts again: nobody is recognised.",
@@ -117,6 +119,7 @@ def _card(
             words(estimate.value),
             delta=delta,
             delta_color=colour,
+            delta_arrow="off" if delta == "no change" else "auto",
             delta_description=versus if delta else None,
             help=f"{about} A grey change is smaller than the intervals: it may be chance.",
         )
@@ -128,8 +131,15 @@ def _card(
 
 def _difference(now: float, before: float, words: Callable[[float], str]) -> str:
     if words is share_words:
-        return f"{100 * (now - before):+.0f} points"
-    return f"{now - before:+.1f}"
+        points = net_words(now - before)
+        return "no change" if points.startswith("0") else points
+    change = f"{now - before:+.1f}"
+    return "no change" if float(change) == 0 else change
+
+
+def _people_change(now: Summary, before: Summary) -> str:
+    change = now.people - before.people
+    return f"{change:+,}" if change else "no change"
 
 
 def _unknown_words(summary: Summary) -> str:

@@ -64,7 +64,7 @@ def _metrics() -> ModelMetrics | None:
 def _headline(card: ModelCard, split: SplitMetrics | None) -> None:
     figures = card.figures if split is None else split.figures
     name = card.split if split is None else split.split
-    with st.grid(4, min_column_width=215):
+    with st.grid(4, min_column_width=190):
         _card("Read right", figures.get("accuracy"), "Of all faces, with no face left out.")
         _card(
             "Right when it commits itself",
@@ -85,7 +85,7 @@ def _headline(card: ModelCard, split: SplitMetrics | None) -> None:
     faces = "" if split is None else f" on {counted(split.faces, 'face')}"
     st.caption(
         f"Measured{faces} of FER2013's {name}: {_SPLITS.get(name, 'held-out faces')}. Intervals "
-        "are 95 %. People who labelled these pictures agree with each other on roughly two of "
+        "are 95%. People who labelled these pictures agree with each other on roughly two of "
         "three."
     )
 
@@ -102,15 +102,17 @@ def _card(label: str, estimate: Estimate | None, about: str) -> None:
 
 def _limits(split: SplitMetrics | None) -> None:
     st.subheader("What it cannot do")
-    weakest = ""
+    weakest = wrong = ""
     if split is not None:
+        tenths = round(10 * (1 - split.figures["accuracy"].value))
+        wrong = f" About {tenths} in ten are read otherwise than people labelled them."
         two = sorted(split.classes, key=lambda c: c.f1)[:2]
         weakest = (
             f" The hardest expressions for it are {two[0].expression} and {two[1].expression}."
         )
     st.markdown(
-        f"""- Judge a single face. About one in three is read otherwise than a person labelled it.
-  {weakest} Compare days, hours and stores with many people each; do not look at single rows.
+        f"""- Judge a single face.{wrong}{weakest}
+  Compare days, hours and stores with many people each; do not look at single rows.
 - Tell feelings. A polite smile counts as happy; concentration can look angry or sad.
 - Read small, blurred, dark or turned faces. They are left as unknown and counted.
 - Promise to be equally good for everybody. Its training pictures come from the web; how well it

@@ -8,6 +8,7 @@ from pages.format import escaped, listed
 from pages.state import app_version, show_message, sites
 
 _ASSETS = Path(__file__).parent / "assets"
+_SIDEBAR_PX = 220
 _ABOUT = """**Satisface** {version}: how did our customers look today, and is it getting better?
 
 Nothing leaves this machine. Footage is deleted once it was read; no picture of a face and no
@@ -26,18 +27,19 @@ _PAGES = (
 
 
 def main() -> None:
+    st.set_page_config(
+        # A file of ours, and before the pages are named: from their Material icons the browser
+        # would fetch a favicon from elsewhere.
+        page_icon=str(_ASSETS / "favicon.png"),
+        layout="wide",
+        initial_sidebar_state=_SIDEBAR_PX,
+        menu_items={"About": _ABOUT.format(version=app_version())},
+    )
     pages = [
         st.Page(file, title=title, icon=icon, url_path=path, default=not path)
         for file, title, icon, path in _PAGES
     ]
     page = st.navigation(pages)
-    st.set_page_config(
-        page_title=f"{page.title} · Satisface",
-        # A file of ours: with a Material icon the browser would fetch one from elsewhere.
-        page_icon=str(_ASSETS / "favicon.png"),
-        layout="wide",
-        menu_items={"About": _ABOUT.format(version=app_version())},
-    )
     st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "mark.svg"), size="large")
     _banner()
     show_message()

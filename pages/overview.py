@@ -48,7 +48,7 @@ def page() -> None:
     before = summarise(read_period(chosen, period.before()), score, minimum)
     st.caption(
         f"{period_words(period.first, period.last)}, on each site's own clock. "
-        f"Intervals are 95 %. Scored by {score.label}."
+        f"Intervals are 95%. Scored by {score.label}."
     )
     if buckets.empty:
         st.info(

@@ -112,5 +112,5 @@ def ending(row: RecordingRow) -> str:
         return "cancelled"
     if not row.people:
         return "nobody's face was seen"
-    unread = f", {row.unknown:,} of them could not be read" if row.unknown else ""
+    unread = f", {row.unknown:,} not readable" if row.unknown else ""
     return f"{people_words(row.people)}{unread}"

@@ -94,7 +94,7 @@ def _refreshing_list(
 
 def _row(row: RecordingRow) -> None:
     with st.container(border=True):
-        name, taken, state = st.columns([5, 3, 4], vertical_alignment="center")
+        name, taken, state = st.columns([4, 4, 4], vertical_alignment="center")
         with name:
             st.page_link(
                 "recordings.py",
@@ -104,8 +104,8 @@ def _row(row: RecordingRow) -> None:
             )
         with taken:
             st.markdown(
-                f"{moment(row.captured_at, row.time_zone)}  \n"
-                f":small[{escaped(row.site)} / {escaped(row.camera)}"
+                f"{escaped(row.site)} / {escaped(row.camera)}  \n"
+                f":small[{moment(row.captured_at, row.time_zone)}"
                 f"{'' if row.kind == 'picture' else ' · ' + duration(row.duration_ms)}]"
             )
         with state:

@@ -88,7 +88,7 @@ def _choose_camera(everywhere: Sequence[Place]) -> Place:
 
 def _choose_files() -> "list[UploadedFile]":
     return st.file_uploader(
-        "Photos, videos, or a zip of them",
+        "Drop photos, videos or a zip of them here",
         accept_multiple_files=True,
         key=f"files_{st.session_state.setdefault(_ROUND, 0)}",
         max_upload_size=settings().max_upload_mb,

@@ -1,0 +1,50 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from db.engine import Database, upgrade
+from pages import state
+from settings import settings
+
+_NAVIGATION = Path(__file__).parents[3] / "pages" / "navigation.py"
+
+
+class OpenPage(Protocol):
+    def __call__(self, file: str, **query: str) -> AppTest: ...
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An installation of its own, for the length of a test."""
+    monkeypatch.chdir(tmp_path)  # no .env of the developer
+    monkeypatch.setenv("SATISFACE_HOME", str(tmp_path))
+    settings.cache_clear()
+    upgrade(settings().resolved_database_url)
+    yield tmp_path
+    state.database().close()
+    settings.cache_clear()
+
+
+@pytest.fixture
+def database(home: Path) -> Database:  # noqa: ARG001  the place it is in
+    return state.database()
+
+
+@pytest.fixture
+def open_page(home: Path) -> OpenPage:  # noqa: ARG001  the place it is in
+    """Opens a page by its file, as a browser would; no page may end in an error."""
+
+    def run(file: str, **query: str) -> AppTest:
+        app = AppTest.from_file(_NAVIGATION, default_timeout=60)
+        if file != "overview.py":
+            app.run().switch_page(file)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        assert not app.exception
+        return app
+
+    return run
