@@ -24,10 +24,9 @@ def first_seen(session: Session, recording_id: int, index: int) -> set[int]:
         .join(Track, root.id == func.coalesce(Track.root_id, Track.id))
         .where(
             Track.recording_id == recording_id,
-            or_(
-                Track.segment_index == index,
-                and_(Track.segment_index == index + 1, _LEADS_IN),
-            ),
+            # Said twice, so that the index is used.
+            Track.segment_index.in_([index, index + 1]),
+            or_(Track.segment_index == index, _LEADS_IN),
         )
         .distinct()
     )

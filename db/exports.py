@@ -107,7 +107,7 @@ def iterate_predictions(
     stored = PREDICTION_COLUMNS[PREDICTION_COLUMNS.index("x") : -1]
 
     def frames() -> Iterator[pd.DataFrame]:
-        for footage in footage_between(session, start, end, camera_ids):
+        for footage in footage_between(session, start, end, camera_ids, videos_alone=True):
             seen = seen_between(footage, start, end, Prediction.recording_id, Prediction.time_ms)
             if seen is None:
                 continue
@@ -146,7 +146,7 @@ def iterate_tracks(
     reaches over segments. Columns: TRACK_COLUMNS. Otherwise as iterate_predictions."""
 
     def frames() -> Iterator[pd.DataFrame]:
-        for footage in footage_between(session, start, end, camera_ids):
+        for footage in footage_between(session, start, end, camera_ids, videos_alone=True):
             seen = seen_between(footage, start, end, Track.recording_id, Track.start_ms)
             if seen is not None:
                 people = read_people(session, seen)

@@ -1,11 +1,12 @@
 """Tracks to people: the parts of one appearance that stand in several segments are joined."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import ColumnElement, select
+from numpy.typing import NDArray
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
 from db.tables import Track
@@ -37,11 +38,10 @@ _TRACK_COLUMNS: Final = (
     "weight",
     *PROBABILITIES,
 )
-
-_TYPES: Final = {
-    column: "float64" if column in {"weight", *PROBABILITIES} else "int64"
-    for column in _TRACK_COLUMNS
-}
+_later = aliased(Track, name="later")
+_FIRST: Final = [Track.id, *(getattr(Track, column) for column in _TRACK_COLUMNS[1:])]
+_LATER: Final = [_later.root_id, *(getattr(_later, column) for column in _TRACK_COLUMNS[1:])]
+_REAL: Final = frozenset(("weight", *PROBABILITIES))
 
 
 def read_people(session: Session, *conditions: ColumnElement[bool]) -> pd.DataFrame:
@@ -54,62 +54,68 @@ def read_people(session: Session, *conditions: ColumnElement[bool]) -> pd.DataFr
     same whatever the order in which the rows were written.
     """
     rows = list(_tracks(session, *conditions))
-    return join_chains(pd.DataFrame(rows, columns=list(_TRACK_COLUMNS)).astype(_TYPES))
+    columns = zip(*rows, strict=True) if rows else ((),) * len(_TRACK_COLUMNS)
+    return join_chains(
+        {
+            name: np.array(values, dtype=np.float64 if name in _REAL else np.int64)
+            for name, values in zip(_TRACK_COLUMNS, columns, strict=True)
+        }
+    )
 
 
 def _tracks(
     session: Session, *conditions: ColumnElement[bool]
 ) -> Iterator[tuple[int | float | None, ...]]:
-    root = aliased(Track, name="root")
-    first = select(Track.id, *(getattr(Track, column) for column in _TRACK_COLUMNS[1:])).where(
-        Track.root_id.is_(None), *conditions
-    )
-    yield from (tuple(row) for row in session.execute(first))
+    # Not "root_id IS NULL": without statistics SQLite takes its index for the best one, though
+    # it holds most of the table, and leaves that of the conditions alone.
+    begins = (func.coalesce(Track.root_id, Track.id) == Track.id, *conditions)
+    yield from (tuple(row) for row in session.execute(select(*_FIRST).where(*begins)))
     # Two plain queries: one over coalesce(root_id, id) could not use an index.
-    chosen = select(Track.id).where(Track.root_id.is_(None), *conditions)
-    later = select(root.root_id, *(getattr(root, column) for column in _TRACK_COLUMNS[1:])).where(
-        root.root_id.in_(chosen)
-    )
+    chosen = select(Track.id).where(*begins)
+    later = select(*_LATER).where(_later.root_id.in_(chosen))
     yield from (tuple(row) for row in session.execute(later))
 
 
-def join_chains(tracks: pd.DataFrame) -> pd.DataFrame:
+def join_chains(tracks: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
     """The tracks of each ``person_id`` as one row (see read_people).
 
-    ``tracks``: _TRACK_COLUMNS; NaN probabilities and weight 0 where nothing could be read.
+    ``tracks``: _TRACK_COLUMNS, equally long; NaN probabilities and weight 0 where nothing could
+    be read. Plain numpy: this runs for every segment that is written, mostly on a few rows.
     """
-    tracks = tracks.sort_values(["recording_id", "segment_index", "number"], kind="stable")
-    weight = tracks["weight"].to_numpy(dtype=np.float64)
-    p = tracks[list(PROBABILITIES)].to_numpy(dtype=np.float64)
-    weighted = np.where(weight[:, np.newaxis] > 0, p * weight[:, np.newaxis], 0.0)
-    sums = pd.DataFrame(weighted, columns=list(PROBABILITIES), index=tracks.index)
-    joined = pd.concat([tracks.drop(columns=list(PROBABILITIES)), sums], axis="columns")
-    people = (
-        joined.groupby("person_id", sort=False)
-        .agg(
-            {
-                "recording_id": "first",
-                "segment_index": "first",
-                "number": "first",
-                "start_ms": "min",
-                "end_ms": "max",
-                "faces": "sum",
-                "faces_unknown": "sum",
-                "weight": "sum",
-                **dict.fromkeys(PROBABILITIES, "sum"),
-            }
-        )
-        .reset_index()
-        .sort_values(["recording_id", "start_ms", "segment_index", "number"])
-        .reset_index(drop=True)
+    chain = np.lexsort([tracks["number"], tracks["segment_index"], tracks["person_id"]])
+    ordered = {name: values[chain] for name, values in tracks.items()}
+    person = ordered["person_id"]
+    begins = np.flatnonzero(np.diff(person, prepend=person[:1] - 1))
+    if not len(begins):
+        return pd.DataFrame({name: tracks.get(name, ()) for name in PEOPLE_COLUMNS})
+    weight = ordered["weight"]
+    p = np.column_stack([ordered[name] for name in PROBABILITIES])
+    sums = np.add.reduceat(
+        np.where(weight[:, np.newaxis] > 0, p * weight[:, np.newaxis], 0.0), begins
     )
-    total = people["weight"].to_numpy(dtype=np.float64)[:, np.newaxis]
-    sums_of_people = people[list(PROBABILITIES)].to_numpy(dtype=np.float64)
+    total = np.add.reduceat(weight, begins)
+    read = total > 0
     mean = np.divide(
-        sums_of_people, total, out=np.full_like(sums_of_people, np.nan), where=total > 0
+        sums, total[:, np.newaxis], out=np.full_like(sums, np.nan), where=read[:, np.newaxis]
     )
-    people[list(PROBABILITIES)] = mean
     names = np.array(EXPRESSIONS, dtype=object)
-    best = np.argmax(np.nan_to_num(mean, nan=-1.0), axis=1)
-    people["expression"] = np.where(total[:, 0] > 0, names[best], UNKNOWN)
-    return people[list(PEOPLE_COLUMNS)]
+    people = {
+        "person_id": person[begins],
+        "recording_id": ordered["recording_id"][begins],
+        "start_ms": np.minimum.reduceat(ordered["start_ms"], begins),
+        "end_ms": np.maximum.reduceat(ordered["end_ms"], begins),
+        "faces": np.add.reduceat(ordered["faces"], begins),
+        "faces_unknown": np.add.reduceat(ordered["faces_unknown"], begins),
+        "weight": total,
+        "expression": np.where(read, names[np.nan_to_num(mean).argmax(axis=1)], UNKNOWN),
+        **dict(zip(PROBABILITIES, mean.T, strict=True)),
+    }
+    order = np.lexsort(
+        [
+            ordered["number"][begins],
+            ordered["segment_index"][begins],
+            people["start_ms"],
+            people["recording_id"],
+        ]
+    )
+    return pd.DataFrame({name: people[name][order] for name in PEOPLE_COLUMNS})

@@ -16,6 +16,8 @@ from db.tables import Recording
 from fer_core.types import FootageKind
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_AT_ONCE: Final = 200
+"""Recordings asked for in one query; SQLite allows some thousand conditions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,6 @@ class Footage:
     recording_id: int
     captured_at: datetime
     duration_ms: int
-    is_picture: bool
 
     def milliseconds_until(self, instant: datetime) -> int:
         """The first whole millisecond of the footage that is not before ``instant``."""
@@ -60,29 +61,33 @@ def footage_between(
     start: datetime | None,
     end: datetime | None,
     camera_ids: Sequence[int] | None,
-    pictures_at_once: int = 200,
+    *,
+    videos_alone: bool,
 ) -> Iterator[list[Footage]]:
-    """Recordings that may touch [start, end), by time: a video alone, pictures (which hold few
-    rows each) many at once."""
+    """Recordings that may touch [start, end), by time, as many at once as a query asks for.
+
+    ``videos_alone``: where all rows of a video may be more than fit into memory. Pictures hold
+    few.
+    """
     query = (
         select(Recording.id, Recording.captured_at, Recording.duration_ms, Recording.kind)
         .where(*recordings_between(session, start, end, camera_ids))
         .order_by(Recording.captured_at, Recording.id)
     )
-    pictures: list[Footage] = []
+    group: list[Footage] = []
     # All keys first: while rows are still to come from one query, SQLite holds it open.
     for recording_id, captured_at, duration_ms, kind in session.execute(query).all():
-        is_picture = kind == FootageKind.PICTURE.value
-        footage = Footage(recording_id, captured_at, duration_ms, is_picture)
-        if pictures and (not is_picture or len(pictures) == pictures_at_once):
-            yield pictures
-            pictures = []
-        if is_picture:
-            pictures.append(footage)
-        else:
+        alone = videos_alone and kind != FootageKind.PICTURE.value
+        if group and (alone or len(group) == _AT_ONCE):
+            yield group
+            group = []
+        footage = Footage(recording_id, captured_at, duration_ms)
+        if alone:
             yield [footage]
-    if pictures:
-        yield pictures
+        else:
+            group.append(footage)
+    if group:
+        yield group
 
 
 def seen_between(

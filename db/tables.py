@@ -137,6 +137,7 @@ class Recording(Base):
         # The longest recording of a camera, at once: how far back one that is still running at
         # a given time can have begun.
         Index(None, "camera_id", "duration_ms"),
+        Index(None, "created_at"),
         Index(None, "state", "created_at"),
         CheckConstraint(_in("kind", [k.value for k in FootageKind]), name="kind"),
         CheckConstraint(_in("state", [s.value for s in RecordingState]), name="state"),

@@ -122,6 +122,7 @@ def upgrade() -> None:
     with op.batch_alter_table('recordings', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_recordings_camera_id_captured_at'), ['camera_id', 'captured_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_recordings_camera_id_duration_ms'), ['camera_id', 'duration_ms'], unique=False)
+        batch_op.create_index(batch_op.f('ix_recordings_created_at'), ['created_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_recordings_sha256'), ['sha256'], unique=False)
         batch_op.create_index(batch_op.f('ix_recordings_state_created_at'), ['state', 'created_at'], unique=False)
 
@@ -242,6 +243,7 @@ def downgrade() -> None:
     with op.batch_alter_table('recordings', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_recordings_state_created_at'))
         batch_op.drop_index(batch_op.f('ix_recordings_sha256'))
+        batch_op.drop_index(batch_op.f('ix_recordings_created_at'))
         batch_op.drop_index(batch_op.f('ix_recordings_camera_id_duration_ms'))
         batch_op.drop_index(batch_op.f('ix_recordings_camera_id_captured_at'))
 
