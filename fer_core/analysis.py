@@ -71,7 +71,8 @@ class AnalysisOptions:
     ``rate``: samples a second. ``segment_ms``: length of a segment. ``lead_in_ms``: footage
     before a segment that is followed again; longer than a track may go unseen. ``min_face``:
     height in pixels of the smallest face that matters. ``zones``: staff zones, left out before
-    anything is read. ``batch_size``: faces read by the model at once.
+    anything is read. ``batch_size``: faces read by the model at once. Raises ValueError where the
+    values do not go together.
     """
 
     rate: float = footage.DEFAULT_RATE
@@ -84,6 +85,12 @@ class AnalysisOptions:
     zones: tuple[Zone, ...] = ()
     limits: FootageLimits = field(default_factory=FootageLimits)
     batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        if self.rate <= 0 or self.segment_ms <= 0 or self.min_face <= 0 or self.batch_size <= 0:
+            raise ValueError("rate, segment_ms, min_face and batch_size must be above 0")
+        if self.lead_in_ms < self.tracker.max_missed_ms:
+            raise ValueError("lead_in_ms must be at least as long as a track may go unseen")
 
 
 def analyse(

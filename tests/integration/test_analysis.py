@@ -365,6 +365,14 @@ def test_options_travel_to_another_process() -> None:
     assert pickle.loads(pickle.dumps(options)) == options
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"rate": 0}, {"segment_ms": 0}, {"batch_size": 0}, {"lead_in_ms": 1000}]
+)
+def test_options_that_cannot_work_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must be"):
+        replace(AnalysisOptions(), **wrong)  # type: ignore[arg-type]
+
+
 # What real samples hold, counted by eye: (faces at once, people who show their face).
 SAMPLES = {
     "two_people.jpg": (2, 2),
