@@ -137,7 +137,7 @@ def _video(duration_ms: int) -> FootageInfo:
     return FootageInfo(FootageKind.VIDEO, 64, 48, duration_ms, 25.0, "h264", 0, None)
 
 
-@given(st.integers(1, 90_000_000), st.integers(1_000, 3_600_000))
+@given(st.integers(1, 90_000_000), st.integers(20_000, 3_600_000))
 def test_segments_cover_a_video_without_gap_or_overlap(duration_ms: int, segment_ms: int) -> None:
     plans = footage.plan_segments(_video(duration_ms), segment_ms)
     assert plans[0].start_ms == 0
