@@ -14,6 +14,9 @@ _ABOUT = """**Satisface** {version}: how did our customers look today, and is it
 Nothing leaves this machine. Footage is deleted once it was read; no picture of a face and no
 identity is kept."""
 
+# A page that keeps itself up to date would otherwise flash "Running" and offer to stop it.
+_STYLE = '<style>[data-testid="stStatusWidget"] { display: none; }</style>'
+
 # Page files have names that no other module of ours has: Streamlit puts this folder on the import
 # path while it runs a page, and pages/settings.py would stand before settings.py.
 _PAGES = (
@@ -41,6 +44,7 @@ def main() -> None:
     ]
     page = st.navigation(pages)
     st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "mark.svg"), size="large")
+    st.html(_STYLE)
     _banner()
     show_message()
     page.run()

@@ -57,7 +57,11 @@ def _show(recent: tuple[int, ...]) -> None:
         if more:
             st.caption(f"… and {counted(more, 'more recording', 'more recordings')} waiting")
     if ended:
-        st.subheader("Finished")
+        with st.container(
+            horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"
+        ):
+            st.subheader("Finished")
+            st.page_link("overview.py", label="See the overview", icon=":material/monitoring:")
         for row in ended[:_SHOWN]:
             _finished(row)
         if len(ended) > _SHOWN:
@@ -92,7 +96,9 @@ def _cancel(recording_id: int) -> None:
 
 def _finished(row: RecordingRow) -> None:
     with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(
+            horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
+        ):
             st.markdown(f"**{escaped(row.name)}** · {ending(row)}")
             st.page_link(
                 "recordings.py",

@@ -40,7 +40,7 @@ _PEOPLE_SHOWN = 500
 
 def detail(asked_for: str) -> None:
     """``asked_for``: the id as it stands in the address, which anybody can change."""
-    st.page_link("recordings.py", label="All recordings", icon=":material/arrow_back:")
+    st.button("All recordings", icon=":material/arrow_back:", type="tertiary", on_click=_leave)
     row = _find(asked_for)
     if row is None:
         st.title("No such recording")
@@ -58,6 +58,10 @@ def detail(asked_for: str) -> None:
         st.subheader("What could not be read")
         for warning in row.warnings:
             st.warning(escaped(str(warning)))
+
+
+def _leave() -> None:
+    del st.query_params["recording"]
 
 
 def _find(asked_for: str) -> RecordingRow | None:
@@ -132,6 +136,7 @@ def _actions(row: RecordingRow) -> None:
                 data=lambda: recording_csv(row),
                 file_name=f"recording-{row.id}-predictions.csv",
                 mime="text/csv",
+                on_click="ignore",
                 icon=":material/download:",
                 help="One row for each face: when, where in the picture, and its probabilities",
             )

@@ -25,6 +25,8 @@ _COLOURS: dict[str, "str"] = {
 def page() -> None:
     asked_for = st.query_params.get("recording")
     if asked_for is not None:
+        # Leaving the list takes its filters out of the address, and this with them: put it back.
+        st.query_params["recording"] = asked_for
         detail(asked_for)
         return
     st.title("Recordings")

@@ -120,6 +120,7 @@ def _pdf(
             data=make,
             file_name=f"satisface-report-{_stretch(period)}.pdf",
             mime="application/pdf",
+            on_click="ignore",
             type="primary",
             icon=":material/picture_as_pdf:",
             key="download_pdf",
@@ -148,6 +149,7 @@ def _rows(chosen: list[Place], period: Period) -> None:
                     data=partial(table_csv, table, chosen, period),
                     file_name=f"satisface-{table}-{_stretch(period)}.csv",
                     mime="text/csv",
+                    on_click="ignore",
                     icon=":material/download:",
                     key=f"download_{table}",
                 )

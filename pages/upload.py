@@ -179,6 +179,7 @@ def _table(
         key=key,
         hide_index=True,
         disabled=["File", "Holds", "As known"],
+        placeholder="not known",
         alt="The chosen files and when they were taken",
         column_config={
             "Taken at": st.column_config.DatetimeColumn(

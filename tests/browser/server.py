@@ -127,12 +127,18 @@ class Watch:
             self.foreign.append(request.url)
 
     def _response(self, response: Response) -> None:
-        if response.status >= 400:
+        if response.status >= 400 and not _seeks_base_path(response.url):
             self.errors.append(f"{response.status} {response.url}")
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.type == "error" and not _seeks_base_path(message.location["url"]):
             self.errors.append(message.text)
+
+
+def _seeks_base_path(url: str) -> bool:
+    """On a page below "/" Streamlit tries where its server begins: 404 means "not there"."""
+    path = urlsplit(url).path
+    return path.count("/") > 2 and path.endswith(("/_stcore/health", "/_stcore/host-config"))
 
 
 def settled(page: Page) -> None:

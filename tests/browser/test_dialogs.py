@@ -1,0 +1,82 @@
+"""What needs an answer before it is done: correcting, deleting, renaming, in a real browser."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from db.engine import Database, upgrade
+from db.places import list_sites
+from db.recordings import get_recording
+from tests.browser.conftest import OpenBrowser
+from tests.browser.server import serving, settled
+from tests.unit.db.made_rows import Person, Scene, add_camera, add_video, read_segment
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """A site with one camera and one recording of 12 people."""
+    url = f"sqlite:///{tmp_path / 'satisface.db'}"
+    upgrade(url)
+    with closing(Database(url)) as opened:
+        with opened.write() as session:
+            recording = add_video(session, add_camera(session), segments=1)
+            people = [Person([n * 5000, n * 5000 + 1000]) for n in range(12)]
+            read_segment(session, recording, Scene(people, segments=1), 0)
+        yield opened
+
+
+def test_a_recording_is_corrected_and_then_deleted(
+    tmp_path: Path, database: Database, open_browser: OpenBrowser
+) -> None:
+    with (
+        serving(tmp_path, SATISFACE_START_WORKER="false") as address,
+        open_browser(address, "/recordings?recording=1") as page,
+    ):
+        page.get_by_role("button", name="Correct the time").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("and seconds").fill("30")
+        dialog.get_by_label("and seconds").press("Enter")
+        dialog.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("now begins at 2 Mar 2026, 13:00:30 CET")).to_be_visible()
+        with database.read() as session:
+            row = get_recording(session, 1)
+        assert row is not None
+        assert (row.captured_at.second, row.captured_from) == (30, "given")
+
+        page.get_by_role("button", name="Delete", exact=True).click()
+        expect(page.get_by_text("12 people, 24 faces")).to_be_visible()
+        page.get_by_role("button", name="Keep it").click()
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        page.get_by_role("button", name="Delete", exact=True).click()
+        page.get_by_role("button", name="Delete for good").click()
+        expect(page.get_by_text("monday.mp4 was deleted.")).to_be_visible()
+        expect(page.get_by_text("Nothing was uploaded yet")).to_be_visible()
+        with database.read() as session:
+            assert get_recording(session, 1) is None
+
+
+def test_a_site_is_renamed_and_a_used_camera_stays(
+    tmp_path: Path, database: Database, open_browser: OpenBrowser
+) -> None:
+    with (
+        serving(tmp_path, SATISFACE_START_WORKER="false") as address,
+        open_browser(address, "/settings") as page,
+    ):
+        settled(page)
+        page.get_by_role("button", name="Edit", exact=True).click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("textbox", name="Name").fill("High Street")
+        dialog.get_by_role("textbox", name="Name").press("Enter")
+        dialog.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("High Street was saved.")).to_be_visible()
+        with database.read() as session:
+            (site,) = list_sites(session)
+        assert site.name == "High Street"
+        page.get_by_role("button", name="Delete", exact=True).last.click()
+        expect(page.get_by_text("still has 1 recording")).to_be_visible()
+        expect(page.get_by_role("button", name="Delete for good")).to_have_count(0)
