@@ -3,7 +3,6 @@
 ``streamlit run app.py`` finds ``app`` here.
 """
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -13,10 +12,10 @@ from starlette.concurrency import run_in_threadpool
 from api.health import health_route
 from db.engine import upgrade
 from jobs.child import WorkerProcess
+from jobs.logs import log_to_terminal
 from settings import settings
 
-logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-logging.getLogger("alembic").setLevel(logging.WARNING)
+log_to_terminal()
 
 _worker = WorkerProcess(settings())
 

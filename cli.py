@@ -1,7 +1,6 @@
 """The same work from a terminal. Each command imports what it needs when it runs."""
 
 import contextlib
-import logging
 import os
 import signal
 import sys
@@ -59,14 +58,14 @@ def analyse(
     """Read files without a database: one row for each face found."""
     from fer_core.analysis import AnalysisOptions
     from jobs.direct import FileReader
-    from jobs.intake import unfinished_folder
     from jobs.row_files import check_format, write_rows
+    from jobs.store import UNFINISHED
     from settings import settings
 
     with _sentences():
         check_format(out)
         reader = FileReader(
-            unfinished_folder(settings()),
+            settings().home / UNFINISHED,
             AnalysisOptions(rate=sample_rate or settings().sample_rate),
         )
         with _progress() as progress:
@@ -141,7 +140,9 @@ def worker(
     ] = False,
 ) -> None:
     """Read what waits, until stopped; what is being read then is handed back."""
-    _log_to_terminal()
+    from jobs.logs import log_to_terminal
+
+    log_to_terminal()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -392,11 +393,6 @@ def _wait(database: "Database", ids: list[int]) -> int:
     for row in rows:
         _say(row.error or f"{row.name}: {row.state}, {row.people} people, {row.faces} faces")
     return sum(row.state is not RecordingState.DONE for row in rows)
-
-
-def _log_to_terminal() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _stop_at_end_of_input(stop: threading.Event) -> None:

@@ -14,6 +14,7 @@ from settings import Settings
 log = logging.getLogger(__name__)
 
 _COMMAND = (str(Path(__file__).parent.parent / "cli.py"), "worker", "--with-parent")
+_FIRST_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 60.0
 _SETTLED_S = 60.0
 _PATIENCE_S = 10.0
@@ -68,7 +69,7 @@ class WorkerProcess:
         self._keeper = None
 
     def _keep_alive(self) -> None:
-        pause = 1.0
+        pause = _FIRST_PAUSE_S
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
@@ -76,7 +77,7 @@ class WorkerProcess:
             except OSError:
                 log.exception("the worker could not be started")
             if time.monotonic() - began > _SETTLED_S:
-                pause = 1.0
+                pause = _FIRST_PAUSE_S
             if not self._stopping.is_set():
                 log.warning("the worker ended; it is started again in %.0f s", pause)
             self._stopping.wait(pause)

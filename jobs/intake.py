@@ -25,6 +25,7 @@ from fer_core.errors import FootageError, SatisfaceError
 from fer_core.footage import plan_segments, probe
 from fer_core.types import CaptureTime, FootageInfo, FootageKind
 from jobs.store import FootageStore
+from jobs.store import unfinished_folder as unfinished_folder
 from settings import Settings, settings
 
 log = logging.getLogger(__name__)
@@ -155,11 +156,6 @@ def _sentence(name: str, error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return f"{name}: there is no such file."
     return f"{name}: {_UNEXPECTED}"
-
-
-def unfinished_folder(settings: Settings) -> Path:
-    """Where files lie while they are taken in; what a crash leaves there is swept."""
-    return settings.home / "unfinished"
 
 
 def unpacked_files(path: Path, name: str, folder: Path) -> Iterator[GivenFile]:

@@ -8,6 +8,8 @@ import threading
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.connection import Connection
 
+from jobs.logs import log_to_terminal
+
 
 class SegmentPool(ProcessPoolExecutor):
     """Spawned processes that hold a lifeline to the worker.
@@ -35,6 +37,7 @@ def _hold_on(lifeline: "Connection[object, object]") -> None:
     """Runs first in every process of the pool."""
     # Ctrl-C reaches the whole group; the worker alone decides what then happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log_to_terminal()
     threading.Thread(target=_end_with_worker, args=(lifeline,), daemon=True).start()
 
 

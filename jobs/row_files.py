@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
-from reports.tables import csv_chunks
 
 from fer_core.errors import SatisfaceError
+from reports.tables import csv_chunks
 
 FORMATS = (".csv", ".parquet", ".jsonl")
 STANDARD_OUTPUT = Path("-")
@@ -66,6 +66,8 @@ def _csv(frames: Iterator[pd.DataFrame], path: Path) -> None:
 def _json_lines(frames: Iterator[pd.DataFrame], path: Path) -> None:
     with path.open("w", encoding="utf-8") as file:
         for frame in frames:
+            if frame.empty:  # would be an empty line
+                continue
             frame.to_json(file, orient="records", lines=True, date_format="iso")
 
 

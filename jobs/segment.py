@@ -1,34 +1,17 @@
-"""Read one segment: the task that runs in a process of the pool, here or on another machine.
+"""The task that runs in a process of the pool, here or on another machine.
 
 The task renews its own lease, computes, and writes all rows in one transaction (see
 docs/decisions/0002). Whatever happens ends in the database, not in the pool: the outcome that is
 returned is for the log.
+
+Whoever only hands tasks out needs no model and no decoder: both are imported where a task runs.
 """
 
-import logging
-import threading
-import time
-from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-import cv2
-
-from db.engine import Database
-from db.queue import Lease, fail
-from db.results import LeaseLost, write_segment
-from db.tables import Recording, Segment
-from fer_core.analysis import AnalysisOptions, analyse_segment
-from fer_core.detection import YuNetDetector, Zone
-from fer_core.errors import Cancelled, FootageError, ModelError
-from fer_core.expression import ExpressionReader
-from fer_core.types import FootageInfo, FootageKind, SegmentPlan, SegmentResult
-from jobs.heartbeat import DATABASE_TROUBLE, Heartbeat, patiently
-from jobs.store import FootageStore
-
-log = logging.getLogger(__name__)
+from db.queue import Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,164 +48,13 @@ class SegmentOutcome:
 
 def run_segment(task: SegmentTask) -> SegmentOutcome:
     """Read the segment of the task and write what it held. Raises nothing that is foreseen."""
-    began = time.monotonic()
-    database = Database(task.database_url)
-    try:
-        assignment = patiently(lambda: _assignment(database, task.lease))
-        if assignment is None:
-            return SegmentOutcome(Ending.LOST, time.monotonic() - began)
-        with Heartbeat(database, task.lease, task.lease_seconds) as heartbeat:
-            ending, counts = _read_and_write(database, task, assignment, heartbeat)
-        return SegmentOutcome(ending, time.monotonic() - began, *counts)
-    finally:
-        database.close()
+    from jobs.reading import read_segment
 
-
-@dataclass(frozen=True, slots=True)
-class _Assignment:
-    """What the database says of the segment."""
-
-    name: str
-    footage_key: str | None
-    info: FootageInfo
-    plan: SegmentPlan
-    sample_rate: float
-    zones: tuple[Zone, ...]
-
-
-def _assignment(database: Database, lease: Lease) -> _Assignment | None:
-    """None where the recording was deleted meanwhile."""
-    with database.read() as session:
-        recording = session.get(Recording, lease.recording_id)
-        segment = session.get(Segment, (lease.recording_id, lease.index))
-        if recording is None or segment is None:
-            return None
-        return _Assignment(
-            name=recording.name,
-            footage_key=recording.footage_key,
-            info=FootageInfo(
-                kind=FootageKind(recording.kind),
-                width=recording.width,
-                height=recording.height,
-                duration_ms=recording.duration_ms,
-                frame_rate=recording.frame_rate,
-                codec=recording.codec,
-                rotation=0,
-                captured=None,
-            ),
-            plan=SegmentPlan(segment.index, segment.start_ms, segment.end_ms),
-            sample_rate=recording.sample_rate,
-            zones=tuple(
-                tuple((float(x), float(y)) for x, y in zone)
-                for zone in recording.camera.staff_zones
-            ),
-        )
-
-
-def _read_and_write(
-    database: Database, task: SegmentTask, assignment: _Assignment, heartbeat: Heartbeat
-) -> tuple[Ending, tuple[int, int, int]]:
-    """(how it ended, (frames, faces, tracks))"""
-    name, permanent = assignment.name, False
-    try:
-        result = _analyse(task, assignment, heartbeat)
-        patiently(lambda: _write(database, task, result), heartbeat.is_lost)
-    except (Cancelled, LeaseLost):
-        return Ending.LOST, (0, 0, 0)
-    except FootageError as error:
-        reason, permanent = f"{name}: {error.reason}", True
-    except _FootageGone:
-        reason, permanent = f"{name}: its footage is not in the store any more.", True
-    except ModelError as error:
-        reason = str(error)
-    except MemoryError:
-        log.exception("reading %s", task.lease)
-        reason = "there was not enough memory"
-    except DATABASE_TROUBLE:
-        log.exception("writing %s", task.lease)
-        reason = "the database could not be written"
-    except Exception:
-        log.exception("reading %s", task.lease)
-        reason = "an unexpected fault stopped the reading; the log tells more"
-    else:
-        return Ending.DONE, (result.frames, len(result.predictions), len(result.tracks))
-    patiently(lambda: _fail(database, task, reason, permanent=permanent))
-    return (Ending.FAILED if permanent else Ending.POSTPONED), (0, 0, 0)
-
-
-class _FootageGone(Exception):
-    """The store does not hold the footage any more."""
-
-
-def _analyse(task: SegmentTask, assignment: _Assignment, heartbeat: Heartbeat) -> SegmentResult:
-    if assignment.footage_key is None:
-        raise _FootageGone
-    store = FootageStore(task.footage_url, task.scratch)
-    loaded = _loaded(task.threads)
-    with ExitStack() as opened:
-        try:
-            path = opened.enter_context(store.local(assignment.footage_key))
-        except FileNotFoundError as error:
-            raise _FootageGone from error
-        return analyse_segment(
-            path,
-            assignment.info,
-            assignment.plan,
-            AnalysisOptions(rate=assignment.sample_rate, zones=assignment.zones),
-            loaded.model,
-            loaded.detector,
-            heartbeat.tell,
-            heartbeat.is_lost,
-            name=assignment.name,
-        )
-
-
-def _write(database: Database, task: SegmentTask, result: SegmentResult) -> None:
-    version = _loaded(task.threads).model.card.version
-    with database.write() as session:
-        write_segment(session, task.lease, result, version, datetime.now(UTC))
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    model: ExpressionReader
-    detector: YuNetDetector
-
-
-# Loaded once in a process; model and detector serve one thread only.
-_by_thread = threading.local()
-
-
-def _loaded(threads: int) -> _Loaded:
-    """Raises ModelError."""
-    loaded: _Loaded | None = getattr(_by_thread, "loaded", None)
-    if loaded is None:
-        cv2.setNumThreads(threads)
-        options = AnalysisOptions()
-        loaded = _Loaded(
-            ExpressionReader(threads=threads, batch=options.batch_size),
-            YuNetDetector(options.detector_threshold, min_face=options.min_face),
-        )
-        _by_thread.loaded = loaded
-    return loaded
+    return read_segment(task)
 
 
 def prepare(threads: int) -> None:
     """Load what reading needs, so that the first segment need not wait for it."""
-    try:
-        _loaded(threads)
-    except ModelError as error:
-        # Told again by each segment that is to be read, where people see it.
-        log.error("%s", error)
+    from jobs.reading import load
 
-
-def _fail(database: Database, task: SegmentTask, reason: str, *, permanent: bool) -> None:
-    with database.write() as session:
-        fail(
-            session,
-            task.lease,
-            reason,
-            permanent=permanent,
-            max_attempts=task.max_attempts,
-            now=datetime.now(UTC),
-        )
+    load(threads)

@@ -12,9 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
+
+from settings import Settings
 
 _UNFINISHED = ".part"
 _CHUNK = 4 * 1024 * 1024
@@ -26,6 +29,17 @@ class StoredFootage:
 
     key: str
     modified: datetime
+
+
+UNFINISHED: Final = "unfinished"
+"""Folder in the home folder."""
+
+
+def unfinished_folder(settings: Settings) -> Path:
+    """Where files lie while they are taken in; what a crash leaves there is swept."""
+    folder = settings.home / UNFINISHED
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 class FootageStore:

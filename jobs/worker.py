@@ -22,10 +22,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.engine import Database
 from db.queue import Lease, claim, fail, release
 from db.tables import Segment, SegmentState
-from jobs.intake import unfinished_folder
 from jobs.pool import SegmentPool
 from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
-from jobs.store import FootageStore
+from jobs.store import FootageStore, unfinished_folder
 from jobs.sweep import delete_orphans, delete_read_footage, delete_unfinished
 from settings import Settings
 

@@ -1,0 +1,418 @@
+"""From a recording that waits to its rows: the worker and its tasks, in this process."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import pytest
+from sqlalchemy import select, update
+
+from db.engine import Database
+from db.places import update_camera
+from db.queue import claim
+from db.recordings import cancel_recording, delete_recording, retry_recording
+from db.results import people_frame
+from db.tables import RecordingState, Segment, SegmentState
+from fer_core.analysis import analyse_segment
+from fer_core.errors import ModelError, UnreadableFootage
+from fer_core.types import SegmentResult
+from jobs import reading
+from jobs.heartbeat import Heartbeat
+from jobs.intake import Accepted
+from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
+from jobs.worker import run_worker
+from settings import Settings
+from tests.made_footage import Appearance, write_picture, write_video
+from tests.made_jobs import (
+    in_a_thread,
+    made_camera,
+    made_settings,
+    opened,
+    read_all,
+    recording,
+    rows,
+    store,
+    take_in,
+)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PEOPLE = (
+    Appearance(80, 90, to=(230, 90), end_s=6, face_height=60),
+    Appearance(250, 80, start_s=1.5, end_s=3.5, face_height=50, look="mirrored"),
+)
+"""One walks through, over two ends of segments; one comes and goes."""
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("footage") / "till_20260105_101500.mp4"
+    write_video(path, PEOPLE, (320, 180), seconds=6)
+    return path
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return made_settings(tmp_path)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    with opened(settings) as database:
+        yield database
+
+
+@pytest.fixture
+def film(video: Path, settings: Settings, database: Database) -> int:
+    """A recording of three segments that waits."""
+    return taken_in(video, settings, database)
+
+
+@pytest.fixture
+def photo(tmp_path: Path, settings: Settings, database: Database) -> int:
+    """A recording that is read in no time."""
+    write_picture(tmp_path / "photo.jpg", [Appearance(160, 90, face_height=60)], (320, 180))
+    return taken_in(tmp_path / "photo.jpg", settings, database)
+
+
+def taken_in(video: Path, settings: Settings, database: Database, camera: int | None = None) -> int:
+    camera = made_camera(database) if camera is None else camera
+    (outcome,) = take_in(database, settings, camera, video).values()
+    assert isinstance(outcome, Accepted)
+    return outcome.recording_id
+
+
+def task_of(settings: Settings, database: Database) -> SegmentTask:
+    """The next segment, claimed."""
+    with database.write() as session:
+        lease = claim(session, "tester", 60, datetime.now(UTC))
+    assert lease is not None
+    return SegmentTask(
+        settings.resolved_database_url,
+        settings.resolved_footage_url,
+        settings.home,
+        lease,
+        lease_seconds=60,
+        max_attempts=3,
+        threads=1,
+    )
+
+
+def test_a_video_is_read_to_its_end(settings: Settings, database: Database, film: int) -> None:
+    read_all(settings)
+    row = recording(database, film)
+    assert row.state is RecordingState.DONE
+    assert (row.segments, row.segments_done, row.progress) == (3, 3, 1.0)
+    # Two people, though one of them stands in three segments.
+    assert row.people == 2
+    with database.read() as session:
+        people = people_frame(session, film)
+    assert people["start_ms"].tolist() == pytest.approx([0, 1500], abs=300)
+    assert people["end_ms"].tolist() == pytest.approx([5900, 3400], abs=300)
+    found = rows(database)
+    assert len(found["tracks"]) == 5
+    assert sum(int(str(bucket[2])) for bucket in found["buckets"]) == 2
+    assert len(found["predictions"]) == row.faces == pytest.approx(40, abs=4)
+
+
+def test_footage_is_deleted_after_it_was_read(
+    settings: Settings, database: Database, photo: int
+) -> None:
+    assert recording(database, photo).has_footage
+    read_all(settings)
+    assert not recording(database, photo).has_footage
+    assert list(store(settings).stored()) == []
+
+
+def test_footage_is_kept_where_that_was_chosen(
+    settings: Settings, database: Database, photo: int
+) -> None:
+    kept = settings.model_copy(update={"keep_footage": True})
+    read_all(kept)
+    assert recording(database, photo).has_footage
+    assert len(list(store(settings).stored())) == 1
+    # A worker that keeps nothing clears what another one left.
+    read_all(settings)
+    assert not recording(database, photo).has_footage
+    assert list(store(settings).stored()) == []
+
+
+def test_staff_zones_are_left_out(settings: Settings, database: Database, photo: int) -> None:
+    with database.write() as session:
+        everywhere = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+        camera = recording(database, photo).camera_id
+        update_camera(session, camera, staff_zones=(everywhere,))
+    read_all(settings)
+    row = recording(database, photo)
+    assert (row.state, row.people, row.faces) == (RecordingState.DONE, 0, 0)
+
+
+@pytest.mark.usefixtures("film")
+def test_the_task_tells_its_progress(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    tell = Heartbeat.tell
+
+    def noted(self: Heartbeat, progress_ms: int) -> None:
+        seen.append(progress_ms)
+        tell(self, progress_ms)
+
+    monkeypatch.setattr(Heartbeat, "tell", noted)
+    outcome = run_segment(task_of(settings, database))
+    assert outcome.ending is Ending.DONE
+    assert outcome.frames == 10
+    assert seen == sorted(seen)
+    assert seen[-1] == 2000
+
+
+def test_cancelling_stops_the_task_that_reads(
+    settings: Settings, database: Database, film: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = replace(task_of(settings, database), lease_seconds=0.05)
+    tell = Heartbeat.tell
+
+    def cancelled_meanwhile(self: Heartbeat, progress_ms: int) -> None:
+        tell(self, progress_ms)
+        with database.write() as session:
+            cancel_recording(session, film)
+        assert self._lost.wait(60)  # the next renewal finds it out
+
+    monkeypatch.setattr(Heartbeat, "tell", cancelled_meanwhile)
+    assert run_segment(task).ending is Ending.LOST
+    row = recording(database, film)
+    assert (row.state, row.people) == (RecordingState.CANCELLED, 0)
+    assert row.has_footage
+
+
+def test_a_cancelled_recording_can_be_read_after_all(
+    settings: Settings, database: Database, film: int
+) -> None:
+    assert run_segment(task_of(settings, database)).ending is Ending.DONE
+    with database.write() as session:
+        cancel_recording(session, film)
+    read_all(settings)
+    assert recording(database, film).segments_done == 1
+    with database.write() as session:
+        retry_recording(session, film)
+    read_all(settings)
+    row = recording(database, film)
+    assert (row.state, row.segments_done, row.people) == (RecordingState.DONE, 3, 2)
+
+
+def test_a_segment_of_a_deleted_recording_leaves_nothing(
+    settings: Settings, database: Database, photo: int
+) -> None:
+    task = task_of(settings, database)
+    with database.write() as session:
+        delete_recording(session, photo)
+    assert run_segment(task).ending is Ending.LOST
+    assert rows(database) == {"predictions": [], "tracks": [], "buckets": []}
+
+
+@pytest.mark.usefixtures("photo")
+def test_a_lease_taken_over_while_reading_writes_nothing(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = task_of(settings, database)
+
+    def taken_over(*arguments: object, **options: object) -> SegmentResult:
+        result = analyse_segment(*arguments, **options)  # type: ignore[arg-type]
+        with database.write() as session:
+            session.execute(update(Segment).where(Segment.index == 0).values(lease_owner="other"))
+        return result
+
+    monkeypatch.setattr(reading, "analyse_segment", taken_over)
+    assert run_segment(task).ending is Ending.LOST
+    assert rows(database)["predictions"] == []
+
+
+def test_footage_that_is_gone_fails_for_good_and_says_so(
+    settings: Settings, database: Database, photo: int
+) -> None:
+    for footage in list(store(settings).stored()):
+        store(settings).delete(footage.key)
+    assert run_segment(task_of(settings, database)).ending is Ending.FAILED
+    row = recording(database, photo)
+    assert row.state is RecordingState.FAILED
+    assert row.error == f"{row.name}: its footage is not in the store any more."
+
+
+@pytest.mark.parametrize(
+    ("fault", "ending", "said"),
+    [
+        (UnreadableFootage("x", "the file is damaged."), Ending.FAILED, "the file is damaged."),
+        (MemoryError(), Ending.POSTPONED, "not enough memory"),
+        (ModelError("The model is missing."), Ending.POSTPONED, "The model is missing."),
+        (RuntimeError("secret detail"), Ending.POSTPONED, "an unexpected fault"),
+    ],
+)
+def test_what_goes_wrong_ends_as_a_sentence(
+    settings: Settings,
+    database: Database,
+    photo: int,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Exception,
+    ending: Ending,
+    said: str,
+) -> None:
+    def failing(*_: object, **__: object) -> SegmentResult:
+        raise fault
+
+    monkeypatch.setattr(reading, "analyse_segment", failing)
+    assert run_segment(task_of(settings, database)).ending is ending
+    if ending is Ending.POSTPONED:
+        read_all(settings)  # until the last attempt
+    row = recording(database, photo)
+    assert row.state is RecordingState.FAILED
+    assert row.error is not None
+    assert said in row.error
+    assert row.name in row.error
+    assert "secret detail" not in row.error
+    assert row.has_footage
+
+    # What was in the way is gone: tried again, it is read.
+    monkeypatch.undo()
+    with database.write() as session:
+        retry_recording(session, photo)
+    read_all(settings)
+    assert recording(database, photo).state is RecordingState.DONE
+
+
+def test_without_a_model_the_worker_still_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("SATISFACE_MODEL_DIR", str(tmp_path))
+    thread = threading.Thread(target=prepare, args=(1,))
+    thread.start()
+    thread.join()
+    assert "missing" in caplog.text
+
+
+class Breaking(Executor):
+    """An executor whose first processes die while they read."""
+
+    def __init__(self, deaths: list[int]) -> None:
+        self._deaths = deaths
+        self._pool = ThreadPoolExecutor(1)
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        if fn is run_segment and self._deaths[0] > 0:
+            self._deaths[0] -= 1
+            dead: Future[R] = Future()
+            dead.set_exception(BrokenExecutor("a child process terminated abruptly"))
+            return dead
+        return self._pool.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._pool.shutdown(wait, cancel_futures=cancel_futures)
+
+
+def test_a_pool_that_dies_is_replaced_and_the_segment_read_again(
+    settings: Settings, database: Database, photo: int
+) -> None:
+    deaths, made = [2], []
+
+    def breaking(processes: int) -> Executor:
+        made.append(processes)
+        return Breaking(deaths)
+
+    run_worker(settings, threading.Event(), until_idle=True, executor_factory=breaking)
+    assert made == [1, 1, 1]
+    assert recording(database, photo).state is RecordingState.DONE
+
+
+def test_a_segment_that_kills_every_process_fails_its_recording_only(
+    tmp_path: Path, settings: Settings, database: Database, photo: int
+) -> None:
+    deaths = [settings.max_attempts]
+    write_picture(tmp_path / "other.png")
+    other = taken_in(tmp_path / "other.png", settings, database, made_camera(database, "Till"))
+    run_worker(
+        settings, threading.Event(), until_idle=True, executor_factory=lambda _: Breaking(deaths)
+    )
+    dead = recording(database, photo)
+    assert dead.state is RecordingState.FAILED
+    assert dead.error is not None
+    assert dead.error.startswith("photo.jpg could not be read after 3 attempts: ")
+    assert recording(database, other).state is RecordingState.DONE
+
+
+class Endless(ThreadPoolExecutor):
+    """An executor in which reading does not end until it is shut down."""
+
+    def __init__(self, started: threading.Event) -> None:
+        super().__init__(2)
+        self._started = started
+        self._over = threading.Event()
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        if fn is not run_segment:
+            return super().submit(fn, *args, **kwargs)
+
+        def wait(*_: object) -> SegmentOutcome:
+            self._started.set()
+            self._over.wait()
+            return SegmentOutcome(Ending.LOST, 0.0)
+
+        return super().submit(wait)  # type: ignore[arg-type]
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        self._over.set()
+        super().shutdown(wait, cancel_futures=cancel_futures)
+
+
+def test_stopping_hands_back_what_is_being_read(
+    settings: Settings, database: Database, film: int
+) -> None:
+    two = settings.model_copy(update={"worker_processes": 2})
+    stop, started = threading.Event(), threading.Event()
+    worker = threading.Thread(
+        target=run_worker,
+        args=(two, stop),
+        kwargs={"executor_factory": lambda _: Endless(started)},
+    )
+    worker.start()
+    assert started.wait(60)
+    with database.read() as session:
+        leased = select(Segment).where(Segment.state == SegmentState.LEASED.value)
+        # As many as there is room for, and no more.
+        held = 0
+        while held < 2:
+            held = len(session.scalars(leased).all())
+            session.rollback()
+        assert held == 2
+    stop.set()
+    worker.join(60)
+    assert not worker.is_alive()
+    with database.read() as session:
+        segments = session.scalars(select(Segment)).all()
+    assert {(found.state, found.attempts) for found in segments} == {("queued", 0)}
+    assert recording(database, film).has_footage
+
+
+def test_a_database_in_trouble_stops_no_worker(
+    settings: Settings, database: Database, photo: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sqlalchemy.exc import OperationalError
+
+    from jobs import worker
+
+    monkeypatch.setattr(worker, "_TROUBLE_PAUSE_S", 0.01)
+    trouble = [3]
+
+    def sometimes(*arguments: object, **options: object) -> object:
+        if trouble[0] > 0:
+            trouble[0] -= 1
+            raise OperationalError("BEGIN IMMEDIATE", None, Exception("database is locked"))
+        return claim(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(worker, "claim", sometimes)
+    run_worker(settings, threading.Event(), until_idle=True, executor_factory=in_a_thread)
+    assert trouble == [0]
+    assert recording(database, photo).state is RecordingState.DONE

@@ -1,0 +1,60 @@
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import BrokenExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from jobs.pool import SegmentPool
+
+ROOT = Path(__file__).parents[3]
+
+# time.sleep stands for the reading of a long segment: it can be sent to another process.
+_OWNER = """
+import os, sys, time
+sys.path.insert(0, {root!r})
+from jobs.pool import SegmentPool
+if __name__ == "__main__":
+    pool = SegmentPool(1)
+    print(pool.submit(os.getpid).result(), flush=True)
+    pool.submit(time.sleep, 600)
+    time.sleep(600)
+"""
+
+
+def test_the_processes_end_when_their_worker_was_killed(tmp_path: Path) -> None:
+    script = tmp_path / "owner.py"
+    script.write_text(_OWNER.format(root=str(ROOT)))
+    owner = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    with owner.stdout:
+        child = psutil.Process(int(owner.stdout.readline()))
+        assert child.is_running()
+        owner.kill()
+        owner.wait()
+        _, alive = psutil.wait_procs([child], timeout=60)
+    assert alive == []
+
+
+def test_shutting_down_waits_for_no_segment() -> None:
+    pool = SegmentPool(1)
+    child = psutil.Process(pool.submit(os.getpid).result())
+    reading = pool.submit(time.sleep, 600)
+    pool.shutdown(wait=True)
+    assert isinstance(reading.exception(timeout=60), BrokenExecutor)
+    _, alive = psutil.wait_procs([child], timeout=60)
+    assert alive == []
+    pool.shutdown(wait=True)  # a second time changes nothing
+
+
+def test_a_process_that_dies_breaks_the_pool_and_not_the_worker() -> None:
+    pool = SegmentPool(1)
+    child = psutil.Process(pool.submit(os.getpid).result())
+    reading = pool.submit(time.sleep, 600)
+    child.kill()
+    with pytest.raises(BrokenExecutor):
+        reading.result(timeout=60)
+    pool.shutdown(wait=True)

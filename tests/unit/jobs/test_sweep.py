@@ -1,0 +1,80 @@
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from db.engine import Database
+from db.recordings import cancel_recording
+from jobs.intake import Accepted
+from jobs.sweep import (
+    GRACE,
+    UNFINISHED_GRACE,
+    delete_orphans,
+    delete_read_footage,
+    delete_unfinished,
+)
+from settings import Settings
+from tests.made_footage import write_picture
+from tests.made_jobs import made_camera, made_settings, opened, recording, store, take_in
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return made_settings(tmp_path)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    with opened(settings) as database:
+        yield database
+
+
+@pytest.fixture
+def recording_id(tmp_path: Path, settings: Settings, database: Database) -> int:
+    write_picture(tmp_path / "photo.jpg")
+    outcome = take_in(database, settings, made_camera(database), tmp_path / "photo.jpg")
+    accepted = outcome["photo.jpg"]
+    assert isinstance(accepted, Accepted)
+    return accepted.recording_id
+
+
+def later(by: timedelta) -> datetime:
+    return datetime.now(UTC) + by + timedelta(minutes=1)
+
+
+def test_footage_without_a_recording_is_deleted_after_its_grace(
+    tmp_path: Path, settings: Settings, database: Database, recording_id: int
+) -> None:
+    orphan = store(settings).put(tmp_path / "photo.jpg")
+    assert delete_orphans(database, store(settings)) == 0
+    assert store(settings).exists(orphan)
+    assert delete_orphans(database, store(settings), later(GRACE)) == 1
+    assert not store(settings).exists(orphan)
+    assert recording(database, recording_id).has_footage
+    assert len(list(store(settings).stored())) == 1
+
+
+def test_only_footage_that_was_read_is_deleted(
+    settings: Settings, database: Database, recording_id: int
+) -> None:
+    assert delete_read_footage(database, store(settings)) == 0
+    with database.write() as session:
+        cancel_recording(session, recording_id)
+    assert delete_read_footage(database, store(settings)) == 0
+    assert recording(database, recording_id).has_footage
+
+
+def test_what_crashed_uploads_left_is_deleted_after_its_grace(tmp_path: Path) -> None:
+    folder = tmp_path / "unfinished"
+    assert delete_unfinished(folder) == 0
+    (folder / "zip-1").mkdir(parents=True)
+    (folder / "zip-1" / "a.jpg").write_bytes(b"x")
+    (folder / "upload.mp4").write_bytes(b"x")
+    (folder / "fresh.mp4").write_bytes(b"x")
+    old = (datetime.now(UTC) - UNFINISHED_GRACE - timedelta(minutes=1)).timestamp()
+    for name in ("zip-1", "upload.mp4"):
+        os.utime(folder / name, (old, old))
+    assert delete_unfinished(folder) == 2
+    assert [entry.name for entry in folder.iterdir()] == ["fresh.mp4"]
