@@ -41,6 +41,7 @@ def take(
                 timezone_id="Europe/Berlin",
                 locale="en-GB",
             )
+            context.set_default_timeout(180_000)
             page = context.new_page()
             watch = Watch(page, address)
             for title, path in pages.items():

@@ -48,6 +48,7 @@ def test_a_recording_is_corrected_and_then_deleted(
         assert row is not None
         assert (row.captured_at.second, row.captured_from) == (30, "given")
 
+        settled(page)
         page.get_by_role("button", name="Delete", exact=True).click()
         expect(page.get_by_text("12 people, 24 faces")).to_be_visible()
         page.get_by_role("button", name="Keep it").click()
@@ -77,6 +78,7 @@ def test_a_site_is_renamed_and_a_used_camera_stays(
         with database.read() as session:
             (site,) = list_sites(session)
         assert site.name == "High Street"
+        settled(page)
         page.get_by_role("button", name="Delete", exact=True).last.click()
         expect(page.get_by_text("still has 1 recording")).to_be_visible()
         expect(page.get_by_role("button", name="Delete for good")).to_have_count(0)
