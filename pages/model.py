@@ -105,7 +105,7 @@ def _limits(split: SplitMetrics | None) -> None:
     weakest = wrong = ""
     if split is not None:
         tenths = round(10 * (1 - split.figures["accuracy"].value))
-        wrong = f" About {tenths} in ten are read otherwise than people labelled them."
+        wrong = f" About {tenths} in 10 are read otherwise than people labelled them."
         two = sorted(split.classes, key=lambda c: c.f1)[:2]
         weakest = (
             f" The hardest expressions for it are {two[0].expression} and {two[1].expression}."

@@ -51,14 +51,19 @@ def main() -> None:
 
 
 def _banner() -> None:
-    invented = [site.name for site in sites() if site.is_demonstration]
-    if invented:
+    everywhere = sites()
+    invented = [site.name for site in everywhere if site.is_demonstration]
+    if not invented:
+        return
+    if len(invented) == len(everywhere):
+        what = "Everything here is"
+    else:
         names = listed(f"**{escaped(name)}**" for name in invented)
-        st.warning(
-            f"Invented data: {names} {'is' if len(invented) == 1 else 'are'} made up, to look "
-            "around with. No figure of it was ever measured.",
-            icon=":material/science:",
-        )
+        what = f"{names} {'is' if len(invented) == 1 else 'are'}"
+    st.warning(
+        f"Invented data: {what} made up to look around with; nothing of it was measured.",
+        icon=":material/science:",
+    )
 
 
 main()

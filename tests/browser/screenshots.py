@@ -19,7 +19,7 @@ PAGES = {
     "model": "/model",
     "settings": "/settings",
 }
-_HEIGHTS = {1280: 800, 390: 844}
+_HEIGHTS = {1280: 1000, 390: 844}
 
 
 def take(
@@ -30,6 +30,8 @@ def take(
     pages: dict[str, str],
     widths: list[int],
     themes: list[str],
+    *,
+    whole: bool,
 ) -> list[str]:
     """Take the pictures; returns what the pages complained about or asked for elsewhere."""
     complaints: list[str] = []
@@ -48,12 +50,13 @@ def take(
                 page.set_viewport_size({"width": width, "height": _HEIGHTS[width]})
                 page.goto(address + path)
                 settled(page)
-                # The page scrolls inside its own box: the window grows to show all of it.
-                tall = page.evaluate(
-                    "() => document.querySelector('[data-testid=\"stMain\"]').scrollHeight"
-                )
-                page.set_viewport_size({"width": width, "height": max(tall, _HEIGHTS[width])})
-                page.wait_for_timeout(700)
+                if whole:
+                    # The page scrolls inside its own box: the window grows to show all of it.
+                    tall = page.evaluate(
+                        "() => document.querySelector('[data-testid=\"stMain\"]').scrollHeight"
+                    )
+                    page.set_viewport_size({"width": width, "height": max(tall, _HEIGHTS[width])})
+                page.wait_for_timeout(1000)
                 page.screenshot(path=folder / f"{title}-{name}{theme}-{width}.png")
             complaints += [*watch.foreign, *watch.errors]
             context.close()
@@ -68,6 +71,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--name", default="", help="what the pictures' names begin with")
     parser.add_argument("--pages", nargs="*", default=list(PAGES))
+    parser.add_argument("--whole", action="store_true", help="all of a page, not its first screen")
     parser.add_argument("--path", help="one more page, by its path")
     parser.add_argument("--widths", nargs="*", type=int, default=[1280, 390])
     parser.add_argument("--themes", nargs="*", default=["light", "dark"])
@@ -81,9 +85,17 @@ def main() -> None:
         serving(chosen.home, SATISFACE_START_WORKER="false") as address,
         chromium() as browser,
     ):
-        for complaint in take(
-            browser, address, chosen.folder, name, pages, chosen.widths, chosen.themes
-        ):
+        complaints = take(
+            browser,
+            address,
+            chosen.folder,
+            name,
+            pages,
+            chosen.widths,
+            chosen.themes,
+            whole=chosen.whole,
+        )
+        for complaint in complaints:
             print(complaint)  # noqa: T201
 
 
