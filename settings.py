@@ -43,7 +43,9 @@ class Settings(BaseSettings):
         description="How long a segment stays with a worker that gives no sign of life.",
     )
     max_attempts: int = Field(
-        default=3, ge=1, description="How often a segment is tried before its recording fails."
+        default=3,
+        ge=1,
+        description="How often reading a segment may go wrong before its recording fails.",
     )
     segment_seconds: int = Field(
         default=300, ge=1, description="Length of the stretches that a recording is cut into."

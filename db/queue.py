@@ -26,6 +26,10 @@ _LENGTH: Final = 1000
 
 _LOST: Final = "the worker that read it stopped without a word"
 
+MOST_DEATHS: Final = 15
+"""Times that a process may die over one segment. Many, since most deaths have other causes (a
+restart, a full machine); not endless, since footage may be what kills it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lease:
@@ -44,19 +48,19 @@ def claim(
     lease_seconds: float,
     now: datetime,
     *,
-    max_attempts: int = 3,
+    max_deaths: int = MOST_DEATHS,
 ) -> Lease | None:
     """Take the next segment, None when there is nothing to do.
 
     Recordings take turns: first the one with the fewest segments being read, then the oldest; in
-    it, the first segment. A segment whose lease ran out is free again; when it was handed out
-    ``max_attempts`` times already, its recording fails instead.
+    it, the first segment. A segment whose lease ran out is free again; when that happened
+    ``max_deaths`` times already, its recording fails instead.
     """
     while (free := _next(session, now)) is not None:
-        if free.attempts >= max_attempts:
-            # It was not given back, so the lease ran out (or the bound was lowered since).
-            last = _LOST if free.state == SegmentState.LEASED.value else free.error or _LOST
-            _fail_recording(session, free, _given_up(session, free, last), now, segment_error=last)
+        if free.deaths >= max_deaths:
+            _fail_recording(
+                session, free, _given_up(session, free, _LOST), now, segment_error=_LOST
+            )
             continue
         until = now + timedelta(seconds=lease_seconds)
         values: dict[str, object] = {
@@ -135,20 +139,25 @@ def fail(
     permanent: bool,
     max_attempts: int,
     now: datetime,
+    died: bool = False,
+    max_deaths: int = MOST_DEATHS,
 ) -> None:
     """The segment could not be read: queue it again, or fail the recording.
 
     ``permanent``: trying again would not help; ``reason`` is then shown as it is and must be a
-    sentence that names the file. Otherwise the recording fails at the last attempt, and
-    ``reason`` is shown behind "could not be read after 3 attempts" (a name of the file at its
-    beginning is not repeated). Nothing happens where the
-    lease is lost.
+    sentence that names the file. Otherwise the recording fails when that happened
+    ``max_attempts`` times, and ``reason`` is shown behind "could not be read after 3 attempts" (a
+    name of the file at its beginning is not repeated). ``died``: the process was killed or
+    crashed, which is rarely the footage's fault and is tried up to ``max_deaths`` times. Nothing
+    happens where the lease is lost.
     """
     reason = reason[:_LENGTH]
     segment = _one(session, _segments().where(*held(lease)).with_for_update())
     if segment is None:
         return
-    if permanent or segment.attempts >= max_attempts:
+    # The attempt that now ends counts among the deaths until it is told to be a fault.
+    spent = segment.deaths >= max_deaths if died else segment.faults + 1 >= max_attempts
+    if permanent or spent:
         error = reason if permanent else _given_up(session, segment, reason)
         _fail_recording(session, segment, error, now, segment_error=reason)
         return
@@ -160,6 +169,7 @@ def fail(
             lease_owner=None,
             lease_until=None,
             progress_ms=0,
+            faults=Segment.faults + (0 if died else 1),
             error=reason,
         )
         .execution_options(synchronize_session=False)
@@ -183,16 +193,21 @@ class _Segment:
     index: int
     state: str
     attempts: int
-    error: str | None
+    faults: int
+
+    @property
+    def deaths(self) -> int:
+        """Attempts that ended without a word; the one under way is among them."""
+        return self.attempts - self.faults
 
 
-def _segments() -> Select[int, int, str, int, str | None]:
+def _segments() -> Select[int, int, str, int, int]:
     return select(
-        Segment.recording_id, Segment.index, Segment.state, Segment.attempts, Segment.error
+        Segment.recording_id, Segment.index, Segment.state, Segment.attempts, Segment.faults
     )
 
 
-def _one(session: Session, query: Select[int, int, str, int, str | None]) -> _Segment | None:
+def _one(session: Session, query: Select[int, int, str, int, int]) -> _Segment | None:
     row = session.execute(query).one_or_none()
     if row is None:
         return None

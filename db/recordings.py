@@ -262,6 +262,7 @@ def retry_recording(session: Session, recording_id: int) -> None:
         .values(
             state=SegmentState.QUEUED.value,
             attempts=0,
+            faults=0,
             lease_owner=None,
             lease_until=None,
             progress_ms=0,

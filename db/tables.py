@@ -180,6 +180,8 @@ class Segment(Base):
 
     A lease is held while ``state`` is leased: ``lease_owner`` must renew it before
     ``lease_until``, or another worker takes the segment.
+    ``attempts``: times it was handed out; ``faults``: those that ended with an error. Of the
+    others the process died, or reads it now.
     ``progress_ms``: footage read so far, from ``start_ms`` on.
     """
 
@@ -187,7 +189,9 @@ class Segment(Base):
     __table_args__ = (
         Index(None, "state", "lease_until"),
         CheckConstraint("start_ms >= 0 AND end_ms > start_ms", name="stretch"),
-        CheckConstraint("attempts >= 0 AND progress_ms >= 0 AND frames >= 0", name="counts"),
+        CheckConstraint(
+            "faults BETWEEN 0 AND attempts AND progress_ms >= 0 AND frames >= 0", name="counts"
+        ),
         CheckConstraint(_in("state", [s.value for s in SegmentState]), name="state"),
         CheckConstraint(
             "(state = 'leased') = (lease_owner IS NOT NULL)"
@@ -204,6 +208,7 @@ class Segment(Base):
     end_ms: Mapped[int] = mapped_column(BigInteger)
     state: Mapped[str] = mapped_column(String(16), default=SegmentState.QUEUED.value)
     attempts: Mapped[int] = mapped_column(default=0)
+    faults: Mapped[int] = mapped_column(default=0)
     lease_owner: Mapped[str | None] = mapped_column(String(128))
     lease_until: Mapped[datetime | None]
     progress_ms: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -151,7 +151,6 @@ class _Worker:
                 owner,
                 self._settings.lease_seconds,
                 datetime.now(UTC),
-                max_attempts=self._settings.max_attempts,
             )
 
     def _collect(self) -> None:
@@ -168,7 +167,9 @@ class _Worker:
         where = f"worker={self._name} recording={lease.recording_id} segment={lease.index}"
         error = future.exception()
         if isinstance(error, BrokenExecutor):
-            self._fail(lease, "the process that read it died, perhaps for want of memory")
+            self._fail(
+                lease, "the process that read it died, perhaps for want of memory", died=True
+            )
         elif error is not None:
             log.error("%s the task ended with a fault", where, exc_info=error)
             self._fail(lease, "an unexpected fault stopped the reading; the log tells more")
@@ -186,7 +187,7 @@ class _Worker:
             if outcome.ending is Ending.DONE and not self._settings.keep_footage:
                 delete_read_footage(self._database, self._store)
 
-    def _fail(self, lease: Lease, reason: str) -> None:
+    def _fail(self, lease: Lease, reason: str, *, died: bool = False) -> None:
         with self._database.write() as session:
             fail(
                 session,
@@ -195,6 +196,7 @@ class _Worker:
                 permanent=False,
                 max_attempts=self._settings.max_attempts,
                 now=datetime.now(UTC),
+                died=died,
             )
 
     def _give_back(self, lease: Lease) -> None:

@@ -45,10 +45,7 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepared(folder: Path, video: Path) -> tuple[Settings, int]:
-    # Long enough a lease for a loaded machine, so many attempts that no kill is one too many.
-    settings = made_settings(
-        folder, segment_seconds=1, sample_rate=3, lease_seconds=2.0, max_attempts=50
-    )
+    settings = made_settings(folder, segment_seconds=1, sample_rate=3, lease_seconds=2.0)
     with opened(settings) as database:
         (outcome,) = take_in(
             database, settings, made_camera(database), video, captured_at=None

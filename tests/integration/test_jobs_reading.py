@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from db.engine import Database
 from db.places import update_camera
-from db.queue import claim
+from db.queue import MOST_DEATHS, claim
 from db.recordings import cancel_recording, delete_recording, retry_recording
 from db.results import people_frame
 from db.tables import RecordingState, Segment, SegmentState
@@ -330,7 +330,7 @@ def test_a_pool_that_dies_is_replaced_and_the_segment_read_again(
 def test_a_segment_that_kills_every_process_fails_its_recording_only(
     tmp_path: Path, settings: Settings, database: Database, photo: int
 ) -> None:
-    deaths = [settings.max_attempts]
+    deaths = [MOST_DEATHS]
     write_picture(tmp_path / "other.png")
     other = taken_in(tmp_path / "other.png", settings, database, made_camera(database, "Till"))
     run_worker(
@@ -339,7 +339,7 @@ def test_a_segment_that_kills_every_process_fails_its_recording_only(
     dead = recording(database, photo)
     assert dead.state is RecordingState.FAILED
     assert dead.error is not None
-    assert dead.error.startswith("photo.jpg could not be read after 3 attempts: ")
+    assert dead.error.startswith(f"photo.jpg could not be read after {MOST_DEATHS} attempts: ")
     assert recording(database, other).state is RecordingState.DONE
 
 

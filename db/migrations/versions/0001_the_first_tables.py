@@ -133,6 +133,7 @@ def upgrade() -> None:
     sa.Column('end_ms', sa.BigInteger(), nullable=False),
     sa.Column('state', sa.String(length=16), nullable=False),
     sa.Column('attempts', sa.Integer(), nullable=False),
+    sa.Column('faults', sa.Integer(), nullable=False),
     sa.Column('lease_owner', sa.String(length=128), nullable=True),
     sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
     sa.Column('progress_ms', sa.BigInteger(), nullable=False),
@@ -142,7 +143,7 @@ def upgrade() -> None:
     sa.Column('finished_at', sa.DateTime(timezone=True), nullable=True),
     sa.CheckConstraint("(state = 'leased') = (lease_owner IS NOT NULL) AND (lease_owner IS NULL) = (lease_until IS NULL)", name=op.f('ck_segments_lease')),
     sa.CheckConstraint("state IN ('queued', 'leased', 'done', 'failed', 'cancelled')", name=op.f('ck_segments_state')),
-    sa.CheckConstraint('attempts >= 0 AND progress_ms >= 0 AND frames >= 0', name=op.f('ck_segments_counts')),
+    sa.CheckConstraint('faults BETWEEN 0 AND attempts AND progress_ms >= 0 AND frames >= 0', name=op.f('ck_segments_counts')),
     sa.CheckConstraint('start_ms >= 0 AND end_ms > start_ms', name=op.f('ck_segments_stretch')),
     sa.ForeignKeyConstraint(['recording_id'], ['recordings.id'], name=op.f('fk_segments_recording_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('recording_id', 'index', name=op.f('pk_segments'))

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from db.engine import Database
-from db.queue import Lease, claim, fail, release, renew
+from db.queue import MOST_DEATHS, Lease, claim, fail, release, renew
 from db.recordings import (
     RecordingRow,
     cancel_recording,
@@ -207,23 +207,36 @@ def test_a_permanent_failure_ends_the_recording_at_once(database: Database, came
 
 def test_workers_that_die_each_time_end_the_recording(database: Database, camera: int) -> None:
     recording = video(database, camera, segments=1)
-    for attempt in (1, 2, 3):
+    for attempt in range(1, MOST_DEATHS + 1):
         assert taken(database, after=100 * attempt).attempts == attempt
-    assert take(database, after=400) is None
+    assert take(database, after=100 * (MOST_DEATHS + 1)) is None
     row = row_of(database, recording)
     assert row.state is RecordingState.FAILED
     assert row.error == (
-        "monday.mp4 could not be read after 3 attempts: "
+        f"monday.mp4 could not be read after {MOST_DEATHS} attempts: "
         "the worker that read it stopped without a word."
     )
 
 
+def test_deaths_and_faults_are_counted_apart(database: Database, camera: int) -> None:
+    recording = video(database, camera, segments=1)
+    for attempt in range(1, 10):
+        lease = taken(database, after=100 * attempt)
+        with database.write() as session:
+            fail(session, lease, "killed", permanent=False, max_attempts=1, now=NOON, died=True)
+    assert row_of(database, recording).state is RecordingState.READING
+    lease = taken(database, after=2000)
+    with database.write() as session:
+        fail(session, lease, "It broke.", permanent=False, max_attempts=1, now=NOON)
+    assert row_of(database, recording).state is RecordingState.FAILED
+
+
 def test_a_recording_that_fails_does_not_hold_up_the_next(database: Database, camera: int) -> None:
     first = video(database, camera, "first.mp4", segments=1)
-    for attempt in (1, 2, 3):
+    for attempt in range(1, MOST_DEATHS + 1):
         taken(database, after=100 * attempt)
     second = video(database, camera, "second.mp4", segments=1)
-    assert taken(database, after=400).recording_id == second
+    assert taken(database, after=100 * (MOST_DEATHS + 1)).recording_id == second
     assert row_of(database, first).state is RecordingState.FAILED
 
 
