@@ -67,9 +67,9 @@ def _headline(card: ModelCard, split: SplitMetrics | None) -> None:
     with st.grid(4, min_column_width=190):
         _card("Read right", figures.get("accuracy"), "Of all faces, with no face left out.")
         _card(
-            "Right when it commits itself",
+            "Right when sure",
             figures.get("accuracy_of_known"),
-            "Of the faces that it does not leave as unknown.",
+            "Of the faces that it is sure enough of, and does not leave as unknown.",
         )
         _card(
             "Left as unknown",

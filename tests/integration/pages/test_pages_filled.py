@@ -29,8 +29,7 @@ def add_read_video(
     captured_at: datetime = NOON,
 ) -> int:
     people = [
-        Person([n * 5000, n * 5000 + 1000], expression)
-        for n, expression in enumerate(expressions)
+        Person([n * 5000, n * 5000 + 1000], expression) for n, expression in enumerate(expressions)
     ]
     scene = Scene(people, segments=1, warnings={0: ("Ten seconds could not be decoded.",)})
     recording = add_video(session, camera, segments=1, name=name, captured_at=captured_at)
