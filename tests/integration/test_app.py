@@ -1,0 +1,114 @@
+"""The dashboard's server: it migrates, brings its worker along, and takes it with it."""
+
+import contextlib
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from starlette.requests import Request
+
+from api.health import health_route
+from db.engine import is_current
+from settings import Settings
+from tests.made_jobs import ROOT, environment, made_settings, until
+
+
+def health(url: str, worker: bool | None) -> tuple[int, dict[str, str]]:
+    alive = None if worker is None else lambda: worker
+    answer = health_route(url, alive).endpoint(Request({"type": "http"}))
+    return answer.status_code, json.loads(answer.body)
+
+
+def test_health_of_an_instance_that_works(tmp_path: Path) -> None:
+    url = made_settings(tmp_path).resolved_database_url
+    assert health(url, worker=True) == (
+        200,
+        {"status": "ok", "database": "reachable", "schema": "current", "worker": "running"},
+    )
+    assert health(url, worker=None)[1]["worker"] == "not started here"
+
+
+def test_health_of_one_that_does_not(tmp_path: Path) -> None:
+    url = made_settings(tmp_path).resolved_database_url
+    assert health(url, worker=False)[0] == 503
+    status, body = health(f"sqlite:///{tmp_path / 'empty.db'}", worker=True)
+    assert (status, body["schema"]) == (503, "not current")
+    status, body = health(f"sqlite:///{tmp_path / 'no folder' / 'x.db'}", worker=True)
+    assert (status, body["database"]) == (503, "not reachable")
+    assert str(tmp_path) not in json.dumps(body)
+
+
+@contextlib.contextmanager
+def serving(settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """``streamlit run app.py`` and the address of its health."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ("--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}")
+    log = settings.home / "server.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+            cwd=ROOT,
+            env=environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        yield server, f"http://127.0.0.1:{port}/healthz"
+    finally:
+        server.kill()
+        server.wait()
+
+
+def answer(url: str) -> dict[str, str]:
+    try:
+        with urllib.request.urlopen(url, timeout=60) as reply:
+            body: dict[str, str] = json.loads(reply.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            body = json.loads(error.read())
+    except OSError:
+        return {}
+    return body
+
+
+def workers(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    found = []
+    for child in psutil.Process(server.pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):  # it ended meanwhile
+            if "worker" in child.cmdline():
+                found.append(child)
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_worker_comes_and_goes_with_the_server(tmp_path: Path, number: signal.Signals) -> None:
+    settings = Settings(home=tmp_path / "new home", database_url="", footage_url="")
+    with serving(settings) as (server, url):
+        until(lambda: answer(url).get("status") == "ok")
+        assert is_current(settings.resolved_database_url)
+        until(lambda: workers(server))
+        (worker,) = workers(server)
+
+        if number == signal.SIGTERM:
+            # One that died is started again, and the server says so meanwhile or not at all.
+            worker.kill()
+            until(lambda: [w for w in workers(server) if w.pid != worker.pid])
+            (worker,) = workers(server)
+            until(lambda: answer(url).get("status") == "ok")
+
+        server.send_signal(number)
+        server.wait(60)
+        _, alive = psutil.wait_procs([worker], timeout=60)
+        assert alive == []

@@ -1,0 +1,203 @@
+"""The command line: the same work from a terminal."""
+
+import json
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+import cli
+from db.engine import is_current
+from db.places import list_sites
+from db.recordings import list_recordings
+from fer_core.analysis import AnalysisOptions
+from jobs.demo import fill
+from jobs.direct import FileReader
+from settings import Settings
+from tests.made_footage import Appearance, bad_uploads, write_picture, write_video, write_zip
+from tests.made_jobs import made_settings, opened, read_all, rows
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """What the commands find as settings; nothing is made yet."""
+    made = Settings(home=tmp_path / "home", segment_seconds=2, database_url="", footage_url="")
+    monkeypatch.setattr("settings.settings", lambda: made)
+    return made
+
+
+@pytest.fixture
+def footage(tmp_path: Path) -> Path:
+    """A folder with a photo and, deeper, a video of one person; hidden files count for nothing."""
+    folder = tmp_path / "footage"
+    (folder / "till").mkdir(parents=True)
+    person = Appearance(160, 90, face_height=60)
+    write_picture(folder / "photo.jpg", [person], (320, 180))
+    write_video(folder / "till" / "day_20260105_101500.mp4", [person], (320, 180), seconds=3)
+    (folder / ".DS_Store").write_bytes(b"x")
+    return folder
+
+
+def run(*arguments: object) -> Result:
+    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.mark.usefixtures("home")
+def test_analyse_writes_a_row_for_each_face(footage: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.csv"
+    result = run("analyse", footage, "--out", out, "--sample-rate", 2)
+    assert result.exit_code == 0
+    found = pd.read_csv(out, encoding="utf-8-sig")
+    assert set(found["file"]) == {"photo.jpg", "till/day_20260105_101500.mp4"}
+    video = found[found["file"] != "photo.jpg"]
+    assert video["time_s"].tolist() == pytest.approx([0, 0.5, 1, 1.5, 2, 2.5], abs=0.1)
+    assert set(video["person"]) == {1}
+    assert video["p_happy"].between(0, 1).all()
+    assert "photo.jpg" in result.stderr
+    assert f"{len(found)} rows written" in result.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_a_person_is_followed_over_the_end_of_a_segment(tmp_path: Path) -> None:
+
+    write_video(tmp_path / "v.mp4", [Appearance(160, 90, face_height=60)], (320, 180), seconds=4)
+    reader = FileReader(tmp_path, AnalysisOptions(rate=2, segment_ms=1000))
+    frames = list(reader.rows([(tmp_path / "v.mp4", "v.mp4")]))
+    assert len(frames) == 5  # the empty one with the columns, and four segments
+    assert {person for frame in frames for person in frame["person"]} == {1}
+    assert [(s.people, s.faces) for s in reader.summaries] == [(1, 8)]
+
+
+def test_analyse_reports_bad_files_and_goes_on(tmp_path: Path, home: Settings) -> None:
+    bad = bad_uploads(tmp_path / "bad")
+    write_picture(tmp_path / "good.jpg", [Appearance(160, 90, face_height=60)], (320, 180))
+    write_zip(tmp_path / "two.zip", {"a.jpg": tmp_path / "good.jpg", "b.txt": b"words\n"})
+    out = tmp_path / "x.jsonl"
+    files = [bad["empty"], tmp_path / "two.zip", tmp_path / "none.jpg", tmp_path / "good.jpg"]
+    result = run("analyse", *files, "--out", out)
+    assert result.exit_code == 1
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert {line["file"] for line in lines} == {"two.zip/a.jpg", "good.jpg"}
+    # Words may be broken over the lines of the table.
+    said = re.sub(r"[^a-z.]", "", result.stderr)
+    for sentence in ("the file is empty.", "this is a text file", "the file cannot be opened."):
+        assert sentence.replace(" ", "") in said
+    assert not (home.home / "satisface.db").exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_analyse_to_the_terminal_keeps_rows_and_words_apart(footage: Path) -> None:
+    result = run("analyse", footage / "photo.jpg", "--out", "-")
+    assert result.exit_code == 0
+    lines = result.stdout_bytes.decode("utf-8-sig").splitlines()
+    assert lines[0].startswith("file,time_s,person,")
+    assert len(lines) == 2
+    assert "people" in result.stderr
+
+
+def test_a_file_that_cannot_be_written_is_said_before_anything_is_read(
+    footage: Path, tmp_path: Path, home: Settings
+) -> None:
+    result = run("analyse", footage, "--out", tmp_path / "x.xls")
+    assert result.exit_code == 1
+    assert ".parquet" in result.stderr
+    assert not home.home.exists()
+
+
+def test_ingest_worker_and_export(footage: Path, tmp_path: Path, home: Settings) -> None:
+    result = run(
+        "ingest", footage, "--camera", "Main/Door", "--create", "--time-zone", "Asia/Tokyo"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert "2 taken in, 0 refused" in result.stderr
+    read_all(home)
+    with opened(home) as database:
+        read = rows(database)
+    # An export of tracks has a row for each person, whatever segments they stand in.
+    read["tracks"] = [track for track in read["tracks"] if track[1] is None]
+    for what in ("predictions", "tracks", "buckets"):
+        out = tmp_path / f"{what}.parquet"
+        exported = run("export", what, "--out", out, "--camera", "Main/Door")
+        assert exported.exit_code == 0, exported.stderr
+        assert len(pd.read_parquet(out)) == len(read[what]) > 0
+        assert set(pd.read_parquet(out)["site"]) == {"Main"}
+    with opened(home) as database, database.read() as session:
+        (site,) = list_sites(session)
+        video = next(r for r in list_recordings(session) if r.kind == "video")
+    assert (site.name, site.time_zone) == ("Main", "Asia/Tokyo")
+    # The file's name tells local time: 10:15 in Tokyo.
+    assert video.captured_at == datetime(2026, 1, 5, 1, 15, tzinfo=UTC)
+
+    out = tmp_path / "day.csv"
+    run("export", "tracks", "--out", out, "--from", "2026-01-05", "--to", "2026-01-06")
+    assert pd.read_csv(out, encoding="utf-8-sig")["recording"].unique().tolist() == [video.name]
+
+    again = run("ingest", footage / "photo.jpg", "--camera", "Main/Door")
+    assert again.exit_code == 0
+    assert "has this file already" in again.stderr
+    assert run("db", "rebuild-buckets").exit_code == 0
+
+
+def test_ingest_at_a_given_time(footage: Path, home: Settings) -> None:
+    place = ("--camera", "Main/Door", "--create", "--time-zone", "Europe/Berlin")
+    run("ingest", footage / "photo.jpg", *place, "--captured-at", "2026-07-01T10:00")
+    with opened(home) as database, database.read() as session:
+        (row,) = list_recordings(session)
+    assert row.captured_from == "given"
+    assert row.captured_at == datetime(2026, 7, 1, 8, 0, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("home")
+def test_ingest_says_what_is_wrong(footage: Path, tmp_path: Path) -> None:
+    missing = run("ingest", footage, "--camera", "Main/Door")
+    assert missing.exit_code == 1
+    assert "There is no camera Main/Door" in missing.stderr
+    assert "Site/Camera" in run("ingest", footage, "--camera", "Door").stderr
+    (tmp_path / "x.mp4").write_bytes(b"")
+    refused = run("ingest", tmp_path / "x.mp4", "--camera", "Main/Door", "--create")
+    assert refused.exit_code == 1
+    assert "x.mp4: the file is empty." in refused.stderr
+
+
+def test_db_upgrade(home: Settings) -> None:
+    assert not is_current(home.resolved_database_url)
+    for _ in range(2):
+        assert run("db", "upgrade").exit_code == 0
+    assert is_current(home.resolved_database_url)
+
+
+def test_the_demonstration_is_marked_and_apart(home: Settings) -> None:
+    result = run("demo", "--days", 1)
+    assert result.exit_code == 0
+    assert f"SATISFACE_HOME={home.home / 'demo'}" in result.stderr
+    assert not (home.home / "satisface.db").exists()
+    demo = home.model_copy(update={"home": home.home / "demo"})
+    with opened(demo) as database, database.read() as session:
+        sites = list_sites(session)
+        found = list_recordings(session)
+    assert len(sites) == 3
+    assert all(site.is_demonstration for site in sites)
+    assert {row.state for row in found} == {"done"}
+    assert not any(row.has_footage for row in found)
+    assert sum(row.people for row in found) > 500
+    assert all(0 < row.unknown < row.people / 2 for row in found)
+
+
+def test_the_same_seed_and_day_invent_the_same(tmp_path: Path) -> None:
+    found = []
+    for number, seed in enumerate((7, 7, 8)):
+        made = made_settings(tmp_path / str(number))
+        with opened(made) as database:
+            fill(database, days=1, seed=seed, until=datetime(2026, 3, 2, tzinfo=UTC).date())
+            found.append(rows(database))
+    assert found[0] == found[1]
+    assert found[0]["predictions"] != found[2]["predictions"]
+    hours = [bucket[1] for bucket in found[0]["buckets"]]
+    assert min(map(str, hours)) >= "2026-03-01"
+    assert max(map(str, hours)) < "2026-03-02 06"
