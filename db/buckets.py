@@ -124,8 +124,14 @@ def rebuild_span(session: Session, camera_id: int, first: datetime, last: dateti
 def rebuild_hours(session: Session, camera_id: int, instants: Iterable[datetime]) -> None:
     """Derive anew the buckets of the hours in which ``instants`` lie."""
     zone = _locked_time_zone(session, camera_id)
-    for hour in sorted(set(_hours(list(instants), zone))):
-        _replace(session, camera_id, zone, hour, _hour_after(hour, zone))
+    hours = sorted(set(_hours(list(instants), zone)))
+    # Hours that follow each other are derived at one go, a day of them at the most.
+    while hours:
+        run = 1
+        while run < min(len(hours), 24) and hours[run] - hours[run - 1] <= _HOUR:
+            run += 1
+        _replace(session, camera_id, zone, hours[0], _hour_after(hours[run - 1], zone))
+        del hours[:run]
 
 
 def _locked_time_zone(session: Session, camera_id: int) -> str:
