@@ -165,6 +165,10 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._began = time.monotonic()
+        # A .keras file does not hold where dropout's random numbers stand.
+        for layer in self.model.layers:
+            if isinstance(layer, keras.layers.Dropout) and layer.rate > 0:
+                layer.seed_generator.state.assign([self._config.seed, epoch])
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         model, state, logs = self.model, self._state, logs or {}
@@ -258,7 +262,7 @@ def resume(checkpoint: Path, config: Config, steps: int) -> keras.Model:
     """The network and the optimizer's state from ``checkpoint``, the schedule from ``config``:
     more or fewer epochs than the run began with stretch or squeeze what is left of it."""
     network = keras.saving.load_model(checkpoint)
-    values = [np.array(variable) for variable in network.optimizer.variables]
+    values = [keras.ops.convert_to_numpy(variable) for variable in network.optimizer.variables]
     compile_network(config, network, steps)
     network.optimizer.build(network.trainable_variables)
     for variable, value in zip(network.optimizer.variables, values, strict=True):
