@@ -35,7 +35,7 @@ from training import calibrate
 from training import data as face_data
 from training.evaluate import evaluate, summary
 from training.figures import draw
-from training.network import multiply_adds
+from training.network import VIEWS, averaged_views, multiply_adds
 
 SOURCE: Final = "expression.keras"
 LEAST_AGREEMENT: Final = 0.99
@@ -125,7 +125,8 @@ def _reader(folder: Path, card: ModelCard, weights: bytes) -> ExpressionReader:
 def export(run: Path, faces: face_data.FaceData, out: Path, version: str | None = None) -> str:
     """Write the model of the folder ``run`` into ``out``; a report in words."""
     described = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    network = keras.saving.load_model(run / "best.keras", compile=False)
+    trained = keras.saving.load_model(run / "best.keras", compile=False)
+    network = averaged_views(trained)
     today = dt.datetime.now(dt.UTC).date().isoformat()
     card = ModelCard(
         name="expression",
@@ -138,7 +139,7 @@ def export(run: Path, faces: face_data.FaceData, out: Path, version: str | None 
         unknown_below=0.0,
         sha256={},
         parameters=network.count_params(),
-        multiply_adds=multiply_adds(network),
+        multiply_adds=VIEWS * multiply_adds(trained),
         trained_on=_trained_on(described),
         recipe=json.dumps(described["config"], sort_keys=True),
         split="PublicTest",

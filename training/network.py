@@ -5,6 +5,7 @@ logits (N, 7) in EXPRESSIONS' order. Keras 3, no backend named.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import keras
 from keras import layers
@@ -109,6 +110,24 @@ def study_cnn(dropout: float = 0.25) -> keras.Model:
         tensor = layers.Dropout(dropout, name=f"dense{number}_dropout")(tensor)
     logits = layers.Dense(len(EXPRESSIONS), name="logits")(tensor)
     return keras.Model(inputs, logits, name="study_cnn")
+
+
+VIEWS: Final = 4
+VIEW_MARGIN: Final = 2
+"""Pixels cut from each side of the second view. Chosen on PublicTest (docs/benchmarks)."""
+
+
+def averaged_views(network: keras.Model, margin: int = VIEW_MARGIN) -> keras.Model:
+    """``network`` shown a face four times, its logits averaged: the whole crop and its middle,
+    enlarged, each also mirrored."""
+    inputs = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="face")
+    middle = layers.Cropping2D(margin, name="middle")(inputs)
+    middle = layers.Resizing(FACE_SIZE, FACE_SIZE, name="enlarged")(middle)
+    views = [
+        view for shown in (inputs, middle) for view in (shown, keras.ops.flip(shown, axis=2))
+    ]
+    logits = layers.Average(name="average")([network(view) for view in views])
+    return keras.Model(inputs, logits, name=f"{network.name}_views")
 
 
 def multiply_adds(network: keras.Model) -> int:
