@@ -37,6 +37,9 @@ def test_all_samples_and_a_zip_of_them_are_read(tmp_path: Path, open_browser: Op
         expect(page.get_by_text(f"{len(samples)} files taken in.")).to_be_visible()
         wait_until_read(page, 900)
         # The same files again, in a zip, for another camera: everything is taken in once more.
+        # A new visit, so that nothing of the first upload is still on the page.
+        page.goto(f"{address}/upload")
+        settled(page)
         page.get_by_role("button", name="Add a camera").click()
         page.get_by_role("textbox", name="Name of the camera").fill("Checkout")
         page.get_by_role("button", name="Add camera").last.click()
