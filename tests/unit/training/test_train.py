@@ -12,7 +12,7 @@ import pytest
 from fer_core.preprocessing import to_model_input
 from training.augmentation import Augmentation
 from training.data import DataError, FaceData, Split, soft_labels
-from training.network import multiply_adds, residual_net, study_cnn
+from training.network import averaged_views, multiply_adds, residual_net, study_cnn
 from training.train import AugmentedFaces, Config, read_config, train
 
 # Keras 3.15 saves its variables by a way that NumPy 2 has deprecated.
@@ -124,3 +124,12 @@ def test_networks_take_faces_and_give_logits() -> None:
         assert network.output_shape == (None, 7)
     assert residual_net().count_params() < 5_000_000
     assert multiply_adds(residual_net()) < multiply_adds(study_cnn())
+
+
+def test_averaged_views_do_not_tell_a_face_from_its_mirror_image() -> None:
+    faces = np.random.default_rng(3).normal(size=(4, 48, 48, 1)).astype(np.float32)
+    network = averaged_views(residual_net((8, 8, 8, 8)))
+    shown = network.predict(faces, verbose=0)
+    mirrored = network.predict(faces[:, :, ::-1], verbose=0)
+    np.testing.assert_allclose(shown, mirrored, atol=1e-5)
+    assert np.abs(shown[0] - shown[1]).max() > 1e-3
