@@ -123,9 +123,7 @@ def averaged_views(network: keras.Model, margin: int = VIEW_MARGIN) -> keras.Mod
     inputs = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="face")
     middle = layers.Cropping2D(margin, name="middle")(inputs)
     middle = layers.Resizing(FACE_SIZE, FACE_SIZE, name="enlarged")(middle)
-    views = [
-        view for shown in (inputs, middle) for view in (shown, keras.ops.flip(shown, axis=2))
-    ]
+    views = [view for shown in (inputs, middle) for view in (shown, keras.ops.flip(shown, axis=2))]
     logits = layers.Average(name="average")([network(view) for view in views])
     return keras.Model(inputs, logits, name=f"{network.name}_views")
 
