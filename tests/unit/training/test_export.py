@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import cv2
 import keras
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from fer_core.errors import ModelError
 from fer_core.expression import ExpressionReader
 from fer_core.model_card import default_model_dir, read_card, read_metrics
 from fer_core.preprocessing import to_model_input
+from tests.made_footage import face_picture
 from training import data
 from training.augmentation import Augmentation
 from training.data import FaceData, Split
@@ -50,10 +52,15 @@ def test_the_shipped_network_is_uncompiled_so_that_every_backend_loads_it(
     assert network.count_params() == read_card().parameters
 
 
-def test_litert_and_keras_agree_on_made_pictures(network: keras.Model) -> None:
+def test_litert_and_keras_agree_on_many_views_of_a_face(network: keras.Model) -> None:
+    head = face_picture(face_height=48)
+    box = head.face
+    left, top = round(box.x + box.width / 2) - 24, round(box.y)
+    face = cv2.cvtColor(head.pixels[top : top + 48, left : left + 48], cv2.COLOR_BGR2GRAY)
     generator = np.random.default_rng(2)
-    coarse = generator.integers(0, 256, (256, 8, 8)).astype(np.uint8)
-    images = Augmentation()(coarse.repeat(6, axis=1).repeat(6, axis=2), generator)
+    images = Augmentation()(
+        np.repeat(np.asarray(face, np.uint8)[np.newaxis], 256, axis=0), generator
+    )
     expected = network.predict(to_model_input(images), verbose=0)
     read = ExpressionReader().logits(images)
     assert (read.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.99
