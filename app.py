@@ -8,25 +8,35 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
-from api.health import health_route
-from db.engine import upgrade
-from jobs.child import WorkerProcess
 from jobs.logs import log_to_terminal
-from settings import settings
+
+# What else there is to load is loaded once the server answers: a browser needs that time for the
+# frame of the page.
+if TYPE_CHECKING:
+    from jobs.child import WorkerProcess
 
 log_to_terminal()
 
 log = logging.getLogger(__name__)
-_worker = WorkerProcess(settings())
+_worker: "WorkerProcess | None" = None
 
 
 def _get_ready() -> None:
     """Bring the database up to date and load what the first page draws with, then start the
     worker, so that it does not fight with the first page for the machine."""
+    global _worker
+    from db.engine import upgrade
+    from jobs.child import WorkerProcess
+    from settings import settings
+
     try:
         upgrade(settings().resolved_database_url)
         import_module("pages.overview")
@@ -34,28 +44,30 @@ def _get_ready() -> None:
         # The pages and /healthz tell of it to whoever asks; the worker has its own patience.
         log.exception("getting ready")
     if settings().start_worker:
+        _worker = WorkerProcess(settings())
         _worker.start()
 
 
 @asynccontextmanager
 async def _lifespan(_: st.App) -> AsyncIterator[None]:
-    """Run a worker for as long as the server runs. The server answers while it gets ready: a
-    browser needs that time to load the frame of the page."""
+    """Run a worker for as long as the server runs."""
     ready = asyncio.create_task(run_in_threadpool(_get_ready))
     try:
         yield
     finally:
         await ready
-        await run_in_threadpool(_worker.stop)
+        if _worker is not None:
+            await run_in_threadpool(_worker.stop)
+
+
+def _healthz(_: Request) -> Response:
+    from api.health import health
+    from settings import settings
+
+    alive = _worker is not None and _worker.pid is not None
+    return health(settings().resolved_database_url, alive if settings().start_worker else None)
 
 
 app = st.App(
-    "pages/navigation.py",
-    lifespan=_lifespan,
-    routes=[
-        health_route(
-            settings().resolved_database_url,
-            (lambda: _worker.pid is not None) if settings().start_worker else None,
-        )
-    ],
+    "pages/navigation.py", lifespan=_lifespan, routes=[Route("/healthz", _healthz, methods=["GET"])]
 )

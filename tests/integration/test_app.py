@@ -13,18 +13,16 @@ from pathlib import Path
 
 import psutil
 import pytest
-from starlette.requests import Request
 
-from api.health import health_route
+import api.health
 from db.engine import is_current
 from settings import Settings
 from tests.made_jobs import ROOT, environment, made_settings, until
 
 
 def health(url: str, worker: bool | None) -> tuple[int, dict[str, str]]:
-    alive = None if worker is None else lambda: worker
-    answer = health_route(url, alive).endpoint(Request({"type": "http"}))
-    return answer.status_code, json.loads(answer.body)
+    answer = api.health.health(url, worker)
+    return answer.status_code, json.loads(bytes(answer.body))
 
 
 def test_health_of_an_instance_that_works(tmp_path: Path) -> None:
