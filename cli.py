@@ -369,7 +369,7 @@ def _utc(moment: datetime | None) -> datetime | None:
 
 def _wait(database: "Database", ids: list[int]) -> int:
     """Show the progress of recordings until none is left unread; the number that failed."""
-    from db.recordings import list_recordings
+    from db.recording_rows import list_recordings
     from db.tables import RecordingState
 
     open_states = {RecordingState.QUEUED, RecordingState.READING}

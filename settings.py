@@ -67,7 +67,12 @@ class Settings(BaseSettings):
 
     @property
     def resolved_database_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.home / 'satisface.db'}"
+        if self.database_url:
+            return self.database_url
+        from sqlalchemy import URL  # costly to load, and not needed before the database is
+
+        file = str(self.home / "satisface.db")
+        return URL.create("sqlite", database=file).render_as_string(hide_password=False)
 
     @property
     def resolved_footage_url(self) -> str:

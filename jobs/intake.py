@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import IntegrityError
 
 from db.engine import Database
-from db.recordings import RecordingError, RecordingRow, add_recording, find_by_sha256
+from db.recording_rows import RecordingRow, find_by_sha256
+from db.recordings import RecordingError, add_recording
 from db.tables import Camera
 from fer_core.archive import is_archive, unpack
 from fer_core.errors import FootageError, SatisfaceError

@@ -13,7 +13,7 @@ from db.places import (
     update_camera,
     update_site,
 )
-from db.recordings import count_recordings, list_recordings
+from db.recording_rows import count_recordings, list_recordings
 from db.scores import active_score
 from db.tables import RecordingState
 from fer_core.errors import ModelError

@@ -10,7 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from db.exports import iterate_buckets, iterate_predictions, iterate_tracks
-from db.recordings import RecordingRow
+from db.recording_rows import RecordingRow
 from pages.filters import Period, by_zone
 from pages.state import Place, database
 from reports.tables import csv_chunks

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from analytics.summary import by_camera, by_day, by_hour, summarise
-from db.recordings import count_recordings
+from db.recording_rows import count_recordings
 from db.scores import active_score
 from db.tables import RecordingState
 from pages.figures_shown import camera_table, cards, chart, withheld_days

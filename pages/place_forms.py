@@ -53,15 +53,7 @@ def first_place_form() -> None:
         camera = right.text_input("Camera", placeholder="Entrance", max_chars=100)
         zone = choose_time_zone(None, key="first_place_zone")
         if st.form_submit_button("Save and go on", type="primary"):
-            try:
-                with database().write() as session:
-                    site_id = create_site(session, site, zone)
-                    st.session_state[NEW_CAMERA] = create_camera(session, site_id, camera)
-            except PlaceError as error:
-                st.error(str(error))
-                return
-            say_after_rerun(f"{escaped(site)} / {escaped(camera)} was added.")
-            st.rerun()
+            _add_site(site, camera, zone)
 
 
 def site_form() -> None:
@@ -70,15 +62,19 @@ def site_form() -> None:
         camera = st.text_input("Its first camera", placeholder="Entrance", max_chars=100)
         zone = choose_time_zone(None, key="new_site_zone")
         if st.form_submit_button("Add site", type="primary"):
-            try:
-                with database().write() as session:
-                    site_id = create_site(session, name, zone)
-                    st.session_state[NEW_CAMERA] = create_camera(session, site_id, camera)
-            except PlaceError as error:
-                st.error(str(error))
-                return
-            say_after_rerun(f"{escaped(name)} was added.")
-            st.rerun()
+            _add_site(name, camera, zone)
+
+
+def _add_site(site: str, camera: str, zone: str) -> None:
+    try:
+        with database().write() as session:
+            site_id = create_site(session, site, zone)
+            st.session_state[NEW_CAMERA] = create_camera(session, site_id, camera)
+    except PlaceError as error:
+        st.error(str(error))
+        return
+    say_after_rerun(f"{escaped(site)} / {escaped(camera)} was added.")
+    st.rerun()
 
 
 def camera_form(sites: Sequence[SiteRow], *, key: str) -> None:

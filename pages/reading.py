@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from db.recordings import RecordingRow, cancel_recording, count_recordings, list_recordings
+from db.recording_rows import RecordingRow, count_recordings, list_recordings
+from db.recordings import cancel_recording
 from db.tables import RecordingState
 from pages.format import counted, escaped, time_left
 from pages.state import database

@@ -6,12 +6,11 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
+from db.recording_rows import RecordingRow, get_recording
 from db.recordings import (
     RecordingError,
-    RecordingRow,
     cancel_recording,
     delete_recording,
-    get_recording,
     retry_recording,
     set_captured_at,
 )

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from db.recordings import RecordingRow, count_recordings, list_recordings
+from db.recording_rows import RecordingRow, count_recordings, list_recordings
 from db.tables import RecordingState
 from pages.filters import choose_places
 from pages.format import STATES, counted, duration, escaped, moment, time_left

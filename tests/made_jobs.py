@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db.engine import Database, upgrade
 from db.places import create_camera, create_site
-from db.recordings import RecordingRow, get_recording
+from db.recording_rows import RecordingRow, get_recording
 from db.tables import Bucket, Prediction, Recording, Track
 from jobs.intake import Outcome, admit
 from jobs.store import FootageStore

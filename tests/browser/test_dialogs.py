@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from db.engine import Database, upgrade
 from db.places import list_sites
-from db.recordings import get_recording
+from db.recording_rows import get_recording
 from tests.browser.conftest import OpenBrowser
 from tests.browser.server import serving, settled
 from tests.unit.db.made_rows import Person, Scene, add_camera, add_video, read_segment

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 import cli
 from db.engine import is_current
 from db.places import list_sites
-from db.recordings import list_recordings
+from db.recording_rows import list_recordings
 from fer_core.analysis import AnalysisOptions
 from jobs.demo import fill
 from jobs.direct import FileReader

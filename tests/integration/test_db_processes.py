@@ -12,7 +12,7 @@ import pytest
 from db.engine import Database, is_current, upgrade
 from db.places import list_sites
 from db.queue import claim
-from db.recordings import list_recordings
+from db.recording_rows import list_recordings
 from db.results import write_segment
 from db.tables import RecordingState, Site
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video

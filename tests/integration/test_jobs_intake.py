@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from db.engine import Database
-from db.recordings import count_recordings, delete_recording
+from db.recording_rows import count_recordings
+from db.recordings import delete_recording
 from fer_core.types import FootageKind
 from jobs import intake
 from jobs.intake import Accepted, Duplicate, Outcome, Refused, inspect

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from db.engine import Database
 from db.places import create_camera, create_site, list_sites
 from db.queue import claim, fail
-from db.recordings import cancel_recording, footage_released, get_recording
+from db.recording_rows import get_recording
+from db.recordings import cancel_recording, footage_released
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, metrics, words
 from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_camera, add_video, read_segment

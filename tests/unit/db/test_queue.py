@@ -7,13 +7,8 @@ from sqlalchemy import select
 
 from db.engine import Database
 from db.queue import MOST_DEATHS, Lease, claim, fail, release, renew
-from db.recordings import (
-    RecordingRow,
-    cancel_recording,
-    delete_recording,
-    get_recording,
-    retry_recording,
-)
+from db.recording_rows import RecordingRow, get_recording
+from db.recordings import cancel_recording, delete_recording, retry_recording
 from db.results import LeaseLost, write_segment
 from db.tables import RecordingState, Segment, SegmentState
 from tests.unit.db.made_rows import NOON, Scene, add_camera, add_video, read_next

@@ -9,18 +9,20 @@ from sqlalchemy import event, func, select
 from db.buckets import read_buckets
 from db.engine import Database
 from db.queue import claim, fail, renew
-from db.recordings import (
-    RecordingError,
+from db.recording_rows import (
     RecordingRow,
-    add_recording,
-    cancel_recording,
     count_recordings,
-    delete_recording,
     find_by_sha256,
-    footage_keys,
-    footage_released,
     get_recording,
     list_recordings,
+)
+from db.recordings import (
+    RecordingError,
+    add_recording,
+    cancel_recording,
+    delete_recording,
+    footage_keys,
+    footage_released,
     retry_recording,
     set_captured_at,
 )

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from db.buckets import read_buckets, rebuild_buckets
 from db.engine import Database
 from db.people import PEOPLE_COLUMNS
-from db.recordings import get_recording
+from db.recording_rows import get_recording
 from db.results import people_frame, write_segment
 from db.tables import Prediction, RecordingState, Track
 from fer_core.types import EXPRESSIONS, UNKNOWN, SegmentResult
