@@ -156,7 +156,7 @@ def main() -> None:
     arguments = parser.parse_args()
     chromium = shutil.which(os.environ.get("SATISFACE_CHROMIUM", "chromium"))
     if chromium is None:
-        sys.exit("There is no Chromium; on Debian: apt install chromium")
+        sys.exit("There is no Chromium; on Debian: apt install chromium libatomic1")
     starts = first_page(chromium, arguments.runs)
     with tempfile.TemporaryDirectory() as folder:
         read, decode, faces = reading(made_video(Path(folder)), arguments.runs)
