@@ -45,7 +45,8 @@ def main() -> None:
     page = st.navigation(pages)
     st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "mark.svg"), size="large")
     st.html(_STYLE)
-    _banner()
+    if page.url_path != "model":  # the model's figures are measured, whatever the data
+        _banner()
     show_message()
     page.run()
 
