@@ -15,6 +15,7 @@ import shutil
 import sys
 import time
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -143,6 +144,26 @@ class _State:
     rows: list[dict[str, float]] = field(default_factory=list)
 
 
+_MEASURED: Final = 16
+"""Batches from which the averaged network's statistics are measured."""
+
+
+def measure_statistics(network: keras.Model, batches: Sequence[NDArray[np.float32]]) -> None:
+    """Set the mean and variance of every batch normalisation to those of ``batches``, each
+    float32 (B, 48, 48, 1): averaged weights see other activations than the weights whose running
+    statistics they inherit (Izmailov et al., 2018, arXiv:1803.05407, section 3)."""
+    norms = [
+        layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    momenta = [layer.momentum for layer in norms]
+    for number, batch in enumerate(batches):
+        for layer in norms:
+            layer.momentum = number / (number + 1)  # every batch counts alike
+        network(batch, training=True)
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum
+
+
 class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     """Validates the averaged weights, writes checkpoint, history and the best network, and
     stops when ``patience`` runs out."""
@@ -151,6 +172,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self,
         config: Config,
         out: Path,
+        faces: "AugmentedFaces",
         validation: face_data.Split,
         state: _State,
         stop_at: float | None,
@@ -159,6 +181,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self._config, self._out, self._state, self._stop_at = config, out, state, stop_at
         # Never compiled: a file saved from it loads under every Keras backend.
         self._averaged = build_network(config)
+        self._faces = faces
         self._inputs = to_model_input(validation.images)
         self._labels = validation.labels.astype(np.int64)
         self._began = time.monotonic()
@@ -176,6 +199,8 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         model.optimizer.finalize_variable_values(model.trainable_variables)
         self._averaged.set_weights(model.get_weights())
         model.set_weights(raw)
+        measured = min(_MEASURED, len(self._faces))
+        measure_statistics(self._averaged, [self._faces[n][0] for n in range(measured)])
         averaged = self._averaged.predict(self._inputs, batch_size=512, verbose=0)
         logits = np.asarray(averaged, np.float64)
         peak = logits.max(axis=1, keepdims=True)
@@ -297,8 +322,9 @@ def train(
     targets = face_data.soft_labels(
         faces.training, label_weight=config.label_weight, smoothing=config.smoothing
     )
+    drawn = AugmentedFaces(faces.training, targets, config, state.epoch)
     network.fit(
-        AugmentedFaces(faces.training, targets, config, state.epoch),
+        drawn,
         shuffle=False,
         initial_epoch=state.epoch,
         epochs=config.epochs,
@@ -307,6 +333,7 @@ def train(
             EpochEnd(
                 config,
                 out,
+                drawn,
                 faces.validation,
                 state,
                 None if minutes is None else time.time() + minutes * 60,

@@ -13,7 +13,7 @@ from fer_core.preprocessing import to_model_input
 from training.augmentation import Augmentation
 from training.data import DataError, FaceData, Split, soft_labels
 from training.network import averaged_views, multiply_adds, residual_net, study_cnn
-from training.train import AugmentedFaces, Config, read_config, train
+from training.train import AugmentedFaces, Config, measure_statistics, read_config, train
 
 # Keras 3.15 saves its variables by a way that NumPy 2 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -133,3 +133,18 @@ def test_averaged_views_do_not_tell_a_face_from_its_mirror_image() -> None:
     mirrored = network.predict(faces[:, :, ::-1], verbose=0)
     np.testing.assert_allclose(shown, mirrored, atol=1e-5)
     assert np.abs(shown[0] - shown[1]).max() > 1e-3
+
+
+def test_statistics_are_those_of_the_batches_shown() -> None:
+    network = residual_net((4, 8), (1, 1), squeeze=False)
+    generator = np.random.default_rng(1)
+    batches = [
+        np.asarray(generator.normal(level, 1, (16, 48, 48, 1)), np.float32) for level in (-3, 1, 2)
+    ]
+    measure_statistics(network, batches)
+    (first,) = (layer for layer in network.layers if layer.name == "stem_norm")
+    stem = network.get_layer("stem_conv")
+    seen = np.concatenate([keras.ops.convert_to_numpy(stem(batch)) for batch in batches])
+    mean = keras.ops.convert_to_numpy(first.moving_mean)
+    assert mean == pytest.approx(seen.mean(axis=(0, 1, 2)), abs=1e-4)
+    assert first.momentum == pytest.approx(0.97)
