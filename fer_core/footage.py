@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import Final
 
-from fer_core import pictures, video
+from fer_core import container, pictures, video
 from fer_core.archive import is_archive
 from fer_core.errors import FootageError, UnreadableFootage, UnsupportedFootage
 from fer_core.limits import FootageLimits
@@ -126,7 +126,7 @@ def _refuse_known_others(path: Path, head: bytes, name: str) -> None:
 
 def _worded(error: UnreadableFootage, head: bytes, name: str) -> FootageError:
     """The decoder only says "invalid data"; what the file looks like says more."""
-    if error.reason != video.NOT_OPENED:
+    if error.reason != container.NOT_OPENED:
         return error
     suffix = PurePath(name).suffix.lower()
     if head[4:8] == b"ftyp":

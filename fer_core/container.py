@@ -1,0 +1,127 @@
+"""A video file opened safely, and what its header tells of its pictures."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Final
+
+import av
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from fer_core.errors import FootageTooLarge, NoVideoStream, UnreadableFootage
+from fer_core.limits import FootageLimits
+
+# Containers of cameras, phones and recorders. Play lists (HLS, concat) stay shut: they name
+# other files and addresses, and an upload must not make the server open those.
+_CONTAINERS: Final = (
+    "mov,mp4,m4a,3gp,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,flv,asf,ogg,mxf,nut,h264,hevc,"
+    "ivf,dhav,dv,mjpeg,wtv,gif"
+)
+NOT_OPENED: Final = "the video is damaged, or the file is not the video its name says."
+
+_BARE: Final = frozenset({"h264", "hevc", "mpegvideo", "m4v", "mjpeg"})
+"""Pictures without a container: no time stamps, no index, no duration."""
+
+_MOST_FRAMES_A_SECOND: Final = 1000
+_EVEN_PIXELS: Final = 0.02
+_LONGEST_PIXEL: Final = 4
+
+
+@contextmanager
+def opened(
+    path: Path, name: str, limits: FootageLimits
+) -> Iterator[tuple[InputContainer, VideoStream]]:
+    """The container and its stream of pictures; no picture over the bound is ever decoded.
+
+    Raises UnreadableFootage, NoVideoStream, FootageTooLarge.
+    """
+    try:
+        container = av.open(
+            f"file:{path.resolve()}",  # the prefix keeps FFmpeg from reading meaning into the name
+            mode="r",
+            options={
+                "format_whitelist": _CONTAINERS,
+                "protocol_whitelist": "file",
+                "max_pixels": str(limits.video_pixels),
+            },
+            metadata_errors="replace",
+        )
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise UnreadableFootage(name, NOT_OPENED) from error
+    with container:
+        stream = stream_of(container, name)
+        context = stream.codec_context
+        check_pixels(context.width, context.height, name, limits)
+        # A stream may change its size later on.
+        context.options = {**context.options, "max_pixels": str(limits.video_pixels)}
+        yield container, stream
+
+
+def stream_of(container: InputContainer, name: str) -> VideoStream:
+    """The first stream of moving pictures that can be decoded; covers do not count.
+
+    Raises NoVideoStream, UnreadableFootage.
+    """
+    streams = [
+        stream
+        for stream in container.streams.video
+        if not stream.disposition & Disposition.attached_pic
+    ]
+    if not streams:
+        what = "sound but no pictures" if container.streams.audio else "no pictures"
+        raise NoVideoStream(name, f"the file holds {what}.")
+    # None where FFmpeg has no decoder, whatever PyAV's stubs say.
+    readable = [s for s in streams if s.codec_context is not None]  # type: ignore[redundant-expr]
+    if not readable:
+        raise UnreadableFootage(name, "the video is in a coding that cannot be read.")
+    return readable[0]
+
+
+def check_pixels(width: int, height: int, name: str, limits: FootageLimits) -> None:
+    if width * height > limits.video_pixels:
+        raise FootageTooLarge(
+            name,
+            f"the video is {width} x {height} pixels; at most "
+            f"{limits.video_pixels / 1e6:.0f} million are read.",
+        )
+
+
+def has_times(container: InputContainer) -> bool:
+    """Whether pictures carry a time by which they can also be looked for."""
+    return container.format.name not in _BARE
+
+
+def frame_rate(container: InputContainer, stream: VideoStream) -> Fraction | None:
+    """Frames a second on average, None where nothing believable is told."""
+    told = [stream.average_rate, stream.guessed_rate, stream.codec_context.framerate]
+    if not has_times(container):  # what FFmpeg calls the average is its own default there
+        told = [stream.guessed_rate, stream.codec_context.framerate]
+    return next((rate for rate in told if rate and rate <= _MOST_FRAMES_A_SECOND), None)
+
+
+def shown_size(stream: VideoStream) -> tuple[int, int]:
+    """Width and height of the pictures with square pixels, before they are turned upright.
+
+    Recorders store pixels that are not square (704 x 576 for 4:3); a squeezed face is found and
+    read worse. Nothing is ever made smaller.
+    """
+    width, height = stream.codec_context.width, stream.codec_context.height
+    ratio = float(stream.sample_aspect_ratio or 1)
+    if abs(ratio - 1) <= _EVEN_PIXELS or not 1 / _LONGEST_PIXEL <= ratio <= _LONGEST_PIXEL:
+        return width, height
+    return (round(width * ratio), height) if ratio > 1 else (width, round(height / ratio))
+
+
+def rotation(frame: VideoFrame) -> int:
+    """Degrees clockwise that stand the frame upright: 0, 90, 180 or 270."""
+    return round(-frame.rotation / 90) * 90 % 360
+
+
+def clock(time_ms: int) -> str:
+    """h:mm:ss, as players show it."""
+    seconds = time_ms // 1000
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"

@@ -1,0 +1,271 @@
+"""One pass over a stretch of a video: the frames on the grid, and what could not be read.
+
+The samples lie on a grid fixed to the recording: of every slot ``k / rate`` seconds the first
+readable frame at or after it (within a millisecond, since containers round). So the same frames
+come out, with the same times, whether a video is read in one go or in segments.
+
+What no sample and no other frame needs is not decoded: of a slot's later frames, those that no
+frame refers to (in H.264 with B-frames that is half of the work of decoding).
+"""
+
+from bisect import bisect_left, insort
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from math import ceil, floor
+from pathlib import Path
+from typing import Final
+
+import av
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from fer_core.container import clock, frame_rate, has_times, opened, shown_size
+from fer_core.limits import FootageLimits
+
+_SEEK_MARGINS_MS: Final = (0, 10_000, 60_000)
+"""How far before the wanted time to look for a keyframe, where a seek lands too late."""
+
+_REORDERED: Final = 17
+"""Packets looked ahead: in H.264 and HEVC a frame is shown at most 16 frames after a later one."""
+
+_EARLY_END_MS: Final = 2_000
+
+
+class Stretch:
+    """The frames on the grid with ``start_ms <= time < end_ms``; iterated once.
+
+    Iterating gives (time_ms, frame as decoded); ``size`` is that to show all of them at, known
+    with the first. ``keyframes``: only frames
+    that stand for themselves, at a tenth of the cost; of a slot the first of these. Raises
+    UnreadableFootage, NoVideoStream or FootageTooLarge where the file cannot be opened at all.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        name: str,
+        start_ms: int,
+        end_ms: int,
+        rate: float,
+        limits: FootageLimits,
+        *,
+        keyframes: bool = False,
+    ) -> None:
+        self._path, self._name, self._limits = path, name, limits
+        self._start_ms, self._end_ms, self._rate = start_ms, end_ms, rate
+        self._keyframes = keyframes
+        # A frame before the stretch must be seen, or the first frame of it cannot be told to be
+        # the first of its slot.
+        self._before_ms = start_ms - ceil(1000 / rate) - 1
+        self.size = (0, 0)
+        self._damaged: list[int] = []
+        self._went_back = 0
+        self._last_ms: int | None = None
+        self._broke_off = False
+        self._frame_ms = 0.0
+
+    def __iter__(self) -> Iterator[tuple[int, VideoFrame]]:
+        for margin in _SEEK_MARGINS_MS if self._before_ms > 0 else ():
+            with opened(self._path, self._name, self._limits) as (container, stream):
+                if not has_times(container):
+                    break
+                frames = self._decoded(container, stream, self._before_ms - margin)
+                first = next(frames, None)
+                if first is not None and first[0] <= self._before_ms:
+                    yield from self._chosen(first, frames)
+                    return
+        with opened(self._path, self._name, self._limits) as (container, stream):
+            frames = self._decoded(container, stream, None)
+            first = next(frames, None)
+            if first is not None:
+                yield from self._chosen(first, frames)
+
+    def warnings(self) -> list[str]:
+        """What could not be read, as sentences; known when the end is reached."""
+        told = []
+        damaged = [t for t in self._damaged if self._start_ms <= t < self._end_ms]
+        if damaged:
+            count = f"{len(damaged)} frames" if len(damaged) > 1 else "One frame"
+            told.append(
+                f"{count} between {clock(min(damaged))} and {clock(max(damaged))} "
+                "could not be decoded and were left out."
+            )
+        if self._went_back:
+            told.append("The time stamps go back within the video; what repeats was left out.")
+        last = self._last_ms
+        short_of = self._end_ms - max(_EARLY_END_MS, 3 * self._frame_ms)
+        # Keyframes may lie far apart: that the last one is early means nothing.
+        ended = self._keyframes and not self._broke_off and last is not None
+        if not ended and (last is None or last < min(short_of, self._end_ms - 1)):
+            at = clock(max(last or 0, 0))
+            told.append(f"The video breaks off at {at}; nothing could be read after it.")
+        return told
+
+    def _slot(self, time_ms: int) -> int:
+        return floor((time_ms + 1) * self._rate / 1000)
+
+    def _chosen(
+        self, first: tuple[int, VideoFrame], rest: Iterator[tuple[int, VideoFrame]]
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        last: int | None = None
+        item: tuple[int, VideoFrame] | None = first
+        while item is not None:
+            time_ms, frame = item
+            if time_ms >= self._end_ms:
+                self._last_ms = time_ms
+                return
+            if last is not None and time_ms <= last:
+                self._went_back += last - time_ms > 1000
+            else:
+                opens_slot = last is None or self._slot(time_ms) > self._slot(last)
+                last = self._last_ms = time_ms
+                if opens_slot and time_ms >= max(self._start_ms, 0):
+                    yield time_ms, frame
+            item = next(rest, None)
+
+    def _decoded(
+        self, container: InputContainer, stream: VideoStream, seek_ms: int | None
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        """The readable frames with their times, in the order of display; where packets tell
+        times, without those that are neither samples nor needed by others."""
+        self.size = shown_size(stream)
+        clocked = _Clock(container, stream)
+        self._frame_ms = clocked.frame_ms
+        self._broke_off = False
+        self._damaged.clear()
+        stream.thread_type = "AUTO"
+        if seek_ms is not None and seek_ms > 0:
+            try:
+                container.seek(clocked.stamp(seek_ms), stream=stream, backward=True)
+            except av.FFmpegError:
+                return
+        packets = self._packets(container, stream)
+        judged: Iterator[tuple[Packet[VideoStream], bool]]
+        if self._keyframes:
+            stream.codec_context.skip_frame = "NONKEY"
+            judged = ((packet, True) for packet in packets if packet.is_keyframe)
+        elif clocked.packets_tell:
+            judged = self._judged(packets, clocked)
+        else:
+            judged = ((packet, True) for packet in packets)
+        for packet, wanted in judged:
+            if not self._keyframes:
+                stream.codec_context.skip_frame = "DEFAULT" if wanted else "NONREF"
+            clocked.sent(packet)
+            try:
+                frames = packet.decode()
+            except av.EOFError:
+                frames = []
+            except av.FFmpegError:
+                frames = []
+                if packet.pts is not None:
+                    self._damaged.append(clocked.packet_ms(packet))
+            yield from self._readable(frames, clocked)
+        try:
+            frames = stream.decode(None)  # what the decoder still holds
+        except av.FFmpegError:
+            frames = []
+        yield from self._readable(frames, clocked)
+
+    def _packets(
+        self, container: InputContainer, stream: VideoStream
+    ) -> Iterator["Packet[VideoStream]"]:
+        """All packets but the empty one that PyAV puts at the end of what ended well."""
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.FFmpegError:
+                self._broke_off = True
+                return
+            if packet is None:
+                return
+            if packet.size:
+                yield packet
+
+    def _judged(
+        self, packets: Iterator["Packet[VideoStream]"], clocked: "_Clock"
+    ) -> Iterator[tuple["Packet[VideoStream]", bool]]:
+        """Each packet, and whether its frame is the first of its slot.
+
+        Which frame is shown before it is known once all packets that could be were seen; they
+        come in the order of decoding.
+        """
+        waiting: deque[Packet[VideoStream]] = deque()
+        times: list[int] = []
+
+        def judge(packet: "Packet[VideoStream]") -> tuple["Packet[VideoStream]", bool]:
+            if packet.pts is None:
+                return packet, True
+            time_ms = clocked.packet_ms(packet)
+            place = bisect_left(times, time_ms)
+            before = times[place - 1] if place else None
+            opens_slot = before is None or self._slot(time_ms) > self._slot(before)
+            return packet, opens_slot and time_ms >= self._before_ms
+
+        for packet in packets:
+            waiting.append(packet)
+            if packet.pts is not None:
+                insort(times, clocked.packet_ms(packet))
+                del times[: -4 * _REORDERED]
+            if len(waiting) > _REORDERED:
+                yield judge(waiting.popleft())
+        while waiting:
+            yield judge(waiting.popleft())
+
+    def _readable(
+        self, frames: list[VideoFrame], clocked: "_Clock"
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        for frame in frames:
+            time_ms = clocked.frame_at(frame)
+            too_large = frame.width * frame.height > self._limits.video_pixels
+            if frame.is_corrupt or too_large:
+                self._damaged.append(time_ms)
+            else:
+                yield time_ms, frame
+
+
+class _Clock:
+    """Stamps to milliseconds since the video's start."""
+
+    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+        base = stream.time_base or Fraction(1, 1000)
+        self._tick_ms = float(base * 1000)
+        self._origin = stream.start_time or 0
+        self.frame_ms = float(1000 / (frame_rate(container, stream) or Fraction(25)))
+        # AVI stores the order of decoding only. FFmpeg's guess at the order of display goes
+        # wrong with B-frames, but its decoder gives the frames in the right one.
+        self._by_order = container.format.name == "avi"
+        self.packets_tell = has_times(container) and not self._by_order
+        self._first_sent: int | None = None
+        self._delay: int | None = None
+        self._last_ms = -self.frame_ms
+
+    def stamp(self, time_ms: int) -> int:
+        return self._origin + round(time_ms / self._tick_ms)
+
+    def packet_ms(self, packet: "Packet[VideoStream]") -> int:
+        assert packet.pts is not None
+        return round((packet.pts - self._origin) * self._tick_ms)
+
+    def sent(self, packet: "Packet[VideoStream]") -> None:
+        if self._first_sent is None:
+            self._first_sent = packet.dts
+
+    def frame_at(self, frame: VideoFrame) -> int:
+        """Of a frame without any stamp: one frame after the one before."""
+        stamp = frame.pts
+        if self._by_order:
+            stamp = frame.dts
+            if stamp is not None and self._first_sent is not None:
+                if self._delay is None:
+                    self._delay = stamp - self._first_sent
+                stamp -= self._delay
+        if stamp is None:
+            self._last_ms += self.frame_ms
+        else:
+            self._last_ms = (stamp - self._origin) * self._tick_ms
+        return round(self._last_ms)
