@@ -1,7 +1,8 @@
 """Open, probe and sample pictures and video into timed frames.
 
-What a file is follows from its content; its name only helps to word an error and to guess the
-capture time. Every failure is one error of ``fer_core.errors``.
+What a file is follows from its content; its name only helps to word an error, to guess the
+capture time, and to tell bare MJPEG from a JPEG. A GIF that moves is a video, other animations
+are their first frame. Every failure is one error of ``fer_core.errors``.
 """
 
 import string
@@ -26,8 +27,9 @@ PICTURE_SUFFIXES: Final = frozenset(
 )
 VIDEO_SUFFIXES: Final = frozenset(
     {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"}
-    | {".3gp", ".wmv", ".asf", ".flv", ".dav", ".h264", ".hevc"}
+    | {".3gp", ".wmv", ".asf", ".flv", ".dav", ".h264", ".hevc", ".mjpeg", ".mjpg"}
 )
+_BARE_MJPEG: Final = frozenset({".mjpeg", ".mjpg"})
 
 _TEXT: Final = frozenset(string.printable.encode())
 _KNOWN_OTHERS: Final = (
@@ -49,7 +51,7 @@ def probe(path: Path, name: str | None = None, limits: FootageLimits | None = No
     """
     name, limits = name or path.name, limits or FootageLimits()
     head = _head(path, name)
-    if pictures.is_picture(head):
+    if _is_still(path, head, name):
         return pictures.probe(path, name, limits)
     _refuse_known_others(path, head, name)
     try:
@@ -67,24 +69,29 @@ def sample(
     name: str | None = None,
     limits: FootageLimits | None = None,
     on_warning: Callable[[str], None] = lambda _: None,
+    keyframes: bool = False,
 ) -> Iterator[Frame]:
     """Frames of the stretch ``start_ms <= time < end_ms``, ``rate`` a second, in order.
 
-    A picture is one frame at 0. For video see ``fer_core.video``: the samples lie on a grid fixed
-    to the recording, so segments give the frames that one go gives. ``on_warning`` is told, in
-    sentences, what could not be read. ``end_ms=None``: to the end.
+    A picture is one frame at 0. For video see ``fer_core.decoding``: the samples lie on a grid
+    fixed to the recording, so segments give the frames that one go gives. ``on_warning`` is told,
+    in sentences, what could not be read. ``end_ms=None``: to the end. ``keyframes``: the fast
+    mode, for a tenth of the work: only frames that the camera coded whole, which may be seconds
+    apart; too far to follow people, enough to see when somebody was there.
     """
     name, limits = name or path.name, limits or FootageLimits()
     if rate <= 0:
         raise ValueError(f"rate must be above 0, not {rate}")
     head = _head(path, name)
-    if pictures.is_picture(head):
+    if _is_still(path, head, name):
         if start_ms <= 0:
             yield Frame(0, pictures.read(path, name, limits, on_warning))
         return
     if end_ms is None:
         end_ms = probe(path, name, limits).duration_ms
-    yield from video.sample(path, name, start_ms, end_ms, rate, limits, on_warning)
+    yield from video.sample(
+        path, name, start_ms, end_ms, rate, limits, on_warning, keyframes=keyframes
+    )
 
 
 def plan_segments(info: FootageInfo, segment_ms: int = SEGMENT_MS) -> tuple[SegmentPlan, ...]:
@@ -112,6 +119,16 @@ def _head(path: Path, name: str) -> bytes:
     if not head:
         raise UnreadableFootage(name, "the file is empty.")
     return head
+
+
+def _is_still(path: Path, head: bytes, name: str) -> bool:
+    if not pictures.is_picture(head):
+        return False
+    if head.startswith(b"GIF8"):
+        return not pictures.is_moving(path)
+    # One JPEG after the other begins as one JPEG does.
+    is_jpeg = head.startswith(b"\xff\xd8")
+    return not (is_jpeg and PurePath(name).suffix.lower() in _BARE_MJPEG)
 
 
 def _refuse_known_others(path: Path, head: bytes, name: str) -> None:

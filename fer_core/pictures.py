@@ -80,6 +80,15 @@ def is_picture(head: bytes) -> bool:
     )
 
 
+def is_moving(path: Path) -> bool:
+    """Whether a GIF holds more than one frame; no pixel is decoded."""
+    try:
+        with Image.open(path, formats=(GifImagePlugin.GifImageFile.format,)) as image:
+            return bool(getattr(image, "is_animated", False))
+    except (*_DAMAGE, Image.DecompressionBombError):
+        return False
+
+
 def probe(path: Path, name: str, limits: FootageLimits) -> FootageInfo:
     """What the header tells; no pixel is decoded.
 
