@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Final
 
@@ -27,6 +28,9 @@ _MAGIC: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _CHUNK: Final = 1 << 20
 _DIRECTORY_BYTES_PER_ENTRY: Final = 1024
 """The directory is read whole by ``zipfile``; this many bytes an entry are granted to names."""
+
+_LOCAL_HEADER: Final = 30
+"""Bytes before a member's name (PKWARE APPNOTE 4.3.7)."""
 
 _JUNK: Final = frozenset({"thumbs.db", "desktop.ini"})
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
@@ -56,7 +60,8 @@ def unpack(
 
     What the system adds (folders, dot files, ``__MACOSX``) is passed over in silence. A member
     that cannot be used is yielded with its error, and the others go on. Raises, for the zip as a
-    whole: UnreadableFootage (damaged, or no file in it), FootageTooLarge (entries or bytes).
+    whole: UnreadableFootage (damaged, or no file in it), FootageTooLarge (entries or bytes),
+    UnsafeArchive (the same bytes packed into many files).
     """
     name, limits = name or path.name, limits or FootageLimits()
     if _directory_bytes(path) > limits.archive_entries * _DIRECTORY_BYTES_PER_ENTRY:
@@ -71,6 +76,10 @@ def unpack(
             raise UnreadableFootage(name, "there are no files in the zip.")
         if len(entries) > limits.archive_entries:
             raise _too_many(name, limits)
+        if _overlap(archive.infolist()):
+            raise UnsafeArchive(
+                name, "its files lie one over the other, which no packing program does."
+            )
         left = limits.archive_bytes
         too_large = FootageTooLarge(
             name, f"the zip unpacks to more than {limits.archive_bytes / 1e9:g} GB."
@@ -91,6 +100,14 @@ def unpack(
                 continue
             left -= size
             yield Member(shown, target, size)
+
+
+def _overlap(entries: list[zipfile.ZipInfo]) -> bool:
+    """Whether members share bytes (D. Fifield, A better zip bomb, 2019)."""
+    spans = sorted((entry.header_offset, entry.compress_size) for entry in entries)
+    return any(
+        start + _LOCAL_HEADER + size > after for (start, size), (after, _) in pairwise(spans)
+    )
 
 
 def _refuse(entry: zipfile.ZipInfo, shown: str, limits: FootageLimits) -> None:
@@ -150,8 +167,8 @@ def _too_many(name: str, limits: FootageLimits) -> FootageTooLarge:
 def _is_system(entry: zipfile.ZipInfo) -> bool:
     parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
     return (
-        entry.is_dir()
-        or not parts
+        not parts  # before is_dir, which cannot do without a name
+        or entry.is_dir()
         or parts[0] == "__MACOSX"
         or (parts[-1].startswith(".") and parts[-1] != "..")
         or parts[-1].lower() in _JUNK

@@ -8,6 +8,7 @@ from typing import Final
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
@@ -79,6 +80,26 @@ def stream_of(container: InputContainer, name: str) -> VideoStream:
     if not readable:
         raise UnreadableFootage(name, "the video is in a coding that cannot be read.")
     return readable[0]
+
+
+def packets(container: InputContainer, stream: VideoStream) -> Iterator["Packet[VideoStream]"]:
+    """The stream's packets, without the empty one that PyAV puts at the end of what ended well.
+
+    Raises av.FFmpegError where the file cannot be read on.
+    """
+    demuxed = container.demux(stream)
+    while True:
+        try:
+            packet = next(demuxed, None)
+        except IndexError:
+            # PyAV stumbles over a stream that begins within the file (sound in FLV, say). Asked
+            # again it knows the stream, and goes on behind that packet.
+            demuxed = container.demux(stream)
+            continue
+        if packet is None:
+            return
+        if packet.size:
+            yield packet
 
 
 def check_pixels(width: int, height: int, name: str, limits: FootageLimits) -> None:

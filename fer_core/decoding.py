@@ -22,7 +22,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from fer_core.container import clock, frame_rate, has_times, opened, shown_size
+from fer_core.container import clock, frame_rate, has_times, opened, packets, shown_size
 from fer_core.limits import FootageLimits
 
 _SEEK_MARGINS_MS: Final = (0, 10_000, 60_000)
@@ -142,15 +142,15 @@ class Stretch:
                 container.seek(clocked.stamp(seek_ms), stream=stream, backward=True)
             except av.FFmpegError:
                 return
-        packets = self._packets(container, stream)
+        sent = self._packets(container, stream)
         judged: Iterator[tuple[Packet[VideoStream], bool]]
         if self._keyframes:
             stream.codec_context.skip_frame = "NONKEY"
-            judged = ((packet, True) for packet in packets if packet.is_keyframe)
+            judged = ((packet, True) for packet in sent if packet.is_keyframe)
         elif clocked.packets_tell:
-            judged = self._judged(packets, clocked)
+            judged = self._judged(sent, clocked)
         else:
-            judged = ((packet, True) for packet in packets)
+            judged = ((packet, True) for packet in sent)
         for packet, wanted in judged:
             if not self._keyframes:
                 stream.codec_context.skip_frame = "DEFAULT" if wanted else "NONREF"
@@ -173,21 +173,14 @@ class Stretch:
     def _packets(
         self, container: InputContainer, stream: VideoStream
     ) -> Iterator["Packet[VideoStream]"]:
-        """All packets but the empty one that PyAV puts at the end of what ended well."""
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.FFmpegError:
-                self._broke_off = True
-                return
-            if packet is None:
-                return
-            if packet.size:
-                yield packet
+        """All packets up to where the file ends or cannot be read on."""
+        try:
+            yield from packets(container, stream)
+        except av.FFmpegError:
+            self._broke_off = True
 
     def _judged(
-        self, packets: Iterator["Packet[VideoStream]"], clocked: "_Clock"
+        self, sent: Iterator["Packet[VideoStream]"], clocked: "_Clock"
     ) -> Iterator[tuple["Packet[VideoStream]", bool]]:
         """Each packet, and whether its frame is the first of its slot.
 
@@ -206,7 +199,7 @@ class Stretch:
             opens_slot = before is None or self._slot(time_ms) > self._slot(before)
             return packet, opens_slot and time_ms >= self._before_ms
 
-        for packet in packets:
+        for packet in sent:
             waiting.append(packet)
             if packet.pts is not None:
                 insort(times, clocked.packet_ms(packet))

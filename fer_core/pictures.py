@@ -83,8 +83,10 @@ def is_picture(head: bytes) -> bool:
 def is_moving(path: Path) -> bool:
     """Whether a GIF holds more than one frame; no pixel is decoded."""
     try:
-        with Image.open(path, formats=(GifImagePlugin.GifImageFile.format,)) as image:
-            return bool(getattr(image, "is_animated", False))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=(GifImagePlugin.GifImageFile.format,)) as image:
+                return bool(getattr(image, "is_animated", False))
     except (*_DAMAGE, Image.DecompressionBombError):
         return False
 

@@ -17,7 +17,15 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fer_core import capture_time
-from fer_core.container import check_pixels, clock, frame_rate, opened, rotation, shown_size
+from fer_core.container import (
+    check_pixels,
+    clock,
+    frame_rate,
+    opened,
+    packets,
+    rotation,
+    shown_size,
+)
 from fer_core.decoding import Stretch
 from fer_core.errors import FootageTooLarge, UnreadableFootage
 from fer_core.limits import FootageLimits
@@ -110,17 +118,18 @@ def pixels(frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
 
 
 def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
-    packets = container.demux(stream)
+    reached = packets(container, stream)
     for _ in range(_PROBE_PACKETS):
         try:
-            packet = next(packets, None)
-            if packet is None:
-                return None
-            frames = packet.decode()
+            packet = next(reached, None)
+            # At the end the decoder gives what it still holds.
+            frames = stream.decode(None) if packet is None else packet.decode()
         except av.FFmpegError:
             continue
         if frames:
             return frames[0]
+        if packet is None:
+            return None
     return None
 
 
@@ -141,7 +150,7 @@ def _last_ms(container: InputContainer, stream: VideoStream, written_ms: int) ->
     origin, end = stream.start_time or 0, 0
     try:
         container.seek(origin + int(written_ms / (base * 1000)), stream=stream, backward=True)
-        for packet in islice(container.demux(stream), _PROBE_PACKETS):
+        for packet in islice(packets(container, stream), _PROBE_PACKETS):
             if packet.pts is not None:
                 end = max(end, packet.pts - origin + (packet.duration or 0))
     except av.FFmpegError:
@@ -157,9 +166,8 @@ def _walked_duration_ms(path: Path, name: str, limits: FootageLimits) -> int:
         base = stream.time_base or Fraction(1, 1000)
         origin = stream.start_time or 0
         try:
-            for packet in container.demux(stream):
-                if packet.size:
-                    count += 1
+            for packet in packets(container, stream):
+                count += 1
                 if packet.pts is not None:
                     end = max(end, packet.pts - origin + (packet.duration or 0))
         except av.FFmpegError:
