@@ -4,44 +4,50 @@
         ...
 
 A segment is read with a lead-in: the seconds before it are followed again, so that a person who
-was already there is known to be the same (``Track.lead_in``), but they give no predictions.
+was already there is known to be the same (``Track.lead_in``), but they give no predictions. Where
+someone was seen but once as the segment ends, the second after it tells whether that was a person.
+
+Decoding, detection and reading go on at the same time, each in one thread (``fer_core.stages``);
+one thread each is the most that two cores get done, since every step then runs without waiting
+for its own parts.
 """
 
-import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from queue import Empty, Full, Queue
 from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fer_core import footage
-from fer_core.detection import FaceDetector, YuNetDetector, Zone, outside_zones
+from fer_core.aggregation import People, SeenFace, aggregated
+from fer_core.detection import FaceDetector, YuNetDetector
 from fer_core.errors import Cancelled
 from fer_core.limits import FootageLimits
 from fer_core.preprocessing import align_crop
-from fer_core.quality import Quality, QualityGate, assess
+from fer_core.quality import QualityGate, assess
+from fer_core.stages import Behind, ahead
 from fer_core.tracking import CutDetector, Tracker, TrackerOptions
 from fer_core.types import (
-    EXPRESSIONS,
-    UNKNOWN,
     Face,
     FootageInfo,
     FootageKind,
     Frame,
     LeadIn,
-    Prediction,
     SegmentPlan,
     SegmentResult,
-    Track,
-    UnknownReason,
 )
+from fer_core.zones import Zone, outside_zones
 
-_QUEUED_FRAMES: Final = 4
-_WAIT_S: Final = 0.1
+_FRAMES_DECODED_AHEAD: Final = 4
+_FRAMES_SEEN_AHEAD: Final = 2
+_BATCHES_WAITING: Final = 2
+
+_LEAST_RATE: Final = 2.0
+"""Frames a second under which nobody can be expected to be seen twice."""
 
 
 class _Card(Protocol):
@@ -70,16 +76,22 @@ class AnalysisOptions:
 
     ``rate``: samples a second. ``segment_ms``: length of a segment. ``lead_in_ms``: footage
     before a segment that is followed again; longer than a track may go unseen. ``min_face``:
-    height in pixels of the smallest face that matters. ``zones``: staff zones, left out before
-    anything is read. ``batch_size``: faces read by the model at once. Raises ValueError where the
-    values do not go together.
+    height in pixels of the smallest face that matters. ``min_face_video``: the smallest that must
+    be found in each frame of a video; smaller ones are seen now and then, which is enough for
+    someone who is there for a while. ``detector_threshold``: score from which the tracker is told
+    of a face (and see ``TrackerOptions.sure_score``). ``alone_score``: score from which a single
+    sight in a video is a person. ``zones``: staff zones, left out before anything is read.
+    ``batch_size``: faces read by the model at once. Raises ValueError where the values do not go
+    together.
     """
 
     rate: float = footage.DEFAULT_RATE
     segment_ms: int = footage.SEGMENT_MS
     lead_in_ms: int = 2000
     min_face: float = 24.0
-    detector_threshold: float = 0.65
+    min_face_video: float = 36.0
+    detector_threshold: float = 0.45
+    alone_score: float = 0.8
     gate: QualityGate = field(default_factory=QualityGate)
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     zones: tuple[Zone, ...] = ()
@@ -87,8 +99,9 @@ class AnalysisOptions:
     batch_size: int = 32
 
     def __post_init__(self) -> None:
-        if self.rate <= 0 or self.segment_ms <= 0 or self.min_face <= 0 or self.batch_size <= 0:
-            raise ValueError("rate, segment_ms, min_face and batch_size must be above 0")
+        positive = (self.rate, self.segment_ms, self.min_face, self.min_face_video, self.batch_size)
+        if min(positive) <= 0:
+            raise ValueError("rates, lengths, sizes of faces and of batches must be above 0")
         if self.lead_in_ms < self.tracker.max_missed_ms:
             raise ValueError("lead_in_ms must be at least as long as a track may go unseen")
 
@@ -131,187 +144,144 @@ def analyse_segment(
     the file cannot be opened at all.
     """
     warnings: list[str] = []
-    segment = _Segment(plan, options, model)
-    tracker = Tracker(options.tracker)
-    cuts = CutDetector(options.tracker.cut_difference)
-    frames = footage.sample(
-        path,
-        max(plan.start_ms - options.lead_in_ms, 0),
-        plan.end_ms,
-        rate=options.rate,
-        name=name,
-        limits=options.limits,
-        on_warning=warnings.append,
-    )
     is_video = info.kind is FootageKind.VIDEO
-    with closing(_ahead(frames)) as ready:
-        for frame in ready:
+    rate = min(options.rate, info.frame_rate or options.rate)
+    people = People(needs_two=is_video and rate >= _LEAST_RATE, alone_score=options.alone_score)
+    tracker = Tracker(options.tracker)
+    segment = _Segment(options, model)
+    look = partial(_seen, path, options, detector, is_video=is_video, name=name)
+
+    def follow(seen: _Seen) -> list[int | None]:
+        if seen.is_cut:
+            tracker.cut()
+        tracks = tracker.update(seen.frame.time_ms, seen.faces)
+        for face, track in zip(seen.faces, tracks, strict=True):
+            if track is not None:
+                people.saw(track, seen.frame.time_ms, face.score)
+        return tracks
+
+    start_ms = max(plan.start_ms - options.lead_in_ms, 0)
+    frames = look(start_ms, plan.end_ms, warnings.append)
+    with closing(segment), closing(ahead(frames, _FRAMES_SEEN_AHEAD, "detect")) as found:
+        for seen in found:
             if should_stop():
                 raise Cancelled("The analysis was stopped.")
-            height, width = frame.pixels.shape[:2]
-            faces = outside_zones(detector.detect(frame.pixels), options.zones, width, height)
-            if is_video and cuts.is_cut(frame.pixels):
-                tracker.cut()
-            segment.add(frame, faces, tracker.update(frame.time_ms, faces))
-            on_progress(max(frame.time_ms - plan.start_ms, 0))
-    result = segment.result(warnings)
+            tracks = follow(seen)
+            if seen.frame.time_ms < plan.start_ms:
+                segment.add_lead_in(seen, tracks)
+            else:
+                segment.add(seen, tracks)
+            on_progress(max(seen.frame.time_ms - plan.start_ms, 0))
+        segment.finish()
+    missed_ms = options.tracker.max_missed_ms
+    if is_video and plan.end_ms < info.duration_ms:
+        # Warnings of that stretch belong to the segment that it is in.
+        with closing(look(plan.end_ms, plan.end_ms + missed_ms, lambda _: None)) as later:
+            while people.undecided(plan.end_ms - missed_ms):
+                following = next(later, None)
+                if following is None:
+                    break
+                follow(following)
+    predictions, of_track = aggregated(
+        segment.faces, people.is_one, segment.lead_ins, model.card.unknown_below
+    )
     on_progress(plan.end_ms - plan.start_ms)
-    return result
-
-
-@dataclass(slots=True)
-class _Seen:
-    """A face that was assessed; ``probabilities`` come later, a batch at a time."""
-
-    time_ms: int
-    number: int
-    track: int
-    face: Face
-    quality: Quality
-    probabilities: NDArray[np.float32] | None = None
-
-
-class _Segment:
-    """Gathers one segment. Holds no frame: a face is cut out, and its frame can go."""
-
-    def __init__(self, plan: SegmentPlan, options: AnalysisOptions, model: ExpressionModel) -> None:
-        self._plan, self._options, self._model = plan, options, model
-        self._frames = 0
-        self._seen: list[_Seen] = []
-        self._waiting: list[tuple[_Seen, NDArray[np.uint8]]] = []
-        self._lead_ins: dict[int, LeadIn] = {}
-
-    def add(self, frame: Frame, faces: Sequence[Face], tracks: Sequence[int]) -> None:
-        if frame.time_ms < self._plan.start_ms:
-            for number, track in enumerate(tracks):
-                self._lead_ins[track] = LeadIn(frame.time_ms, number)
-            return
-        self._frames += 1
-        for number, (face, track) in enumerate(zip(faces, tracks, strict=True)):
-            quality = assess(frame, face, self._options.gate)
-            seen = _Seen(frame.time_ms, number, track, face, quality)
-            self._seen.append(seen)
-            if quality.reason is None:
-                self._waiting.append((seen, align_crop(frame.pixels, face)))
-        if len(self._waiting) >= self._options.batch_size:
-            self._read()
-
-    def _read(self) -> None:
-        if not self._waiting:
-            return
-        rows = self._model.read(np.stack([crop for _, crop in self._waiting]))
-        for (seen, _), row in zip(self._waiting, rows, strict=True):
-            seen.probabilities = row.copy()
-        self._waiting.clear()
-
-    def result(self, warnings: Sequence[str]) -> SegmentResult:
-        self._read()
-        # Tracks that were only seen in the lead-in belong to the segment before.
-        order = {track: n for n, track in enumerate(dict.fromkeys(s.track for s in self._seen))}
-        below = self._model.card.unknown_below
-        predictions = tuple(_prediction(seen, order[seen.track], below) for seen in self._seen)
-        by_track: list[list[Prediction]] = [[] for _ in order]
-        for prediction in predictions:
-            by_track[prediction.track].append(prediction)
-        tracks = tuple(
-            _track(number, of_track, self._lead_ins.get(key))
-            for (key, number), of_track in zip(order.items(), by_track, strict=True)
-        )
-        return SegmentResult(self._plan, self._frames, predictions, tracks, tuple(warnings))
-
-
-def _prediction(seen: _Seen, track: int, unknown_below: float) -> Prediction:
-    expression, confidence, reason = UNKNOWN, 0.0, seen.quality.reason
-    if seen.probabilities is not None:
-        best = int(seen.probabilities.argmax())
-        confidence = float(seen.probabilities[best])
-        if confidence < unknown_below:
-            reason = UnknownReason.UNSURE
-        else:
-            expression = EXPRESSIONS[best]
-    return Prediction(
-        time_ms=seen.time_ms,
-        face=seen.number,
-        track=track,
-        box=seen.face.box,
-        detector_score=seen.face.score,
-        quality=seen.quality.score,
-        expression=expression,
-        confidence=confidence,
-        probabilities=seen.probabilities,
-        unknown_reason=reason,
-    )
-
-
-def _track(number: int, predictions: Sequence[Prediction], lead_in: LeadIn | None) -> Track:
-    """The person's appearance; the mean over the faces that could be read, by quality."""
-    total = np.zeros(len(EXPRESSIONS), np.float64)
-    weight, unknown = 0.0, 0
-    for prediction in predictions:
-        if prediction.expression == UNKNOWN or prediction.probabilities is None:
-            unknown += 1
-            continue
-        total += prediction.quality * prediction.probabilities
-        weight += prediction.quality
-    mean = (total / weight).astype(np.float32) if weight > 0 else None
-    return Track(
-        number=number,
-        start_ms=predictions[0].time_ms,
-        end_ms=predictions[-1].time_ms,
-        faces=len(predictions),
-        faces_unknown=unknown,
-        mean_probabilities=mean,
-        weight=weight,
-        expression=UNKNOWN if mean is None else EXPRESSIONS[int(mean.argmax())],
-        lead_in=lead_in,
-    )
+    return SegmentResult(plan, segment.frames, predictions, of_track, tuple(warnings))
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
-    """The last thing in the queue; ``error`` is what ended the decoding thread, if anything."""
+class _Seen:
+    """A frame and the faces in it, without those in staff zones. ``is_cut``: it shows another
+    scene than the one before it."""
 
-    error: Exception | None
+    frame: Frame
+    faces: list[Face]
+    is_cut: bool
 
 
-def _ahead(frames: Iterator[Frame]) -> Generator[Frame, None, None]:
-    """The same frames, decoded a few ahead by a thread of their own: FFmpeg and OpenCV both work
-    without Python's lock, so decoding and detection overlap."""
-    queue: Queue[Frame | _End] = Queue(_QUEUED_FRAMES)
-    closed = threading.Event()
+def _seen(
+    path: Path,
+    options: AnalysisOptions,
+    detector: FaceDetector,
+    start_ms: int,
+    end_ms: int,
+    on_warning: Callable[[str], None],
+    *,
+    is_video: bool,
+    name: str | None,
+) -> Generator[_Seen]:
+    """The frames of a stretch with their faces; decoding runs ahead."""
+    smallest = options.min_face_video if is_video else options.min_face
+    cuts = CutDetector(options.tracker.cut_difference)
 
-    def put(item: Frame | _End) -> None:
-        while not closed.is_set():
-            try:
-                queue.put(item, timeout=_WAIT_S)
-            except Full:
+    def decoded() -> Generator[Frame]:
+        yield from footage.sample(
+            path,
+            start_ms,
+            end_ms,
+            rate=options.rate,
+            name=name,
+            limits=options.limits,
+            on_warning=on_warning,
+        )
+
+    with closing(ahead(decoded(), _FRAMES_DECODED_AHEAD, "decode")) as frames:
+        for frame in frames:
+            height, width = frame.pixels.shape[:2]
+            faces = detector.detect(frame.pixels, smallest)
+            is_cut = is_video and cuts.is_cut(frame.pixels)
+            yield _Seen(frame, outside_zones(faces, options.zones, width, height), is_cut)
+
+
+class _Segment:
+    """Gathers the faces of one segment and has them read, in full batches, by a thread of their
+    own. Holds no frame: a face is cut out, and its frame can go."""
+
+    def __init__(self, options: AnalysisOptions, model: ExpressionModel) -> None:
+        self._options, self._model = options, model
+        self.frames = 0
+        self.faces: list[SeenFace] = []
+        self.lead_ins: dict[int, LeadIn] = {}
+        self._waiting: list[tuple[SeenFace, NDArray[np.uint8]]] = []
+        self._reading: Behind[NDArray[np.float32]] = Behind(_BATCHES_WAITING, "read")
+
+    def add_lead_in(self, seen: _Seen, tracks: Sequence[int | None]) -> None:
+        for number, track in enumerate(tracks):
+            if track is not None:
+                self.lead_ins[track] = LeadIn(seen.frame.time_ms, number)
+
+    def add(self, seen: _Seen, tracks: Sequence[int | None]) -> None:
+        self.frames += 1
+        frame = seen.frame
+        for number, (face, track) in enumerate(zip(seen.faces, tracks, strict=True)):
+            if track is None:
                 continue
-            return
+            quality = assess(frame, face, self._options.gate)
+            one = SeenFace(frame.time_ms, number, track, face, quality)
+            self.faces.append(one)
+            if quality.reason is None:
+                self._waiting.append((one, align_crop(frame.pixels, face)))
+        size = self._options.batch_size
+        while len(self._waiting) >= size:
+            self._read(self._waiting[:size])
+            del self._waiting[:size]
 
-    def decode() -> None:
-        try:
-            for frame in frames:
-                put(frame)
-                if closed.is_set():
-                    return
-        except Exception as error:  # noqa: BLE001 - raised again in the thread that asked
-            put(_End(error))
-        else:
-            put(_End(None))
+    def finish(self) -> None:
+        """Have the rest read, and wait for all of it."""
+        if self._waiting:
+            self._read(self._waiting)
+            self._waiting = []
+        self._reading.finish()
 
-    thread = threading.Thread(target=decode, name="decode", daemon=True)
-    thread.start()
-    try:
-        while True:
-            try:
-                item = queue.get(timeout=_WAIT_S)
-            except Empty:
-                continue
-            if isinstance(item, _End):
-                if item.error is not None:
-                    raise item.error
-                return
-            yield item
-    finally:
-        closed.set()
-        thread.join()
+    def _read(self, batch: Sequence[tuple[SeenFace, NDArray[np.uint8]]]) -> None:
+        faces = [face for face, _ in batch]
+
+        def keep(rows: NDArray[np.float32]) -> None:
+            for face, row in zip(faces, rows, strict=True):
+                face.probabilities = row.copy()
+
+        crops = np.stack([crop for _, crop in batch])
+        self._reading.submit(partial(self._model.read, crops), keep)
+
+    def close(self) -> None:
+        self._reading.close()

@@ -2,8 +2,10 @@
 
 Made for 2 to 10 samples a second, where a face may move by more than its own width between two
 frames: each track predicts where its face should be (constant velocity), and one assignment
-(Hungarian method) pairs predictions with detections at the least total cost. No picture of a
-face is compared with another, so nobody is recognised.
+(Hungarian method) pairs predictions with detections at the least total cost. Detections that the
+detector is unsure of come second: they keep a track alive and never begin one (after ByteTrack,
+Zhang et al., 2022, arXiv:2110.06864). No picture of a face is compared with another, so nobody is
+recognised.
 """
 
 import math
@@ -20,6 +22,7 @@ from fer_core.types import Box, Face
 
 _REFUSED: Final = 1e6
 _THUMBNAIL: Final = (64, 36)
+_LEAST_ROWS: Final = 144
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,11 @@ class TrackerOptions:
     sizes, a face may be from its predicted place at once; ``reach_per_s``: what each second
     since it was last seen adds, with a velocity known; ``reach_per_s_new``: without (the second
     sight of a person; walking across is about six face heights a second). ``max_reach``: never
-    further. ``max_size_ratio``: larger over smaller face. ``cut_difference``: mean absolute
-    difference of two thumbnails (0 to 255) that makes a scene cut.
+    further. ``max_size_ratio``: larger over smaller face. ``striding_per_s``, ``striding_reach``,
+    ``striding_size_ratio``: the same for the second sight of a face that nobody else claims:
+    who walks by close to the camera moves by eight face heights a second and keeps their size.
+    ``sure_score``: of the detector, from which a face may begin a track. ``cut_difference``: mean
+    absolute difference of two thumbnails (0 to 255) that makes a scene cut.
     """
 
     max_missed_ms: int = 1200
@@ -38,6 +44,10 @@ class TrackerOptions:
     reach_per_s_new: float = 5.0
     max_reach: float = 2.0
     max_size_ratio: float = 1.7
+    striding_per_s: float = 10.0
+    striding_reach: float = 2.5
+    striding_size_ratio: float = 1.25
+    sure_score: float = 0.65
     cut_difference: float = 48.0
 
 
@@ -75,25 +85,47 @@ class Tracker:
         self._follows: list[_Follow] = []
         self._next = 0
 
-    def update(self, time_ms: int, faces: Sequence[Face]) -> list[int]:
-        """The track number of each face, in their order. Times must rise."""
+    def update(self, time_ms: int, faces: Sequence[Face]) -> list[int | None]:
+        """The track number of each face, in their order; None for an unsure face that no track
+        expected. Times must rise."""
         oldest = time_ms - self._options.max_missed_ms
         self._follows = [follow for follow in self._follows if follow.seen_ms >= oldest]
-        numbers = [-1] * len(faces)
-        if self._follows and faces:
-            costs = np.array(
-                [[self._cost(f, face.box, time_ms) for face in faces] for f in self._follows]
-            )
-            for row, column in zip(*linear_sum_assignment(costs), strict=True):
-                if costs[row, column] < _REFUSED:
-                    self._follows[row].saw(faces[column].box, time_ms)
-                    numbers[column] = self._follows[row].number
+        sure = [face.score >= self._options.sure_score for face in faces]
+        numbers: list[int | None] = [None] * len(faces)
+        left = self._follows
+        for of_sure, striding in ((True, False), (False, False), (True, True)):
+            candidates = [n for n in range(len(faces)) if sure[n] is of_sure and numbers[n] is None]
+            left = self._assign(time_ms, left, faces, candidates, numbers, striding=striding)
         for n, face in enumerate(faces):
-            if numbers[n] < 0:
+            if sure[n] and numbers[n] is None:
                 numbers[n] = self._next
                 self._follows.append(_Follow(self._next, face.box, time_ms))
                 self._next += 1
         return numbers
+
+    def _assign(
+        self,
+        time_ms: int,
+        follows: list[_Follow],
+        faces: Sequence[Face],
+        candidates: Sequence[int],
+        numbers: list[int | None],
+        *,
+        striding: bool,
+    ) -> list[_Follow]:
+        """Pairs tracks with the candidates among the faces; the tracks that are left over."""
+        if not follows or not candidates:
+            return follows
+        cost = self._striding_cost if striding else self._cost
+        costs = np.array([[cost(f, faces[n].box, time_ms) for n in candidates] for f in follows])
+        paired = set()
+        for row, column in zip(*linear_sum_assignment(costs), strict=True):
+            if costs[row, column] < _REFUSED:
+                n = candidates[column]
+                follows[row].saw(faces[n].box, time_ms)
+                numbers[n] = follows[row].number
+                paired.add(int(row))
+        return [follow for row, follow in enumerate(follows) if row not in paired]
 
     def cut(self) -> None:
         """Ends all tracks: the scene changed."""
@@ -104,16 +136,30 @@ class Tracker:
         elapsed_s = (time_ms - follow.seen_ms) / 1000
         pace = options.reach_per_s if follow.velocity else options.reach_per_s_new
         reach = min(options.reach + pace * elapsed_s, options.max_reach)
-        size, size_before = _size(box), _size(follow.box)
-        ratio = max(size, size_before) / max(min(size, size_before), 1e-6)
-        x, y = _centre(box)
-        px, py = follow.predicted(time_ms)
-        distance = math.hypot(x - px, y - py) / max((size + size_before) / 2, 1e-6)
+        distance, ratio = _apart(follow, box, time_ms)
         if distance > reach or ratio > options.max_size_ratio:
             return _REFUSED
+        px, py = follow.predicted(time_ms)
         width, height = follow.box.width, follow.box.height
         expected = Box(px - width / 2, py - height / 2, width, height)
         return distance + (1 - iou(expected, box)) + math.log(ratio)
+
+    def _striding_cost(self, follow: _Follow, box: Box, time_ms: int) -> float:
+        options = self._options
+        reach = options.reach + options.striding_per_s * (time_ms - follow.seen_ms) / 1000
+        distance, ratio = _apart(follow, box, time_ms)
+        if follow.velocity is not None or distance > min(reach, options.striding_reach):
+            return _REFUSED
+        return distance + math.log(ratio) if ratio <= options.striding_size_ratio else _REFUSED
+
+
+def _apart(follow: _Follow, box: Box, time_ms: int) -> tuple[float, float]:
+    """(distance from where the track should be, in face sizes; larger over smaller face)"""
+    size, size_before = _size(box), _size(follow.box)
+    x, y = _centre(box)
+    px, py = follow.predicted(time_ms)
+    distance = math.hypot(x - px, y - py) / max((size + size_before) / 2, 1e-6)
+    return distance, max(size, size_before) / max(min(size, size_before), 1e-6)
 
 
 class CutDetector:
@@ -125,7 +171,10 @@ class CutDetector:
 
     def is_cut(self, pixels: NDArray[np.uint8]) -> bool:
         """Whether this frame (uint8, BGR) shows another scene than the one before it."""
-        small = cv2.resize(pixels, _THUMBNAIL, interpolation=cv2.INTER_AREA)
+        # Every few pixels will do for what is averaged anyway.
+        step = max(min(pixels.shape[:2]) // _LEAST_ROWS, 1)
+        thin = np.ascontiguousarray(pixels[::step, ::step])
+        small = cv2.resize(thin, _THUMBNAIL, interpolation=cv2.INTER_AREA)
         grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32)
         last, self._last = self._last, grey
         return last is not None and float(np.abs(grey - last).mean()) > self._difference

@@ -66,7 +66,8 @@ class Prediction:
     """One face, read or counted as unknown.
 
     ``(time_ms, face)`` is unique in a recording: ``face`` numbers the faces of one frame from 0,
-    left to right (then top to bottom), so the same frame always gives the same key.
+    left to right (then top to bottom), so the same frame always gives the same key. Where a
+    detection turned out to be nobody, its number is left out.
     ``track``: number of the track within its segment.
     ``probabilities``: float32 (7,), calibrated, summing to 1, in EXPRESSIONS' order; None when
     the quality gate kept the face from the model. Present when ``unknown_reason`` is UNSURE.
@@ -105,6 +106,8 @@ class Track:
     ``weight``: the sum of qualities behind the mean (0 when it is None).
     ``lead_in``: set when the person was already followed before the segment began, so that the
     two parts are counted as one person.
+    ``start_probabilities``, ``end_probabilities``: as the mean, over the first and the last two
+    seconds (at most half of the appearance each); None when no face there could be read.
     """
 
     number: int
@@ -116,6 +119,8 @@ class Track:
     weight: float
     expression: str
     lead_in: LeadIn | None = None
+    start_probabilities: NDArray[np.float32] | None = None
+    end_probabilities: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True)

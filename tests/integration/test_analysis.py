@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -208,6 +209,49 @@ def test_someone_hidden_for_a_moment_is_still_one(tmp_path: Path, detector: YuNe
     assert result.tracks[0].faces == 26
 
 
+def test_who_is_seen_in_one_frame_only_is_nobody_unless_seen_clearly(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    glimpse, person = Appearance(480, 180, 2.0, 2.15), Appearance(150, 180)
+    write_video(tmp_path / "a.mp4", [glimpse, person], seconds=4)
+    (clear,) = run(tmp_path / "a.mp4", detector)
+    assert [track.faces for track in clear.tracks] == [20, 1]
+    (strict,) = run(tmp_path / "a.mp4", detector, AnalysisOptions(alone_score=1.0))
+    assert [track.faces for track in strict.tracks] == [20]
+    assert len(strict.predictions) == 20
+
+
+def test_who_comes_as_a_segment_ends_is_found_in_both(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    """Seen once before the seam: the segment looks beyond its end before it calls that nobody."""
+    write_video(tmp_path / "a.mp4", [Appearance(320, 180, 2.8, 5.0)], seconds=6)
+    options = AnalysisOptions(segment_ms=3000, alone_score=1.0)
+    first, second = run(tmp_path / "a.mp4", detector, options)
+    assert [p.time_ms for p in first.predictions] == [2800]
+    assert [track.lead_in for track in second.tracks] == [LeadIn(2800, 0)]
+
+
+def test_at_few_frames_a_second_one_glimpse_is_a_person(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    write_video(tmp_path / "a.mp4", [Appearance(320, 180, 2.0, 2.15)], seconds=4)
+    options = AnalysisOptions(rate=1, alone_score=1.0)
+    (result,) = run(tmp_path / "a.mp4", detector, options)
+    assert [p.time_ms for p in result.predictions] == [2000]
+
+
+def test_no_thread_is_left_after_an_error_or_a_stop(shop: MadeVideo) -> None:
+    class Broken:
+        def detect(self, pixels: NDArray[np.uint8], smallest: float) -> list[object]:
+            raise RuntimeError
+
+    before = threading.active_count()
+    with pytest.raises(RuntimeError):
+        list(analyse(shop.path, FixedModel(), None, Broken()))  # type: ignore[arg-type]
+    assert threading.active_count() == before
+
+
 def test_a_scene_cut_ends_tracks(tmp_path: Path, detector: YuNetDetector) -> None:
     person = Appearance(320, 180, 0, 4)
     write_video(tmp_path / "a.mp4", [person], seconds=4, cuts_s=[2.0])
@@ -320,8 +364,8 @@ def test_a_stop_is_heeded_in_the_middle(shop: MadeVideo, detector: YuNetDetector
 
 def test_an_error_of_the_detector_reaches_the_caller(shop: MadeVideo) -> None:
     class Broken:
-        def detect(self, pixels: NDArray[np.uint8]) -> list[object]:
-            raise RuntimeError(f"no eyes for {pixels.shape}")
+        def detect(self, pixels: NDArray[np.uint8], smallest: float) -> list[object]:
+            raise RuntimeError(f"no eyes for {pixels.shape} from {smallest}")
 
     with pytest.raises(RuntimeError, match="no eyes"):
         list(analyse(shop.path, FixedModel(), None, Broken()))  # type: ignore[arg-type]

@@ -1,0 +1,133 @@
+import threading
+from collections.abc import Generator
+from contextlib import closing
+
+import pytest
+
+from fer_core.stages import Behind, ahead
+
+
+def counting(until: int, made: list[int], closed: threading.Event) -> Generator[int]:
+    try:
+        for n in range(until):
+            made.append(n)
+            yield n
+    finally:
+        closed.set()
+
+
+def threads(name: str) -> int:
+    return sum(thread.name.startswith(name) for thread in threading.enumerate())
+
+
+def test_everything_comes_in_order_and_the_thread_ends() -> None:
+    made: list[int] = []
+    closed = threading.Event()
+    assert list(ahead(counting(100, made, closed), 3, "ahead-all")) == list(range(100))
+    assert closed.is_set()
+    assert threads("ahead-all") == 0
+
+
+def test_no_more_is_made_than_asked_for() -> None:
+    """The depth waits in the queue, and one more in the hand of the thread."""
+    made: list[int] = []
+    with closing(ahead(counting(1000, made, threading.Event()), 3, "ahead-some")) as items:
+        for _ in range(5):
+            next(items)
+    assert len(made) <= 5 + 3 + 1
+
+
+def test_closing_early_closes_the_source_and_leaves_no_thread() -> None:
+    closed = threading.Event()
+    items = ahead(counting(1000, [], closed), 2, "ahead-early")
+    next(items)
+    assert threads("ahead-early") == 1
+    items.close()
+    assert closed.is_set()
+    assert threads("ahead-early") == 0
+
+
+def test_an_error_comes_after_the_items_before_it() -> None:
+    def breaking() -> Generator[int]:
+        yield 1
+        yield 2
+        raise ValueError("broken")
+
+    items = ahead(breaking(), 5, "ahead-error")
+    assert [next(items), next(items)] == [1, 2]
+    with pytest.raises(ValueError, match="broken"):
+        next(items)
+    assert threads("ahead-error") == 0
+
+
+def test_stages_may_follow_each_other_and_all_end() -> None:
+    closed = threading.Event()
+
+    def doubled() -> Generator[int]:
+        with closing(ahead(counting(1000, [], closed), 2, "stage-one")) as items:
+            for n in items:
+                yield 2 * n
+
+    with closing(ahead(doubled(), 2, "stage-two")) as items:
+        assert [next(items) for _ in range(3)] == [0, 2, 4]
+    assert closed.is_set()
+    assert threads("stage-") == 0
+
+
+def test_calls_are_made_in_order_and_answered_where_they_were_asked() -> None:
+    answers: list[tuple[int, str]] = []
+    behind: Behind[int] = Behind(2, "behind")
+
+    def then(n: int) -> None:
+        answers.append((n, threading.current_thread().name))
+
+    with closing(behind):
+        for n in range(10):
+            behind.submit(lambda n=n: n * n, then)  # type: ignore[misc]
+        behind.finish()
+    here = threading.current_thread().name
+    assert answers == [(n * n, here) for n in range(10)]
+    assert threads("behind") == 0
+
+
+def test_only_so_many_calls_wait() -> None:
+    go = threading.Event()
+    begun: list[int] = []
+    behind: Behind[None] = Behind(2, "behind-few")
+
+    def call(n: int) -> None:
+        begun.append(n)
+        assert go.wait(30)
+
+    def submit_all() -> None:
+        for n in range(8):
+            behind.submit(lambda n=n: call(n), lambda _: submitted.append(1))  # type: ignore[misc]
+
+    submitted: list[int] = []
+    thread = threading.Thread(target=submit_all)
+    thread.start()
+    thread.join(0.3)
+    assert thread.is_alive()
+    assert len(begun) == 1
+    go.set()
+    thread.join()
+    behind.finish()
+    behind.close()
+    assert begun == list(range(8))
+    assert len(submitted) == 8
+
+
+def test_what_a_call_raises_reaches_who_asked_and_nothing_is_left() -> None:
+    behind: Behind[int] = Behind(2, "behind-error")
+
+    def broken() -> int:
+        raise ValueError("broken")
+
+    def ask() -> None:
+        with closing(behind):
+            behind.submit(broken, lambda _: None)
+            behind.finish()
+
+    with pytest.raises(ValueError, match="broken"):
+        ask()
+    assert threads("behind-error") == 0
