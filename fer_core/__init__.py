@@ -47,6 +47,7 @@ from fer_core.types import (
 if TYPE_CHECKING:
     from fer_core.analysis import AnalysisOptions, ExpressionModel, analyse, analyse_segment
     from fer_core.archive import Member, is_archive, unpack
+    from fer_core.camera import Camera, is_address
     from fer_core.detection import FaceDetector, YuNetDetector, Zone
     from fer_core.expression import ExpressionReader
     from fer_core.footage import plan_segments, probe, sample
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "analysis": ("AnalysisOptions", "ExpressionModel", "analyse", "analyse_segment"),
+    "camera": ("Camera", "is_address"),
     "archive": ("Member", "is_archive", "unpack"),
     "detection": ("FaceDetector", "YuNetDetector", "Zone"),
     "expression": ("ExpressionReader",),
@@ -73,6 +75,7 @@ __all__ = [
     "UNKNOWN",
     "AnalysisOptions",
     "Box",
+    "Camera",
     "Cancelled",
     "CaptureSource",
     "CaptureTime",
@@ -109,6 +112,7 @@ __all__ = [
     "analyse",
     "analyse_segment",
     "assess",
+    "is_address",
     "is_archive",
     "plan_segments",
     "probe",

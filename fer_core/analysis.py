@@ -16,7 +16,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
@@ -78,7 +77,9 @@ class AnalysisOptions:
     before a segment that is followed again; longer than a track may go unseen. ``min_face``:
     height in pixels of the smallest face that matters. ``min_face_video``: the smallest that must
     be found in each frame of a video; smaller ones are seen now and then, which is enough for
-    someone who is there for a while. ``detector_threshold``: score from which the tracker is told
+    someone who is there for a while. ``look_ms``: a video's frames are looked over everywhere at
+    least this often; between, only around the faces of the frame before, unless one is lost.
+    ``detector_threshold``: score from which the tracker is told
     of a face (and see ``TrackerOptions.sure_score``). ``alone_score``: score from which a single
     sight in a video is a person. ``zones``: staff zones, left out before anything is read.
     ``batch_size``: faces read by the model at once. Raises ValueError where the values do not go
@@ -90,6 +91,7 @@ class AnalysisOptions:
     lead_in_ms: int = 2000
     min_face: float = 24.0
     min_face_video: float = 36.0
+    look_ms: int = 400
     detector_threshold: float = 0.45
     alone_score: float = 0.8
     gate: QualityGate = field(default_factory=QualityGate)
@@ -99,23 +101,23 @@ class AnalysisOptions:
     batch_size: int = 32
 
     def __post_init__(self) -> None:
-        positive = (self.rate, self.segment_ms, self.min_face, self.min_face_video, self.batch_size)
-        if min(positive) <= 0:
+        sizes = (self.min_face, self.min_face_video, self.batch_size)
+        if min(self.rate, self.segment_ms, self.look_ms, *sizes) <= 0:
             raise ValueError("rates, lengths, sizes of faces and of batches must be above 0")
         if self.lead_in_ms < self.tracker.max_missed_ms:
             raise ValueError("lead_in_ms must be at least as long as a track may go unseen")
 
 
 def analyse(
-    source: Path,
+    source: footage.Source,
     model: ExpressionModel,
     options: AnalysisOptions | None = None,
     detector: FaceDetector | None = None,
     *,
     name: str | None = None,
 ) -> Iterator[SegmentResult]:
-    """Every segment of a picture or video, in order. Raises a FootageError, or ModelError where
-    the detector's weights are missing."""
+    """Every segment of a picture, a video or a camera's time, in order. Raises a FootageError, or
+    ModelError where the detector's weights are missing."""
     options = options or AnalysisOptions()
     detector = detector or YuNetDetector(options.detector_threshold, min_face=options.min_face)
     info = footage.probe(source, name, options.limits)
@@ -124,7 +126,7 @@ def analyse(
 
 
 def analyse_segment(
-    path: Path,
+    path: footage.Source,
     info: FootageInfo,
     plan: SegmentPlan,
     options: AnalysisOptions,
@@ -200,7 +202,7 @@ class _Seen:
 
 
 def _seen(
-    path: Path,
+    path: footage.Source,
     options: AnalysisOptions,
     detector: FaceDetector,
     start_ms: int,
@@ -225,12 +227,24 @@ def _seen(
             on_warning=on_warning,
         )
 
+    looked, faces = -1, list[Face]()
     with closing(ahead(decoded(), _FRAMES_DECODED_AHEAD, "decode")) as frames:
         for frame in frames:
             height, width = frame.pixels.shape[:2]
-            faces = detector.detect(frame.pixels, smallest)
             is_cut = is_video and cuts.is_cut(frame.pixels)
-            yield _Seen(frame, outside_zones(faces, options.zones, width, height), is_cut)
+            # Looks are due by the recording's clock, so that segments see what one go sees.
+            due = (frame.time_ms + 1) // options.look_ms
+            everywhere = due > looked or is_cut
+            if not everywhere:
+                before = faces
+                faces = detector.detect(frame.pixels, smallest, before)
+                faces = outside_zones(faces, options.zones, width, height)
+                everywhere = len(faces) < len(before)
+            if everywhere:
+                looked = due
+                faces = detector.detect(frame.pixels, smallest)
+                faces = outside_zones(faces, options.zones, width, height)
+            yield _Seen(frame, faces, is_cut)
 
 
 class _Segment:

@@ -24,7 +24,7 @@ _CONTAINERS: Final = (
 )
 NOT_OPENED: Final = "the video is damaged, or the file is not the video its name says."
 
-_BARE: Final = frozenset({"h264", "hevc", "mpegvideo", "m4v", "mjpeg"})
+_BARE: Final = frozenset({"h264", "hevc", "mpegvideo", "m4v", "mjpeg", "mpjpeg"})
 """Pictures without a container: no time stamps, no index, no duration."""
 
 _MOST_FRAMES_A_SECOND: Final = 1000

@@ -12,12 +12,16 @@ from typing import Final
 
 from fer_core import container, pictures, video
 from fer_core.archive import is_archive
+from fer_core.camera import Camera
 from fer_core.errors import FootageError, UnreadableFootage, UnsupportedFootage
 from fer_core.limits import FootageLimits
 from fer_core.types import FootageInfo, FootageKind, Frame, SegmentPlan
 
 DEFAULT_RATE: Final = 5.0
 """Samples a second."""
+
+Source = Path | Camera
+"""Where frames come from: a file, or a camera that is being watched."""
 
 SEGMENT_MS: Final = 300_000
 _SMALLEST_TAIL: Final = 0.1
@@ -43,12 +47,17 @@ _KNOWN_OTHERS: Final = (
 )
 
 
-def probe(path: Path, name: str | None = None, limits: FootageLimits | None = None) -> FootageInfo:
-    """What the file is, without reading it through.
+def probe(
+    source: Source, name: str | None = None, limits: FootageLimits | None = None
+) -> FootageInfo:
+    """What the file is, without reading it through; of a camera what its first picture tells.
 
-    ``name``: the file as the user knows it (default: that of ``path``).
+    ``name``: the file as the user knows it (default: its own).
     Raises a FootageError: UnreadableFootage, UnsupportedFootage, NoVideoStream, FootageTooLarge.
     """
+    if isinstance(source, Camera):
+        return source.info
+    path = source
     name, limits = name or path.name, limits or FootageLimits()
     head = _head(path, name)
     if _is_still(path, head, name):
@@ -61,7 +70,7 @@ def probe(path: Path, name: str | None = None, limits: FootageLimits | None = No
 
 
 def sample(
-    path: Path,
+    source: Source,
     start_ms: int = 0,
     end_ms: int | None = None,
     *,
@@ -77,11 +86,19 @@ def sample(
     fixed to the recording, so segments give the frames that one go gives. ``on_warning`` is told,
     in sentences, what could not be read. ``end_ms=None``: to the end. ``keyframes``: the fast
     mode, for a tenth of the work: only frames that the camera coded whole, which may be seconds
-    apart; too far to follow people, enough to see when somebody was there.
+    apart; too far to follow people, enough to see when somebody was there. A camera is sampled as
+    it was made to be.
     """
-    name, limits = name or path.name, limits or FootageLimits()
     if rate <= 0:
         raise ValueError(f"rate must be above 0, not {rate}")
+    if isinstance(source, Camera):
+        if rate != source.rate:
+            raise ValueError(f"the camera is sampled {source.rate} times a second, not {rate}")
+        end_ms = source.info.duration_ms if end_ms is None else end_ms
+        yield from source.sample(start_ms, end_ms, on_warning)
+        return
+    path = source
+    name, limits = name or path.name, limits or FootageLimits()
     head = _head(path, name)
     if _is_still(path, head, name):
         if start_ms <= 0:

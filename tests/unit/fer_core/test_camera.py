@@ -1,0 +1,212 @@
+"""A camera served by the test on this machine: MPEG-TS over TCP, MJPEG over HTTP."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from fer_core import footage
+from fer_core.analysis import AnalysisOptions, analyse
+from fer_core.camera import Camera, is_address, without_secrets
+from fer_core.detection import YuNetDetector
+from fer_core.errors import FootageTooLarge, UnreadableFootage
+from fer_core.expression import ExpressionReader
+from fer_core.limits import FootageLimits
+from tests.made_footage import Appearance, write_video
+from tests.made_streams import SIZE, Coding, shown, write_coded
+
+
+@contextmanager
+def served(answers: Sequence[bytes], pause_s: float = 0.0) -> Iterator[int]:
+    """A port of this machine: to each connection the next answer, and then the end."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        over = threading.Event()
+
+        def accepted() -> socket.socket | None:
+            while not over.is_set():
+                try:
+                    return server.accept()[0]
+                except TimeoutError:
+                    continue
+            return None
+
+        def serve() -> None:
+            for answer in answers:
+                connection = accepted()
+                if connection is None:
+                    return
+                with connection:
+                    connection.settimeout(30)
+                    try:
+                        for at in range(0, len(answer), 65536):
+                            connection.sendall(answer[at : at + 65536])
+                            time.sleep(pause_s)
+                    except OSError:
+                        continue  # the watcher had seen enough
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            over.set()
+            thread.join()
+
+
+@pytest.fixture
+def stream(tmp_path: Path) -> bytes:
+    """Two seconds of ten frames each."""
+    write_coded(tmp_path / "v.ts", Coding("libx264"))
+    return (tmp_path / "v.ts").read_bytes()
+
+
+def test_a_camera_gives_its_frames_with_their_times(stream: bytes) -> None:
+    with served([stream]) as port, Camera(f"tcp://127.0.0.1:{port}", 1.0) as camera:
+        info = footage.probe(camera)
+        assert (info.width, info.height, info.codec) == (*SIZE, "h264")
+        assert info.duration_ms == 1000
+        assert info.captured is not None
+        frames = list(footage.sample(camera))
+    assert [frame.time_ms for frame in frames] == [0, 200, 400, 600, 800]
+    for frame in frames:
+        assert np.abs(frame.pixels.astype(int) - shown(SIZE, frame.time_ms)).mean() < 3
+
+
+def test_a_connection_that_drops_is_made_anew_and_time_goes_on(stream: bytes) -> None:
+    told: list[str] = []
+    with served([stream, stream]) as port, Camera(f"tcp://127.0.0.1:{port}", 3.0) as camera:
+        frames = list(footage.sample(camera, on_warning=told.append))
+    times = [frame.time_ms for frame in frames]
+    assert times == sorted(set(times))
+    assert len(times) == pytest.approx(15, abs=2)
+    assert times[-1] > 2500
+    assert told == []
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that runs fifty times as fast."""
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() * 50)
+    monkeypatch.setattr("fer_core.camera.time", clock)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_camera_that_stays_away_is_waited_for_no_longer_than_asked(stream: bytes) -> None:
+    told: list[str] = []
+    with served([stream]) as port, Camera(f"tcp://127.0.0.1:{port}", 60.0) as camera:
+        frames = list(footage.sample(camera, on_warning=told.append))
+    assert len(frames) == 10
+    assert told == ["The camera could not be reached from 0:00:01 to 0:01:00."]
+
+
+def test_an_address_where_nobody_answers_is_one_plain_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    address = f"tcp://admin:secret@127.0.0.1:{port}"
+    with (
+        Camera(address, 60, reach_s=0.5) as camera,
+        pytest.raises(UnreadableFootage, match="cannot be reached") as caught,
+    ):
+        footage.probe(camera)
+    assert "secret" not in str(caught.value)
+
+
+def test_nothing_that_plays_is_one_plain_error() -> None:
+    page = b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<h1>Sign in</h1>" * 3
+    with (
+        served([page] * 3) as port,
+        Camera(f"http://127.0.0.1:{port}/live", 60, reach_s=0.5) as camera,
+        pytest.raises(UnreadableFootage),
+    ):
+        footage.probe(camera)
+
+
+def test_a_picture_over_the_bound_is_refused(stream: bytes) -> None:
+    limits = FootageLimits(video_pixels=100 * 100)
+    with (
+        served([stream]) as port,
+        Camera(f"tcp://127.0.0.1:{port}", 1.0, limits=limits) as camera,
+        pytest.raises(FootageTooLarge),
+    ):
+        footage.probe(camera)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_slow_reader_loses_frames_and_no_memory(stream: bytes) -> None:
+    told: list[str] = []
+    address = "tcp://127.0.0.1:{}"
+    with served([stream]) as port, Camera(address.format(port), 2.0, most_waiting=3) as camera:
+        with camera._changed:
+            camera._changed.wait_for(lambda: camera._ended, 60)
+        frames = list(footage.sample(camera, on_warning=told.append))
+    assert [frame.time_ms for frame in frames] == [0, 200, 400]
+    assert told == ["7 frames came faster than they could be read and were left out."]
+
+
+def test_what_was_just_seen_can_be_asked_for_again(stream: bytes) -> None:
+    with served([stream]) as port, Camera(f"tcp://127.0.0.1:{port}", 2.0) as camera:
+        first = [frame.time_ms for frame in footage.sample(camera, 0, 1000)]
+        again = [frame.time_ms for frame in footage.sample(camera, 600, 1400)]
+    assert (first, again) == ([0, 200, 400, 600, 800], [600, 800, 1000, 1200])
+
+
+def test_mjpeg_over_http_is_timed_by_its_coming(tmp_path: Path) -> None:
+    write_coded(tmp_path / "v.mjpeg", Coding("mjpeg", "yuvj420p"), 12)
+    parts = (tmp_path / "v.mjpeg").read_bytes().split(b"\xff\xd8\xff")[1:]
+    answer = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
+    for part in parts:
+        jpeg = b"\xff\xd8\xff" + part
+        head = b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
+        answer += head + jpeg + b"\r\n"
+    with (
+        served([answer] * 20, 0.01) as port,
+        Camera(f"http://127.0.0.1:{port}/v", 0.6) as camera,
+    ):
+        assert camera.info.codec == "mjpeg"
+        frames = list(footage.sample(camera))
+    assert frames[0].time_ms == 0
+    assert all(frame.pixels.shape == (144, 256, 3) for frame in frames)
+
+
+def test_a_person_before_a_camera_is_one_over_segments(tmp_path: Path) -> None:
+    person = Appearance(160, 90, face_height=70)
+    write_video(tmp_path / "v.ts", [person], (320, 180), fps=10, seconds=4)
+    options = AnalysisOptions(segment_ms=1000)
+    detector = YuNetDetector()
+    with (
+        served([(tmp_path / "v.ts").read_bytes()]) as port,
+        Camera(f"tcp://127.0.0.1:{port}", 4.0) as camera,
+    ):
+        results = list(analyse(camera, ExpressionReader(), options, detector))
+    assert [len(result.predictions) for result in results] == [5] * 4
+    assert [len(result.tracks) for result in results] == [1, 1, 1, 1]
+    assert [result.tracks[0].lead_in is not None for result in results] == [False] + [True] * 3
+
+
+def test_a_camera_is_sampled_as_it_was_made_to_be() -> None:
+    with pytest.raises(ValueError, match="5"):
+        list(footage.sample(Camera("rtsp://10.0.0.7/a", 1.0), rate=2.0))
+
+
+@pytest.mark.parametrize("text", ["rtsp://10.0.0.7/stream1", "HTTP://x/y.m3u8", "udp://@:1234"])
+def test_an_address_is_told_from_a_file(text: str) -> None:
+    assert is_address(text)
+
+
+@pytest.mark.parametrize("text", ["v.mp4", "C:\\v.mp4", "file:///etc/passwd", "concat://a|b", ""])
+def test_a_file_is_no_address(text: str) -> None:
+    assert not is_address(text)
+    with pytest.raises(ValueError, match="address"):
+        Camera(text, 1.0)
+
+
+def test_secrets_are_not_shown() -> None:
+    shown = without_secrets("rtsp://admin:p%40ss@10.0.0.7:554/live?token=abc")
+    assert shown == "rtsp://10.0.0.7:554/live"
