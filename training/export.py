@@ -35,7 +35,7 @@ from training import calibrate
 from training import data as face_data
 from training.evaluate import evaluate, summary
 from training.figures import draw
-from training.network import VIEWS, averaged_views, multiply_adds
+from training.network import averaged_views, multiply_adds
 
 SOURCE: Final = "expression.keras"
 LEAST_AGREEMENT: Final = 0.99
@@ -122,11 +122,19 @@ def _reader(folder: Path, card: ModelCard, weights: bytes) -> ExpressionReader:
     return ExpressionReader(folder)
 
 
-def export(run: Path, faces: face_data.FaceData, out: Path, version: str | None = None) -> str:
-    """Write the model of the folder ``run`` into ``out``; a report in words."""
+def export(
+    run: Path,
+    faces: face_data.FaceData,
+    out: Path,
+    version: str | None = None,
+    *,
+    views: int = 1,
+) -> str:
+    """Write the model of the folder ``run`` into ``out``; a report in words. ``views``: see
+    ``training.network.averaged_views``."""
     described = json.loads((run / "run.json").read_text(encoding="utf-8"))
     trained = keras.saving.load_model(run / "best.keras", compile=False)
-    network = averaged_views(trained)
+    network = averaged_views(trained, views)
     today = dt.datetime.now(dt.UTC).date().isoformat()
     card = ModelCard(
         name="expression",
@@ -139,7 +147,7 @@ def export(run: Path, faces: face_data.FaceData, out: Path, version: str | None 
         unknown_below=0.0,
         sha256={},
         parameters=network.count_params(),
-        multiply_adds=VIEWS * multiply_adds(trained),
+        multiply_adds=views * multiply_adds(trained),
         trained_on=_trained_on(described),
         recipe=json.dumps(described["config"], sort_keys=True),
         split="PublicTest",
@@ -223,9 +231,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder, fer2013.csv or .npz")
     parser.add_argument("--out", type=Path, default=default_model_dir())
     parser.add_argument("--version", help="of the model (date and recipe)")
+    parser.add_argument(
+        "--views", type=int, default=1, choices=(1, 2, 4), help="of a face, averaged"
+    )
     arguments = parser.parse_args()
     faces = face_data.load(face_data.data_path(arguments.data), clean=False)
-    print(export(arguments.run, faces, arguments.out, arguments.version))  # noqa: T201
+    print(  # noqa: T201
+        export(arguments.run, faces, arguments.out, arguments.version, views=arguments.views)
+    )
 
 
 if __name__ == "__main__":

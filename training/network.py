@@ -112,19 +112,24 @@ def study_cnn(dropout: float = 0.25) -> keras.Model:
     return keras.Model(inputs, logits, name="study_cnn")
 
 
-VIEWS: Final = 4
 VIEW_MARGIN: Final = 2
-"""Pixels cut from each side of the second view. Chosen on PublicTest (docs/benchmarks)."""
+"""Pixels cut from each side of the enlarged views. Chosen on PublicTest (docs/benchmarks)."""
 
 
-def averaged_views(network: keras.Model, margin: int = VIEW_MARGIN) -> keras.Model:
-    """``network`` shown a face four times, its logits averaged: the whole crop and its middle,
-    enlarged, each also mirrored."""
+def averaged_views(network: keras.Model, views: int, margin: int = VIEW_MARGIN) -> keras.Model:
+    """``network`` shown each face ``views`` times, its logits averaged: 1 as it is, 2 mirrored
+    as well, 4 these two and their middles, enlarged."""
+    if views == 1:
+        return network
     inputs = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="face")
-    middle = layers.Cropping2D(margin, name="middle")(inputs)
-    middle = layers.Resizing(FACE_SIZE, FACE_SIZE, name="enlarged")(middle)
-    views = [view for shown in (inputs, middle) for view in (shown, keras.ops.flip(shown, axis=2))]
-    logits = layers.Average(name="average")([network(view) for view in views])
+    shown = [inputs]
+    if views == 4:
+        middle = layers.Cropping2D(margin, name="middle")(inputs)
+        shown.append(layers.Resizing(FACE_SIZE, FACE_SIZE, name="enlarged")(middle))
+    elif views != 2:
+        raise ValueError(f"a face is shown 1, 2 or 4 times, not {views}")
+    both = [view for one in shown for view in (one, keras.ops.flip(one, axis=2))]
+    logits = layers.Average(name="average")([network(view) for view in both])
     return keras.Model(inputs, logits, name=f"{network.name}_views")
 
 

@@ -14,7 +14,7 @@ from fer_core.model_card import default_model_dir, read_card, read_metrics
 from fer_core.preprocessing import to_model_input
 from tests.made_footage import face_picture
 from training import data
-from training.augmentation import Augmentation
+from training.augmentation import Augmentation, AugmentFaces
 from training.data import FaceData, Split
 from training.evaluate import (
     evaluate,
@@ -25,7 +25,8 @@ from training.evaluate import (
     summary,
 )
 from training.export import Candidate, choose, export
-from training.train import Config, train
+from training.recipe import Recipe
+from training.train import train
 
 # Keras 3.15 saves its variables by a way that NumPy 2 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -57,10 +58,9 @@ def test_litert_and_keras_agree_on_many_views_of_a_face(network: keras.Model) ->
     box = head.face
     left, top = round(box.x + box.width / 2) - 24, round(box.y)
     face = cv2.cvtColor(head.pixels[top : top + 48, left : left + 48], cv2.COLOR_BGR2GRAY)
-    generator = np.random.default_rng(2)
-    images = Augmentation()(
-        np.repeat(np.asarray(face, np.uint8)[np.newaxis], 256, axis=0), generator
-    )
+    faces = np.repeat(face[np.newaxis, ..., np.newaxis], 256, axis=0).astype(np.float32)
+    views = AugmentFaces(Augmentation(), 2)(faces, training=True)
+    images = np.asarray(keras.ops.convert_to_numpy(views)[..., 0], np.uint8)
     expected = network.predict(to_model_input(images), verbose=0)
     read = ExpressionReader().logits(images)
     assert (read.argmax(axis=1) == expected.argmax(axis=1)).mean() >= 0.99
@@ -83,7 +83,7 @@ def test_public_test_is_read_as_well_as_promised(public_test: Split) -> None:
 
 
 def test_a_run_is_shipped_measured_and_looked_at_once(tmp_path: Path, made_data: FaceData) -> None:
-    config = Config(
+    config = Recipe(
         name="tiny",
         widths=(8, 8),
         blocks=(1, 1),

@@ -12,15 +12,17 @@ import pytest
 from fer_core.preprocessing import to_model_input
 from training.augmentation import Augmentation
 from training.data import DataError, FaceData, Split, soft_labels
+from training.learner import Learner, measure_statistics
 from training.network import averaged_views, multiply_adds, residual_net, study_cnn
-from training.train import AugmentedFaces, Config, measure_statistics, read_config, train
+from training.recipe import Recipe, read_recipe
+from training.train import DrawnFaces, targets_of, train
 
 # Keras 3.15 saves its variables by a way that NumPy 2 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 CONFIGS = sorted((Path(__file__).resolve().parents[3] / "training" / "configs").glob("*.toml"))
 
-TINY = Config(
+TINY = Recipe(
     name="tiny",
     widths=(8, 8),
     blocks=(1, 1),
@@ -86,10 +88,10 @@ def test_a_run_without_progress_stops_early(tmp_path: Path, made_data: FaceData)
 
 def test_batches_follow_seed_and_epoch(made_data: FaceData) -> None:
     targets = soft_labels(made_data.training, label_weight=1.0, smoothing=0.0)
-    faces = AugmentedFaces(made_data.training, targets, TINY, first_epoch=0)
+    faces = DrawnFaces(made_data.training, [targets], TINY, first_epoch=0)
     first, repeated = faces[1], faces[1]
     faces.on_epoch_end()
-    resumed = AugmentedFaces(made_data.training, targets, TINY, first_epoch=1)
+    resumed = DrawnFaces(made_data.training, [targets], TINY, first_epoch=1)
     assert np.array_equal(first[0], repeated[0])
     assert not np.array_equal(first[0], faces[1][0])
     assert np.array_equal(resumed[1][0], faces[1][0])
@@ -102,20 +104,20 @@ def test_balance_draws_rare_expressions_more_often(made_data: FaceData) -> None:
     drawn = 0
     for epoch in range(40):
         config = dataclasses.replace(TINY, balance=1.0, batch_size=len(uneven))
-        drawn += int(AugmentedFaces(uneven, targets, config, epoch)[0][1][:, 0].sum())
+        drawn += int(DrawnFaces(uneven, [targets], config, epoch)[0][1][0][:, 0].sum())
     assert drawn / (40 * len(uneven)) == pytest.approx(1 / 7, abs=0.04)
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
 def test_the_recipes_that_ship_can_be_read(file: Path) -> None:
-    assert read_config(file).name == file.stem
+    assert read_recipe(file).name == file.stem
 
 
 def test_a_setting_that_does_not_exist_is_named(tmp_path: Path) -> None:
     file = tmp_path / "wrong.toml"
     file.write_text('name = "wrong"\nepoch = 3\n')
     with pytest.raises(DataError, match="unknown settings: epoch"):
-        read_config(file)
+        read_recipe(file)
 
 
 def test_networks_take_faces_and_give_logits() -> None:
@@ -126,9 +128,10 @@ def test_networks_take_faces_and_give_logits() -> None:
     assert multiply_adds(residual_net()) < multiply_adds(study_cnn())
 
 
-def test_averaged_views_do_not_tell_a_face_from_its_mirror_image() -> None:
+@pytest.mark.parametrize("views", [2, 4])
+def test_averaged_views_do_not_tell_a_face_from_its_mirror_image(views: int) -> None:
     faces = np.random.default_rng(3).normal(size=(4, 48, 48, 1)).astype(np.float32)
-    network = averaged_views(residual_net((8, 8, 8, 8)))
+    network = averaged_views(residual_net((8, 8), (1, 1)), views)
     shown = network.predict(faces, verbose=0)
     mirrored = network.predict(faces[:, :, ::-1], verbose=0)
     np.testing.assert_allclose(shown, mirrored, atol=1e-5)
@@ -148,3 +151,55 @@ def test_statistics_are_those_of_the_batches_shown() -> None:
     mean = keras.ops.convert_to_numpy(first.moving_mean)
     assert mean == pytest.approx(seen.mean(axis=(0, 1, 2)), abs=1e-4)
     assert first.momentum == pytest.approx(0.97)
+
+
+def test_the_network_sees_faces_scaled_as_the_reader_does(made_data: FaceData) -> None:
+    learner = Learner(TINY)
+    images = made_data.validation.images[:4]
+    inside = keras.ops.convert_to_numpy(learner.scale(images[..., None].astype(np.float32)))
+    assert inside == pytest.approx(to_model_input(images), abs=1e-5)
+
+
+def voted(split: Split) -> Split:
+    votes = np.zeros((len(split), 10), np.uint8)
+    votes[:, 0] = 10
+    return Split(split.images, split.labels, votes)
+
+
+def test_a_head_for_votes_learns_them_and_is_not_shipped(
+    tmp_path: Path, made_data: FaceData
+) -> None:
+    recipe = dataclasses.replace(TINY, votes_weight=0.5, label_weight=1.0)
+    data = dataclasses.replace(made_data, training=voted(made_data.training))
+    label, votes = targets_of(data.training, recipe)
+    assert (label.argmax(axis=1) == data.training.labels).all()
+    assert (votes.argmax(axis=1) == 6).all()
+    for _ in range(2):
+        train(recipe, data, tmp_path / "run", minutes=0, verbose=0)
+    assert len(history(tmp_path / "run")) == 2
+    assert keras.saving.load_model(tmp_path / "run" / "best.keras").output_shape == (None, 7)
+
+
+def test_a_student_learns_its_teachers_opinion(tmp_path: Path, made_data: FaceData) -> None:
+    train(TINY, made_data, tmp_path / "teacher", verbose=0)
+    teacher = keras.saving.load_model(tmp_path / "teacher" / "best.keras")
+    before = [np.array(weight) for weight in teacher.get_weights()]
+    recipe = dataclasses.replace(
+        TINY, seed=2, epochs=25, patience=25, teachers=("teacher",), distillation=1.0
+    )
+    train(recipe, made_data, tmp_path / "student", verbose=0)
+    after = keras.saving.load_model(tmp_path / "teacher" / "best.keras").get_weights()
+    assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
+    losses = [row["loss"] for row in history(tmp_path / "student")]
+    assert losses[-1] < losses[0] / 2
+
+
+def test_a_teacher_that_is_missing_is_named(tmp_path: Path, made_data: FaceData) -> None:
+    recipe = dataclasses.replace(TINY, teachers=("nobody",))
+    with pytest.raises(DataError, match="nobody"):
+        train(recipe, made_data, tmp_path / "student", verbose=0)
+
+
+def test_logs_are_written_for_tensorboard(tmp_path: Path, made_data: FaceData) -> None:
+    train(TINY, made_data, tmp_path, verbose=0, tensorboard=True)
+    assert list(tmp_path.glob("tensorboard/*/events*"))

@@ -1,0 +1,191 @@
+"""What is trained: the network behind the augmentation, with what only training needs around it.
+
+pixels -> AugmentFaces -> scaled as fer_core.preprocessing does -> network -> logits. Beside it,
+where the recipe asks for them, a head for FER+'s votes and the teachers' opinion of the same
+changed faces. Keras 3, no backend named.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+from keras import layers, ops
+from numpy.typing import NDArray
+
+from fer_core.preprocessing import FACE_SIZE, to_model_input
+from fer_core.types import EXPRESSIONS
+from training.augmentation import AugmentFaces
+from training.network import residual_net, study_cnn
+from training.recipe import Recipe
+
+
+def build_network(recipe: Recipe) -> keras.Model:
+    """The network of ``recipe``, fresh: what is shipped."""
+    if recipe.network == "study":
+        return study_cnn(recipe.dropout)
+    return residual_net(
+        recipe.widths, recipe.blocks, squeeze=recipe.squeeze, dropout=recipe.dropout
+    )
+
+
+@contextmanager
+def mixed_precision(wanted: bool) -> Iterator[None]:
+    """Layers made here compute in bfloat16 and keep their weights in float32."""
+    before = keras.config.dtype_policy()
+    if wanted:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+class Distillation(layers.Layer):  # type: ignore[misc]
+    """Adds the Kullback-Leibler divergence from the teachers' probabilities to the student's,
+    both at ``temperature``, to the loss (Hinton et al., 2015, arXiv:1503.02531)."""
+
+    def __init__(self, temperature: float, weight: float, **options: Any) -> None:
+        super().__init__(dtype="float32", **options)
+        self.temperature: Final = temperature
+        self.weight: Final = weight
+
+    def call(self, student: keras.KerasTensor, teacher: keras.KerasTensor) -> keras.KerasTensor:
+        log_p = ops.log_softmax(teacher / self.temperature)
+        log_q = ops.log_softmax(student / self.temperature)
+        divergence = ops.sum(ops.exp(log_p) * (log_p - log_q), axis=-1)
+        self.add_loss(self.weight * self.temperature**2 * ops.mean(divergence))
+        return student
+
+
+class Learner:
+    """A network in training.
+
+    ``network``: what is shipped. ``model``: what is fitted, from pixels, float32
+    (B, 48, 48, 1), to logits (B, 7), twice where there is a head for votes. ``teachers``:
+    networks, not trained.
+    """
+
+    def __init__(
+        self, recipe: Recipe, teachers: Sequence[keras.Model] = (), *, mixed: bool = False
+    ) -> None:
+        self.recipe: Final = recipe
+        with mixed_precision(mixed):
+            self.network: Final = build_network(recipe)
+        pixels = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="pixels")
+        self.augment: Final = AugmentFaces(
+            recipe.augmentation, recipe.seed, dtype="float32", name="augment"
+        )
+        black, white = to_model_input(np.array([[[0, 255]]], np.uint8)).ravel().tolist()
+        self.scale: Final = layers.Rescaling(
+            (white - black) / 255, black, dtype="float32", name="scale"
+        )
+        faces = self.scale(self.augment(pixels))
+        inner, head = self.network, None
+        if recipe.votes_weight > 0:
+            head = layers.Dense(len(EXPRESSIONS), dtype="float32", name="votes")
+            pooled = self.network.get_layer("dropout").output
+            inner = keras.Model(self.network.input, [self.network.output, head(pooled)])
+        read = inner(faces)
+        logits, *votes = read if head else [read]
+        logits = layers.Identity(dtype="float32", name="label")(logits)
+        if teachers:
+            for teacher in teachers:
+                teacher.trainable = False
+            opinions = [teacher(faces, training=False) for teacher in teachers]
+            opinion = layers.Average()(opinions) if len(opinions) > 1 else opinions[0]
+            logits = Distillation(recipe.temperature, recipe.distillation, name="label_learnt")(
+                logits, opinion
+            )
+        self._extra: Final[list[keras.Variable]] = list(head.weights) if head else []
+        self.model: Final = keras.Model(pixels, [logits, *votes], name="learner")
+
+    def compile(self, steps: int) -> None:
+        """SGD with Nesterov momentum, warm-up and a cosine to zero, and a running average of the
+        weights. ``steps``: in an epoch. Keras' decay is decoupled: 5e-3 here equals an L2 penalty
+        of 5e-4 under momentum 0.9."""
+        recipe = self.recipe
+        warmup = round(recipe.warmup_epochs * steps)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=recipe.learning_rate / 50,
+            decay_steps=recipe.epochs * steps - warmup,
+            warmup_target=recipe.learning_rate,
+            warmup_steps=warmup,
+        )
+        own = 1 - recipe.distillation if recipe.teachers else 1.0
+        weights = [own, recipe.votes_weight][: len(self.model.outputs)]
+        self.model.compile(
+            optimizer=keras.optimizers.SGD(
+                schedule,
+                momentum=0.9,
+                nesterov=True,
+                weight_decay=recipe.weight_decay,
+                use_ema=True,
+                ema_momentum=recipe.ema_momentum,
+            ),
+            loss=[keras.losses.CategoricalCrossentropy(from_logits=True) for _ in weights],
+            loss_weights=weights,
+            metrics=[[keras.metrics.CategoricalAccuracy(name="accuracy")], []][: len(weights)],
+            jit_compile=recipe.jit,
+        )
+
+    def reseed(self, epoch: int) -> None:
+        """Random numbers of an epoch follow from seed and epoch, so that a resumed run draws
+        what an undisturbed one would."""
+        generators = [self.augment.seed_generator]
+        generators += [
+            layer.seed_generator
+            for layer in self.network.layers
+            if isinstance(layer, layers.Dropout) and layer.rate > 0
+        ]
+        for number, generator in enumerate(generators):
+            generator.state.assign(np.array([self.recipe.seed + 1000 * number, epoch], "uint32"))
+
+    def average_into(self, averaged: keras.Model) -> None:
+        """Give ``averaged`` the running average of the network's weights."""
+        trained = self.model.trainable_variables
+        raw = [keras.ops.convert_to_numpy(variable) for variable in trained]
+        self.model.optimizer.finalize_variable_values(trained)
+        averaged.set_weights(self.network.get_weights())
+        for variable, value in zip(trained, raw, strict=True):
+            variable.assign(value)
+
+    def save(self, path: Path) -> None:
+        """Weights and the optimizer's state, whole or not at all."""
+        part = path.with_name(f"part-{path.name}")
+        np.savez(
+            part,
+            **{
+                f"{number:04}": keras.ops.convert_to_numpy(v)
+                for number, v in enumerate(self._state())
+            },
+        )
+        part.replace(path)
+
+    def load(self, path: Path) -> None:
+        """What ``save`` wrote; the schedule stays the recipe's: more or fewer epochs than the
+        run began with stretch or squeeze what is left of it."""
+        self.model.optimizer.build(self.model.trainable_variables)
+        with np.load(path) as saved:
+            values: list[NDArray[np.generic]] = [saved[name] for name in sorted(saved.files)]
+        for variable, value in zip(self._state(), values, strict=True):
+            variable.assign(value)
+
+    def _state(self) -> list[keras.Variable]:
+        return [*self.network.weights, *self._extra, *self.model.optimizer.variables]
+
+
+def measure_statistics(network: keras.Model, batches: Sequence[NDArray[np.float32]]) -> None:
+    """Set the mean and variance of every batch normalisation to those of ``batches``, each
+    float32 (B, 48, 48, 1): averaged weights see other activations than the weights whose running
+    statistics they inherit (Izmailov et al., 2018, arXiv:1803.05407, section 3)."""
+    norms = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in norms]
+    for number, batch in enumerate(batches):
+        for layer in norms:
+            layer.momentum = number / (number + 1)  # every batch counts alike
+        network(batch, training=True)
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum

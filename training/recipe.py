@@ -1,0 +1,68 @@
+"""A recipe: everything that decides what a training run gives, read from a TOML file."""
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from training.augmentation import Augmentation
+from training.data import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """The fields are the keys of the TOML file.
+
+    ``ema_momentum``: of the running average of the weights, which is what is validated and
+    kept. ``patience``: epochs without a better validation accuracy before it stops.
+    ``label_weight``, ``smoothing``: see ``training.data.soft_labels``. ``votes_weight``: of the
+    loss of a second head, which learns FER+'s votes alone and is not shipped; 0 makes none.
+    ``balance``: 0 draws faces as they come, 1 draws every expression equally often.
+    ``teachers``: folders of earlier runs, relative to this run's parent, whose averaged
+    probabilities the network learns too; ``distillation``: the share of the loss that is
+    theirs, at ``temperature``. ``jit``: compile the step with XLA.
+    """
+
+    name: str
+    seed: int = 1
+    network: Literal["residual", "study"] = "residual"
+    widths: tuple[int, ...] = (24, 64, 128, 256)
+    blocks: tuple[int, ...] = (1, 2, 2, 2)
+    squeeze: bool = True
+    dropout: float = 0.3
+    epochs: int = 70
+    batch_size: int = 64
+    learning_rate: float = 0.05
+    warmup_epochs: float = 1.0
+    weight_decay: float = 5e-3
+    ema_momentum: float = 0.999
+    patience: int = 25
+    label_weight: float = 0.6
+    votes_weight: float = 0.0
+    smoothing: float = 0.0
+    balance: float = 0.0
+    teachers: tuple[str, ...] = ()
+    distillation: float = 0.5
+    temperature: float = 2.0
+    jit: bool = True
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Raises DataError where the file holds what is no setting."""
+    values = tomllib.loads(path.read_text(encoding="utf-8"))
+    _check(path, values, Recipe)
+    if "augmentation" in values:
+        _check(path, values["augmentation"], Augmentation)
+        values["augmentation"] = Augmentation(**values["augmentation"])
+    for name in ("widths", "blocks", "teachers"):
+        if name in values:
+            values[name] = tuple(values[name])
+    return Recipe(**values)
+
+
+def _check(path: Path, values: dict[str, object], kind: type) -> None:
+    unknown = sorted(set(values) - {entry.name for entry in dataclasses.fields(kind)})
+    if unknown:
+        raise DataError(f"{path} holds unknown settings: {', '.join(unknown)}.")
