@@ -76,12 +76,10 @@ class AnalysisOptions:
     ``rate``: samples a second. ``segment_ms``: length of a segment. ``lead_in_ms``: footage
     before a segment that is followed again; longer than a track may go unseen. ``min_face``:
     height in pixels of the smallest face that matters. ``min_face_video``: the smallest that must
-    be found in each frame of a video; smaller ones are seen now and then, which is enough for
-    someone who is there for a while. ``look_ms``: a video's frames are looked over everywhere at
-    least this often; between, only around the faces of the frame before, unless one is lost.
-    ``detector_threshold``: score from which the tracker is told
-    of a face (and see ``TrackerOptions.sure_score``). ``alone_score``: score from which a single
-    sight in a video is a person. ``zones``: staff zones, left out before anything is read.
+    be found in each frame of a large video; smaller ones are found less often, which is enough
+    for someone who is there for a while. ``detector_threshold``: score from which the tracker is
+    told of a face (and see ``TrackerOptions.sure_score``). ``alone_score``: score from which a
+    single sight in a video is a person. ``zones``: staff zones, left out before anything is read.
     ``batch_size``: faces read by the model at once. Raises ValueError where the values do not go
     together.
     """
@@ -90,8 +88,7 @@ class AnalysisOptions:
     segment_ms: int = footage.SEGMENT_MS
     lead_in_ms: int = 2000
     min_face: float = 24.0
-    min_face_video: float = 36.0
-    look_ms: int = 400
+    min_face_video: float = 48.0
     detector_threshold: float = 0.45
     alone_score: float = 0.8
     gate: QualityGate = field(default_factory=QualityGate)
@@ -102,7 +99,7 @@ class AnalysisOptions:
 
     def __post_init__(self) -> None:
         sizes = (self.min_face, self.min_face_video, self.batch_size)
-        if min(self.rate, self.segment_ms, self.look_ms, *sizes) <= 0:
+        if min(self.rate, self.segment_ms, *sizes) <= 0:
             raise ValueError("rates, lengths, sizes of faces and of batches must be above 0")
         if self.lead_in_ms < self.tracker.max_missed_ms:
             raise ValueError("lead_in_ms must be at least as long as a track may go unseen")
@@ -227,24 +224,12 @@ def _seen(
             on_warning=on_warning,
         )
 
-    looked, faces = -1, list[Face]()
     with closing(ahead(decoded(), _FRAMES_DECODED_AHEAD, "decode")) as frames:
         for frame in frames:
             height, width = frame.pixels.shape[:2]
+            faces = detector.detect(frame.pixels, smallest)
             is_cut = is_video and cuts.is_cut(frame.pixels)
-            # Looks are due by the recording's clock, so that segments see what one go sees.
-            due = (frame.time_ms + 1) // options.look_ms
-            everywhere = due > looked or is_cut
-            if not everywhere:
-                before = faces
-                faces = detector.detect(frame.pixels, smallest, before)
-                faces = outside_zones(faces, options.zones, width, height)
-                everywhere = len(faces) < len(before)
-            if everywhere:
-                looked = due
-                faces = detector.detect(frame.pixels, smallest)
-                faces = outside_zones(faces, options.zones, width, height)
-            yield _Seen(frame, faces, is_cut)
+            yield _Seen(frame, outside_zones(faces, options.zones, width, height), is_cut)
 
 
 class _Segment:

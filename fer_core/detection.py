@@ -113,11 +113,11 @@ class YuNetDetector:
 def input_scale(width: int, height: int, smallest: float) -> float:
     """By how much a frame is scaled for the network.
 
-    Enlarged for good recall of the smallest face while the frame is small; never shrunk below
-    what finds that face at all.
+    Enlarged for good recall of the smallest face while the frame is small, which is cheap, and
+    then never shrunk; a large one is not shrunk below what finds that face at all.
     """
-    enough, good = _FOUND_HEIGHT / smallest, _FOUND_WELL_HEIGHT / smallest
-    return min(max(_GENEROUS_SIDE / max(width, height), enough), good)
+    enough, good = _FOUND_HEIGHT / smallest, max(_FOUND_WELL_HEIGHT / smallest, 1.0)
+    return max(min(_GENEROUS_SIDE / max(width, height), good), enough)
 
 
 def tiles(width: int, height: int, scale: float) -> Iterator[tuple[int, int, int, int]]:

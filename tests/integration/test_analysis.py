@@ -243,7 +243,7 @@ def test_at_few_frames_a_second_one_glimpse_is_a_person(
 
 def test_no_thread_is_left_after_an_error_or_a_stop(shop: MadeVideo) -> None:
     class Broken:
-        def detect(self, pixels: NDArray[np.uint8], smallest: float) -> list[object]:
+        def detect(self, pixels: NDArray[np.uint8], *rest: object) -> list[object]:
             raise RuntimeError
 
     before = threading.active_count()
@@ -364,8 +364,8 @@ def test_a_stop_is_heeded_in_the_middle(shop: MadeVideo, detector: YuNetDetector
 
 def test_an_error_of_the_detector_reaches_the_caller(shop: MadeVideo) -> None:
     class Broken:
-        def detect(self, pixels: NDArray[np.uint8], smallest: float) -> list[object]:
-            raise RuntimeError(f"no eyes for {pixels.shape} from {smallest}")
+        def detect(self, pixels: NDArray[np.uint8], *rest: object) -> list[object]:
+            raise RuntimeError(f"no eyes for {pixels.shape} {rest}")
 
     with pytest.raises(RuntimeError, match="no eyes"):
         list(analyse(shop.path, FixedModel(), None, Broken()))  # type: ignore[arg-type]
