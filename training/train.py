@@ -216,7 +216,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
     state = _State()
-    mixed = bool(keras.distribution.list_devices("gpu"))
+    mixed = any("gpu" in device for device in keras.distribution.list_devices())
     learner = Learner(recipe, _teachers(recipe, out.parent), mixed=mixed)
     learner.compile(len(faces.training) // recipe.batch_size)
     checkpoint = out / "checkpoint.npz"

@@ -62,7 +62,7 @@ def by_brightness(split: Split) -> Split:
 
 def test_a_run_learns_and_keeps_its_best(tmp_path: Path, made_data: FaceData) -> None:
     plain = Augmentation(contrast=0, brightness=0, erase=0)
-    config = dataclasses.replace(TINY, epochs=30, patience=30, augmentation=plain)
+    config = dataclasses.replace(TINY, epochs=20, patience=20, augmentation=plain)
     made_data = dataclasses.replace(
         made_data,
         training=by_brightness(made_data.training),
@@ -185,7 +185,7 @@ def test_a_student_learns_its_teachers_opinion(tmp_path: Path, made_data: FaceDa
     teacher = keras.saving.load_model(tmp_path / "teacher" / "best.keras")
     before = [np.array(weight) for weight in teacher.get_weights()]
     recipe = dataclasses.replace(
-        TINY, seed=2, epochs=25, patience=25, teachers=("teacher",), distillation=1.0
+        TINY, seed=2, epochs=12, patience=12, teachers=("teacher",), distillation=1.0
     )
     train(recipe, made_data, tmp_path / "student", verbose=0)
     after = keras.saving.load_model(tmp_path / "teacher" / "best.keras").get_weights()
