@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from db.engine import Database
+    from fer_core.annotation import AnnotatedVideo
+    from fer_core.footage import Source
     from jobs.direct import FileSummary
 
 app = typer.Typer(
@@ -49,35 +51,70 @@ Out = Annotated[
 
 @app.command()
 def analyse(
-    paths: Paths,
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE",
+            help="Files, zips or folders, or the address of a camera (rtsp://...).",
+        ),
+    ],
     out: Out = Path("-"),
     sample_rate: Annotated[
         float | None, typer.Option(min=0.01, max=60, help="Frames read from a second of video.")
     ] = None,
+    annotated: Annotated[
+        Path | None,
+        typer.Option(
+            help="Video to write (.mp4) of the one file that is read, with what was read."
+        ),
+    ] = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Show faces in the annotated video; else a mosaic.")
+    ] = False,
+    seconds: Annotated[float, typer.Option(min=1, help="How long to watch a camera.")] = 60.0,
 ) -> None:
-    """Read files without a database: one row for each face found."""
+    """Read files or a camera without a database: one row for each face found."""
     from fer_core.analysis import AnalysisOptions
+    from fer_core.camera import Camera, is_address, without_secrets
+    from fer_core.footage import Source
     from jobs.direct import FileReader
     from jobs.row_files import check_format, write_rows
     from jobs.store import UNFINISHED
     from settings import settings
 
-    with _sentences():
+    with _sentences(), contextlib.ExitStack() as opened:
         check_format(out)
+        paths = [Path(source) for source in sources if not is_address(source)]
+        files: list[tuple[Source, str]] = [*_given(paths)]
+        addresses = [source for source in sources if is_address(source)]
+        video = _annotated(annotated, files, addresses, plain=plain)
+        rate = sample_rate or settings().sample_rate
         reader = FileReader(
             settings().home / UNFINISHED,
-            AnalysisOptions(rate=sample_rate or settings().sample_rate),
+            AnalysisOptions(rate=rate),
+            opened.enter_context(video) if video else None,
         )
-        with _progress() as progress:
+
+        def watched() -> Iterator[tuple[Source, str]]:
+            yield from files
+            for address in addresses:
+                with Camera(address, seconds, rate=rate) as camera:
+                    yield camera, without_secrets(address)
+
+        with _progress("{task.completed:.0f} of {task.total:.0f} s") as progress:
             task = progress.add_task("reading", total=1.0)
 
-            def tell(name: str, part: float) -> None:
-                progress.update(task, description=_short(name), completed=part)
+            def tell(name: str, read_s: float, length_s: float) -> None:
+                progress.update(
+                    task, description=_short(name), completed=read_s, total=max(length_s, 1e-3)
+                )
 
-            rows = write_rows(reader.rows(_given(paths), tell), out)
+            rows = write_rows(reader.rows(watched(), tell), out)
     _summary(reader.summaries)
     if str(out) != "-":
         _say(f"{rows} rows written to {out}")
+    if annotated and annotated.exists():
+        _say(f"annotated video written to {annotated}")
     if any(summary.problem for summary in reader.summaries):
         raise typer.Exit(1)
 
@@ -263,13 +300,31 @@ def _sentences() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def _progress() -> "Progress":
+def _annotated(
+    path: Path | None, files: "list[tuple[Source, str]]", addresses: list[str], *, plain: bool
+) -> "AnnotatedVideo | None":
+    """Raises CannotAnnotate before anything is read for nothing."""
+    from fer_core.annotation import CONTAINERS, AnnotatedVideo
+    from jobs.direct import CannotAnnotate
+
+    if path is None:
+        return None
+    if path.suffix.lower() not in CONTAINERS:
+        raise CannotAnnotate(f"{path}: an annotated video ends in {', '.join(sorted(CONTAINERS))}.")
+    if addresses or len(files) != 1:
+        raise CannotAnnotate("An annotated video shows exactly one file, and no camera.")
+    if path.resolve() in {file.resolve() for file, _ in files if isinstance(file, Path)}:
+        raise CannotAnnotate(f"{path} is the footage itself; choose another name.")
+    return AnnotatedVideo(path, plain=plain)
+
+
+def _progress(figures: str = "{task.percentage:>3.0f} %") -> "Progress":
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
+        TextColumn(figures),
         TimeRemainingColumn(),
         console=_console(),
         transient=True,

@@ -8,10 +8,12 @@ from pathlib import Path
 import pandas as pd
 
 from fer_core.analysis import AnalysisOptions, analyse_segment
+from fer_core.annotation import AnnotatedVideo, missed_at
+from fer_core.camera import Camera
 from fer_core.detection import YuNetDetector
-from fer_core.errors import FootageError, ModelError
+from fer_core.errors import FootageError, ModelError, SatisfaceError
 from fer_core.expression import ExpressionReader
-from fer_core.footage import plan_segments, probe
+from fer_core.footage import Source, plan_segments, probe, sample
 from fer_core.types import EXPRESSIONS, UNKNOWN, LeadIn, Prediction, SegmentResult
 from jobs.intake import unpacked_files
 
@@ -37,12 +39,20 @@ COLUMNS = (
 ``face``: number of the face in its frame. Boxes are pixels of the upright frame. ``p_*``:
 calibrated probabilities, empty where the face was not read."""
 
+Progress = Callable[[str, float, float], None]
+"""Told the file's name, the seconds of it that were read, and its length in seconds (0 for a
+picture)."""
+
 _WORDS = {"file", "expression", "unknown_reason"}
 _COUNTS = {"person", "face"}
 _TYPES = {
     column: "str" if column in _WORDS else "int64" if column in _COUNTS else "float64"
     for column in COLUMNS
 }
+
+
+class CannotAnnotate(SatisfaceError):
+    """What was asked for cannot be shown in an annotated video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +70,18 @@ class FileSummary:
 class FileReader:
     """Reads files one after the other; ``summaries`` tells of those read so far.
 
-    ``scratch``: where zips are unpacked, a member at a time. Raises ModelError.
+    ``scratch``: where zips are unpacked, a member at a time. ``annotated``: shows the one file
+    that is read; a camera's pictures are gone when they could be drawn on. Raises ModelError.
     """
 
-    def __init__(self, scratch: Path, options: AnalysisOptions | None = None) -> None:
+    def __init__(
+        self,
+        scratch: Path,
+        options: AnalysisOptions | None = None,
+        annotated: AnnotatedVideo | None = None,
+    ) -> None:
         self._scratch = scratch
+        self._annotated = annotated
         self._options = options or AnalysisOptions()
         self._model = ExpressionReader(batch=self._options.batch_size)
         self._detector = YuNetDetector(
@@ -74,30 +91,30 @@ class FileReader:
 
     def rows(
         self,
-        files: Iterable[tuple[Path, str]],
-        on_progress: Callable[[str, float], None] = lambda _name, _part: None,
+        files: Iterable[tuple[Source, str]],
+        on_progress: Progress = lambda _name, _read_s, _length_s: None,
     ) -> Iterator[pd.DataFrame]:
-        """Frames of COLUMNS for files given with the names to call them by.
+        """Frames of COLUMNS for files, and cameras, given with the names to call them by.
 
-        ``on_progress`` is told the file and how much of it was read, 0 to 1. A file that cannot
-        be read gets a summary with its problem, and the others go on.
+        A file that cannot be read gets a summary with its problem, and the others go on.
         """
         yield _frame("", [])  # the columns stand even where nothing is found
         for path, name in files:
+            if isinstance(path, Camera):
+                yield from self._read(path, name, on_progress)
+                continue
             for file in unpacked_files(path, name, self._scratch):
                 if file.path is None:
                     self._add(file.name, _Count(), file.problem)
                 else:
                     yield from self._read(file.path, file.name, on_progress)
 
-    def _read(
-        self, path: Path, name: str, on_progress: Callable[[str, float], None]
-    ) -> Iterator[pd.DataFrame]:
+    def _read(self, path: Source, name: str, on_progress: Progress) -> Iterator[pd.DataFrame]:
         count, problem = _Count(), None
         try:
             info = probe(path, name, self._options.limits)
             count.warnings.extend(info.warnings)
-            length = max(info.duration_ms, 1)
+            length_s = info.duration_ms / 1000
             for plan in plan_segments(info, self._options.segment_ms):
                 start = plan.start_ms
                 result = analyse_segment(
@@ -107,9 +124,11 @@ class FileReader:
                     self._options,
                     self._model,
                     self._detector,
-                    lambda ms, start=start: on_progress(name, (start + ms) / length),  # type: ignore[misc]
+                    lambda ms, start=start: on_progress(name, (start + ms) / 1000, length_s),  # type: ignore[misc]
                     name=name,
                 )
+                if self._annotated is not None and isinstance(path, Path):
+                    self._draw(self._annotated, path, name, result)
                 yield _frame(name, count.take(result))
         except (FootageError, ModelError) as error:
             problem = str(error)
@@ -117,6 +136,27 @@ class FileReader:
             log.exception("reading %s", name)
             problem = f"{name}: an unexpected fault stopped the reading."
         self._add(name, count, problem)
+
+    def _draw(self, video: AnnotatedVideo, path: Path, name: str, result: SegmentResult) -> None:
+        """The segment's frames a second time: what is hidden in one may be known from a later."""
+        options, plan = self._options, result.plan
+
+        frames = sample(
+            path,
+            plan.start_ms,
+            plan.end_ms,
+            rate=options.rate,
+            name=name,
+            limits=options.limits,
+        )
+        by_time: dict[int, list[Prediction]] = {}
+        for prediction in result.predictions:
+            by_time.setdefault(prediction.time_ms, []).append(prediction)
+        for frame in frames:
+            # Also those that were too unsure to be counted.
+            hidden = [face.box for face in self._detector.detect(frame.pixels)]
+            hidden += missed_at(frame.time_ms, result.predictions)
+            video.add(frame, by_time.get(frame.time_ms, ()), hidden)
 
     def _add(self, name: str, count: "_Count", problem: str | None) -> None:
         self.summaries.append(

@@ -3,11 +3,16 @@
     write_coded(path, codec, ...)    a few frames of one walking face; returns their times
     shown(size, time_ms)             what the frame at a time must look like
     copied(source, target, ...)      the same packets in another container or at other times
+    served(answers)                  a port that answers as cameras do
 
 One face walks over the picture, so that a frame of the wrong time is told from the right one.
 """
 
-from collections.abc import Mapping
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -88,3 +93,41 @@ def copied(source: Path, target: Path, container: str | None = None, later_s: fl
             if packet.dts is not None:
                 packet.stream = copy
                 out.mux(packet)
+
+
+@contextmanager
+def served(answers: Sequence[bytes], pause_s: float = 0.0) -> Iterator[int]:
+    """A port of this machine: to each connection the next answer, and then the end."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        over = threading.Event()
+
+        def accepted() -> socket.socket | None:
+            while not over.is_set():
+                try:
+                    return server.accept()[0]
+                except TimeoutError:
+                    continue
+            return None
+
+        def serve() -> None:
+            for answer in answers:
+                connection = accepted()
+                if connection is None:
+                    return
+                with connection:
+                    connection.settimeout(30)
+                    try:
+                        for at in range(0, len(answer), 65536):
+                            connection.sendall(answer[at : at + 65536])
+                            time.sleep(pause_s)
+                    except OSError:
+                        continue  # the watcher had seen enough
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield server.getsockname()[1]
+        finally:
+            over.set()
+            thread.join()

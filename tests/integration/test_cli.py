@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
@@ -14,11 +15,13 @@ from db.engine import is_current
 from db.places import list_sites
 from db.recording_rows import list_recordings
 from fer_core.analysis import AnalysisOptions
+from fer_core.footage import sample
 from jobs.demo import fill
 from jobs.direct import FileReader
 from settings import Settings
 from tests.made_footage import Appearance, bad_uploads, write_picture, write_video, write_zip
 from tests.made_jobs import made_settings, opened, read_all, rows
+from tests.made_streams import served
 
 
 @pytest.fixture
@@ -108,6 +111,56 @@ def test_a_file_that_cannot_be_written_is_said_before_anything_is_read(
     assert result.exit_code == 1
     assert ".parquet" in result.stderr
     assert not home.home.exists()
+
+
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("plain", [False, True])
+def test_analyse_shows_what_was_read(footage: Path, tmp_path: Path, plain: bool) -> None:
+    video = footage / "till" / "day_20260105_101500.mp4"
+    shown = tmp_path / "shown.mp4"
+    flags = ["--plain"] if plain else []
+    result = run("analyse", video, "--out", tmp_path / "x.csv", "--annotated", shown, *flags)
+    assert result.exit_code == 0
+    assert f"annotated video written to {shown}" in result.stderr
+    frames, originals = list(sample(shown)), list(sample(video))
+    assert [frame.time_ms for frame in frames] == [frame.time_ms for frame in originals]
+    middle = (slice(75, 105), slice(145, 175))
+    for frame, original in zip(frames, originals, strict=True):
+        change = np.abs(frame.pixels[middle].astype(int) - original.pixels[middle]).mean()
+        assert bool(change < 10) is plain
+
+
+@pytest.mark.parametrize(
+    ("given", "out", "said"),
+    [
+        (["photo.jpg"], "x.exe", "ends in"),
+        (["photo.jpg", "till"], "x.mp4", "exactly one file"),
+        (["rtsp://10.0.0.7/a"], "x.mp4", "no camera"),
+        (["till/day_20260105_101500.mp4"], "till/day_20260105_101500.mp4", "another name"),
+    ],
+)
+def test_what_cannot_be_shown_is_said_before_anything_is_read(
+    footage: Path, home: Settings, given: list[str], out: str, said: str
+) -> None:
+    sources = [name if "://" in name else footage / name for name in given]
+    result = run("analyse", *sources, "--annotated", footage / out)
+    assert result.exit_code == 1
+    assert said in " ".join(result.stderr.split())
+    assert not home.home.exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_analyse_watches_a_camera(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.ts", [Appearance(160, 90, face_height=60)], (320, 180), seconds=2)
+    with served([(tmp_path / "v.ts").read_bytes()]) as port:
+        address = f"tcp://admin:secret@127.0.0.1:{port}"
+        result = run("analyse", address, "--seconds", 2, "--out", tmp_path / "x.csv")
+    assert result.exit_code == 0
+    found = pd.read_csv(tmp_path / "x.csv", encoding="utf-8-sig")
+    assert len(found) == 10
+    assert set(found["file"]) == {f"tcp://127.0.0.1:{port}"}
+    assert set(found["person"]) == {1}
+    assert "secret" not in result.stderr
 
 
 def test_ingest_worker_and_export(footage: Path, tmp_path: Path, home: Settings) -> None:

@@ -1,10 +1,7 @@
 """A camera served by the test on this machine: MPEG-TS over TCP, MJPEG over HTTP."""
 
 import socket
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,45 +16,7 @@ from fer_core.errors import FootageTooLarge, UnreadableFootage
 from fer_core.expression import ExpressionReader
 from fer_core.limits import FootageLimits
 from tests.made_footage import Appearance, write_video
-from tests.made_streams import SIZE, Coding, shown, write_coded
-
-
-@contextmanager
-def served(answers: Sequence[bytes], pause_s: float = 0.0) -> Iterator[int]:
-    """A port of this machine: to each connection the next answer, and then the end."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(0.1)
-        over = threading.Event()
-
-        def accepted() -> socket.socket | None:
-            while not over.is_set():
-                try:
-                    return server.accept()[0]
-                except TimeoutError:
-                    continue
-            return None
-
-        def serve() -> None:
-            for answer in answers:
-                connection = accepted()
-                if connection is None:
-                    return
-                with connection:
-                    connection.settimeout(30)
-                    try:
-                        for at in range(0, len(answer), 65536):
-                            connection.sendall(answer[at : at + 65536])
-                            time.sleep(pause_s)
-                    except OSError:
-                        continue  # the watcher had seen enough
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield server.getsockname()[1]
-        finally:
-            over.set()
-            thread.join()
+from tests.made_streams import SIZE, Coding, served, shown, write_coded
 
 
 @pytest.fixture
