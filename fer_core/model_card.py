@@ -112,13 +112,23 @@ class SizeFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveFigures:
+    """Accuracy of faces that sit otherwise in their crop than they should, in words: as a
+    detector's error would leave them."""
+
+    change: str
+    accuracy: Estimate
+
+
+@dataclass(frozen=True, slots=True)
 class SplitMetrics:
     """Everything measured on one split.
 
     ``split``: "PublicTest" (all choices were made on it) or "PrivateTest". ``figures``: accuracy,
     balanced_accuracy, macro_f1, nll, brier, expected_calibration_error (15 bins),
     accuracy_at_80_coverage, unknown_share, accuracy_of_known, and where there are FER+ votes
-    ferplus_accuracy and accuracy_without_no_face.
+    ferplus_accuracy and accuracy_without_no_face; accuracy_without_duplicates, where the other
+    splits were at hand, leaves out the faces that one of them holds as well.
     ``confusion``: [labelled][predicted] counts in EXPRESSIONS' order.
     """
 
@@ -130,6 +140,7 @@ class SplitMetrics:
     reliability: tuple[ReliabilityBin, ...]
     coverage: tuple[CoveragePoint, ...]
     sizes: tuple[SizeFigures, ...]
+    moves: tuple[MoveFigures, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

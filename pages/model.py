@@ -194,6 +194,20 @@ def _measured(split: SplitMetrics, measured: ModelMetrics) -> None:
                 hide_index=True,
                 alt="Share of faces read right by size of the face",
             )
+    if split.moves:
+        with st.expander("What if a face is found a little off?"):
+            st.dataframe(
+                {
+                    "The face": [m.change for m in split.moves],
+                    "Read right": [f"{100 * m.accuracy.value:.1f}%" for m in split.moves],
+                    "Interval": [
+                        f"{100 * m.accuracy.low:.1f}% to {100 * m.accuracy.high:.1f}%"
+                        for m in split.moves
+                    ],
+                },
+                hide_index=True,
+                alt="Share of faces read right when the face sits otherwise in its crop",
+            )
 
 
 def _details(card: ModelCard, measured: ModelMetrics | None) -> None:

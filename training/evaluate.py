@@ -19,6 +19,7 @@ from fer_core.errors import ModelError
 from fer_core.expression import ExpressionReader
 from fer_core.model_card import (
     Estimate,
+    MoveFigures,
     SizeFigures,
     SplitMetrics,
     card_json,
@@ -27,15 +28,34 @@ from fer_core.model_card import (
     read_card,
     read_metrics,
 )
+from fer_core.preprocessing import FACE_SIZE
 from fer_core.types import EXPRESSIONS
 from training import data as face_data
 from training import metrics
 
 SIZES: Final = (48, 32, 24, 20, 16)
 
+_TENTH: Final = FACE_SIZE / 10
+MOVES: Final = {
+    "shifted by a tenth, sideways": (0.0, 1.0, _TENTH, 0.0),
+    "shifted by a tenth, up": (0.0, 1.0, 0.0, -_TENTH),
+    "shifted by a tenth, down": (0.0, 1.0, 0.0, _TENTH),
+    "a tenth larger": (0.0, 1.1, 0.0, 0.0),
+    "a tenth smaller": (0.0, 0.9, 0.0, 0.0),
+    "turned by 10 degrees": (10.0, 1.0, 0.0, 0.0),
+}
+"""(degrees, size, pixels to the right, pixels down)"""
 
-def evaluate(reader: ExpressionReader, name: str, split: face_data.Split) -> SplitMetrics:
-    """Everything that ``SplitMetrics`` holds, of ``split``, called ``name``."""
+
+def evaluate(
+    reader: ExpressionReader,
+    name: str,
+    split: face_data.Split,
+    *,
+    twins: NDArray[np.bool_] | None = None,
+) -> SplitMetrics:
+    """Everything that ``SplitMetrics`` holds, of ``split``, called ``name``. ``twins``, bool (N,):
+    the faces that another split holds as well."""
     probabilities = reader.read(split.images)
     labels = split.labels
     confusion = metrics.confusion_matrix(probabilities, labels)
@@ -54,6 +74,8 @@ def evaluate(reader: ExpressionReader, name: str, split: face_data.Split) -> Spl
         majority, clear = ferplus_majority(split.votes)
         figures["ferplus_accuracy"] = _accuracy(probabilities, majority, clear)
         figures["accuracy_without_no_face"] = _accuracy(probabilities, labels, ~split.no_face())
+    if twins is not None:
+        figures["accuracy_without_duplicates"] = _accuracy(probabilities, labels, ~twins)
     return SplitMetrics(
         split=name,
         faces=len(split),
@@ -71,7 +93,23 @@ def evaluate(reader: ExpressionReader, name: str, split: face_data.Split) -> Spl
             )
             for pixels in SIZES
         ),
+        moves=tuple(
+            MoveFigures(
+                change,
+                metrics.estimate(metrics.accuracy, reader.read(moved(split.images, *how)), labels),
+            )
+            for change, how in MOVES.items()
+        ),
     )
+
+
+def twins_of(faces: face_data.FaceData, split: face_data.Split) -> NDArray[np.bool_]:
+    """bool (N,): which faces of ``split`` one of the other splits holds as well, exactly or
+    nearly."""
+    others = [one for one in (faces.training, faces.validation, faces.test) if one is not split]
+    images = np.concatenate([one.images for one in others])
+    exact = face_data.is_among(split.images, images)
+    return np.asarray(exact | face_data.near_duplicates(split.images, images), np.bool_)
 
 
 def _accuracy(
@@ -96,6 +134,22 @@ def shrunk(images: NDArray[np.uint8], pixels: int) -> NDArray[np.uint8]:
     for index, image in enumerate(images):
         small = cv2.resize(image, (pixels, pixels), interpolation=cv2.INTER_AREA)
         out[index] = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
+    return out
+
+
+def moved(
+    images: NDArray[np.uint8], degrees: float, size: float, right: float, down: float
+) -> NDArray[np.uint8]:
+    """``images`` (N, 48, 48) turned and enlarged about their centre, then shifted by pixels; their
+    edge is repeated."""
+    centre = (FACE_SIZE - 1) / 2
+    matrix = np.asarray(cv2.getRotationMatrix2D((centre, centre), degrees, size), np.float64)
+    matrix[:, 2] += np.array([right, down])
+    out = np.empty_like(images)
+    for index, image in enumerate(images):
+        out[index] = cv2.warpAffine(
+            image, matrix, (FACE_SIZE, FACE_SIZE), borderMode=cv2.BORDER_REPLICATE
+        )
     return out
 
 
@@ -135,16 +189,18 @@ def summary(measured: SplitMetrics) -> str:
         for entry in measured.classes
     ]
     lines += [f"  at {size.pixels} px {size.accuracy.value:.4f}" for size in measured.sizes]
+    lines += [f"  {move.change} {move.accuracy.value:.4f}" for move in measured.moves]
     return "\n".join(lines)
 
 
-def record_private_test(folder: Path, split: face_data.Split) -> SplitMetrics:
+def record_private_test(folder: Path, faces: face_data.FaceData) -> SplitMetrics:
     """Measure PrivateTest and write it into the model's files. Raises ModelError where that was
     done for this model before."""
     card, measured = read_card(folder), read_metrics(folder)
     if measured.test is not None:
         raise ModelError(f"PrivateTest was looked at already for model {card.version}.")
-    test = evaluate(ExpressionReader(folder), "PrivateTest", split)
+    twins = twins_of(faces, faces.test)
+    test = evaluate(ExpressionReader(folder), "PrivateTest", faces.test, twins=twins)
     card = dataclasses.replace(card, split=test.split, figures=test.figures)
     (folder / "metrics.json").write_bytes(metrics_json(dataclasses.replace(measured, test=test)))
     (folder / "card.json").write_bytes(card_json(card))
@@ -161,11 +217,12 @@ def main() -> None:
     arguments = parser.parse_args()
     faces = face_data.load(face_data.data_path(arguments.data), clean=False)
     reader = ExpressionReader(arguments.model)
-    print(summary(evaluate(reader, "PublicTest", faces.validation)))  # noqa: T201
+    twins = twins_of(faces, faces.validation)
+    print(summary(evaluate(reader, "PublicTest", faces.validation, twins=twins)))  # noqa: T201
     if arguments.sheet:
         cv2.imwrite(str(arguments.sheet), sample_sheet(reader, faces.validation))
     if arguments.private_test:
-        print(summary(record_private_test(arguments.model, faces.test)))  # noqa: T201
+        print(summary(record_private_test(arguments.model, faces)))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ from fer_core.preprocessing import FACE_SIZE, to_model_input
 from fer_core.types import EXPRESSIONS
 from training import calibrate
 from training import data as face_data
-from training.evaluate import evaluate, summary
+from training.evaluate import evaluate, summary, twins_of
 from training.figures import draw
 from training.network import averaged_views, multiply_adds
 
@@ -171,7 +171,12 @@ def export(
         },
     )
     (out / "card.json").write_bytes(card_json(card))
-    validation = evaluate(ExpressionReader(out), "PublicTest", faces.validation)
+    validation = evaluate(
+        ExpressionReader(out),
+        "PublicTest",
+        faces.validation,
+        twins=twins_of(faces, faces.validation),
+    )
     (out / "card.json").write_bytes(
         card_json(dataclasses.replace(card, figures=validation.figures))
     )

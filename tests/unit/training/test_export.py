@@ -1,5 +1,6 @@
 """What ships answers as the network it came from, and reads as well as promised."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import cv2
 import keras
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fer_core.errors import ModelError
 from fer_core.expression import ExpressionReader
@@ -17,12 +19,15 @@ from training import data
 from training.augmentation import Augmentation, AugmentFaces
 from training.data import FaceData, Split
 from training.evaluate import (
+    MOVES,
     evaluate,
     ferplus_majority,
+    moved,
     record_private_test,
     sample_sheet,
     shrunk,
     summary,
+    twins_of,
 )
 from training.export import Candidate, choose, export
 from training.recipe import Recipe
@@ -110,17 +115,46 @@ def test_a_run_is_shipped_measured_and_looked_at_once(tmp_path: Path, made_data:
     for name in ("curves", "confusion", "reliability", "risk_coverage"):
         assert (model / "figures" / f"{name}.png").stat().st_size > 1000
 
-    test = record_private_test(model, made_data.test)
+    test = record_private_test(model, faces)
     assert read_metrics(model).test == test
     assert read_card(model).split == "PrivateTest"
+    assert "accuracy_without_duplicates" in test.figures
+    assert [move.change for move in test.moves] == list(MOVES)
     with pytest.raises(ModelError, match="looked at already"):
-        record_private_test(model, made_data.test)
+        record_private_test(model, faces)
 
     reader = ExpressionReader(model)
     again = evaluate(reader, "PublicTest", voted)
     assert again.confusion == measured.validation.confusion
     assert "PublicTest, 21 faces" in summary(again)
     assert sample_sheet(reader, voted, columns=3).shape == (7 * 122, 3 * 104, 3)
+
+
+def test_faces_are_moved_as_their_words_say() -> None:
+    spot = np.zeros((1, 48, 48), np.uint8)
+    spot[0, 20:24, 30:34] = 255  # centre at (31.5, 21.5)
+
+    def centre(image: NDArray[np.uint8]) -> tuple[float, float]:
+        rows, columns = np.indices(image.shape)
+        return float((image * columns).sum() / image.sum()), float(
+            (image * rows).sum() / image.sum()
+        )
+
+    where = {change: centre(moved(spot, *how)[0].astype(float)) for change, how in MOVES.items()}
+    assert where["shifted by a tenth, sideways"] == pytest.approx((36.3, 21.5), abs=0.1)
+    assert where["shifted by a tenth, up"] == pytest.approx((31.5, 16.7), abs=0.1)
+    assert where["a tenth larger"] == pytest.approx((32.3, 21.3), abs=0.1)
+    assert where["a tenth smaller"] == pytest.approx((30.7, 21.7), abs=0.1)
+
+
+def test_twins_are_found_in_the_other_splits(made_data: FaceData) -> None:
+    images = made_data.test.images.copy()
+    images[3] = made_data.training.images[5]
+    test = Split(images, made_data.test.labels)
+    faces = dataclasses.replace(made_data, test=test)
+    alone = twins_of(made_data, made_data.test)
+    assert twins_of(faces, faces.test)[3]
+    assert twins_of(faces, faces.test).sum() <= alone.sum() + 1
 
 
 def candidate(kind: str, agreement: float, accuracy: float, speed: float) -> Candidate:
