@@ -1,4 +1,4 @@
-"""The bounds that one upload may not exceed; every one is a setting."""
+"""The bounds that one upload may not exceed; every one can be set."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,54 @@
+"""A decoder that dies takes only its own segment with it."""
+
+import threading
+from pathlib import Path
+
+from sqlalchemy import select
+
+from db.tables import RecordingState, Segment
+from jobs.intake import Accepted
+from jobs.worker import run_worker
+from tests.dying_pool import DyingPool
+from tests.made_footage import Appearance, write_video
+from tests.made_jobs import (
+    made_camera,
+    made_settings,
+    opened,
+    read_all,
+    recording,
+    rows,
+    take_in,
+)
+
+DEATHS = 1
+
+
+def test_the_others_are_read_once_and_it_is_read_again(tmp_path: Path) -> None:
+    film = tmp_path / "till_20260105_101500.mp4"
+    write_video(film, [Appearance(160, 90, face_height=60)], (320, 180), seconds=6, fps=5)
+    undisturbed = made_settings(tmp_path / "undisturbed", sample_rate=2)
+    with opened(undisturbed) as database:
+        take_in(database, undisturbed, made_camera(database), film)
+        read_all(undisturbed)
+        expected = rows(database)
+
+    settings = made_settings(tmp_path, sample_rate=2)
+    died = tmp_path / "died"
+    died.mkdir()
+    with opened(settings) as database:
+        (outcome,) = take_in(database, settings, made_camera(database), film).values()
+        assert isinstance(outcome, Accepted)
+        run_worker(
+            settings,
+            threading.Event(),
+            until_idle=True,
+            executor_factory=lambda processes: DyingPool(processes, died, 1, DEATHS),
+        )
+        assert len(list(died.iterdir())) == DEATHS
+        assert recording(database, outcome.recording_id).state is RecordingState.DONE
+        assert rows(database) == expected
+        with database.read() as session:
+            segments = session.scalars(select(Segment).order_by(Segment.index)).all()
+            attempts = {segment.index: segment.attempts for segment in segments}
+    assert attempts[0] == attempts[2]
+    assert attempts[0] <= 1
