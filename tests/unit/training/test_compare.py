@@ -1,0 +1,42 @@
+"""Runs are told apart by what differs, and seeds of one recipe are put together."""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from training.augmentation import Augmentation
+from training.compare import read_run, table
+from training.data import DataError
+from training.recipe import Recipe
+
+
+def write_run(folder: Path, recipe: Recipe, accuracies: list[float]) -> None:
+    folder.mkdir()
+    described = {"config": dataclasses.asdict(recipe), "parameters": 1000}
+    (folder / "run.json").write_text(json.dumps(described))
+    with (folder / "history.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["epoch", "val_accuracy"])
+        writer.writerows(enumerate(accuracies, start=1))
+
+
+def test_runs_are_compared_with_the_first(tmp_path: Path) -> None:
+    plain = Recipe(name="plain")
+    write_run(tmp_path / "a", plain, [0.5, 0.7, 0.6])
+    write_run(tmp_path / "b", dataclasses.replace(plain, seed=2), [0.72])
+    sharp = dataclasses.replace(plain, name="blurred", augmentation=Augmentation(blur=0.2))
+    write_run(tmp_path / "c", sharp, [0.74])
+    lines = table([read_run(tmp_path / name) for name in "abc"]).splitlines()[2:]
+    assert lines == [
+        "| plain |  | 1,000 | 2 | 3 | 0.7100 | 0.0141 |",
+        "| blurred | augmentation.blur 0.2 | 1,000 | 1 | 1 | 0.7400 |  |",
+    ]
+    assert read_run(tmp_path / "a").at == 2
+
+
+def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=tmp_path.name):
+        read_run(tmp_path)
