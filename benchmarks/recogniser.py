@@ -201,7 +201,7 @@ def main() -> None:
     split = data.validation if arguments.split == SPLITS[0] else data.test
     if sys.platform == "linux":
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
-    missing: list[tuple[str, str]] = []
+    missing = [(peer.name, "left out by --only") for peer in PEERS if peer not in peers]
     with ExitStack() as stack:
         entrants: list[Entrant] = []
         if arguments.split == SPLITS[0]:

@@ -16,7 +16,7 @@ from training import metrics
 from training.data import VOTES_OF_EXPRESSIONS, Split
 
 BATCH: Final = 32
-PICTURES: Final = 400
+PICTURES: Final = 200
 PICTURE_SIDE: Final = 384
 FACE_IN_PICTURE: Final = 192
 """How the measurements are made; sides in pixels."""
