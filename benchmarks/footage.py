@@ -1,0 +1,221 @@
+"""How fast video is read, and how much memory that takes, against decoding alone.
+
+    python -m benchmarks.footage --out docs/benchmarks/<date>-footage.md
+
+Speed: a clip made on the spot (1920 x 1080, H.264, 25 frames a second, six people at any time) and
+any ``--clip`` of one's own, read as a worker reads it: five samples a second, faces found, followed
+and read. Decoding alone takes the same samples with the same decoder. The two take turns in one
+process. Seconds of the processor stand beside those of the clock: on a machine that does other work
+as well, theirs is the ratio to trust.
+
+Memory: one minute of footage and a long video of the same minute over and over (its packets, not
+encoded anew), each read in a process of its own whose highest resident size is told.
+"""
+
+import argparse
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import av
+import cv2
+
+from fer_core import AnalysisOptions, ExpressionReader, YuNetDetector, analyse, probe, sample
+from tests.made_footage import Appearance, write_video
+
+RATE = 5.0
+CORES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Seconds by the clock and of the processor, medians."""
+
+    clock: float
+    processor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    name: str
+    footage_s: float
+    frames: int
+    faces: int
+    faces_read: int
+    people: int
+    reading: Spent
+    decoding: Spent
+
+
+def made_crowd(folder: Path, seconds: int) -> Path:
+    """Three people who stand and three who walk through, at any time."""
+    standing = [
+        Appearance(300 + 600 * n, 300 + 90 * n, face_height=70 + 25 * n, look=look)
+        for n, look in enumerate(("plain", "warm", "cold"))
+    ]
+    walking = [
+        Appearance(150, 640 + 130 * row, start, start + 20, (1770, 640 + 130 * row), 70, look)
+        for start in range(0, seconds, 20)
+        for row, look in enumerate(("mirrored", "dark", "plain"))
+    ]
+    path = folder / "made-1080p.mp4"
+    write_video(path, [*standing, *walking], size=(1920, 1080), fps=25, seconds=seconds)
+    return path
+
+
+def timed(actions: list[Callable[[], object]], runs: int) -> list[Spent]:
+    """Each of the actions in turn, ``runs`` times over."""
+    spent: list[list[tuple[float, float]]] = [[] for _ in actions]
+    for _ in range(runs):
+        for mine, action in zip(spent, actions, strict=True):
+            clock, processor = time.perf_counter(), time.process_time()
+            action()
+            mine.append((time.perf_counter() - clock, time.process_time() - processor))
+    return [Spent(*map(median, zip(*mine, strict=True))) for mine in spent]
+
+
+def speed(path: Path, runs: int) -> Speed:
+    options = AnalysisOptions(rate=RATE)
+    model = ExpressionReader(threads=1)
+    detector = YuNetDetector(options.detector_threshold, min_face=options.min_face)
+    info = probe(path)
+
+    def read() -> None:
+        results[:] = analyse(path, model, options, detector)
+
+    def decode() -> None:
+        for _ in sample(path, 0, info.duration_ms, rate=RATE):
+            pass
+
+    results = list(analyse(path, model, options, detector))  # lays the networks out
+    reading, decoding = timed([read, decode], runs)
+    predictions = [p for result in results for p in result.predictions]
+    return Speed(
+        name=f"{path.name}, {info.width} x {info.height}, {info.codec}",
+        footage_s=info.duration_ms / 1000,
+        frames=sum(result.frames for result in results),
+        faces=len(predictions),
+        faces_read=sum(p.probabilities is not None for p in predictions),
+        people=sum(track.lead_in is None for result in results for track in result.tracks),
+        reading=reading,
+        decoding=decoding,
+    )
+
+
+def repeated(source: Path, times: int, target: Path) -> None:
+    """The source's packets ``times`` over, one after the other."""
+    with av.open(str(target), "w") as out:
+        stream, shift = None, 0
+        for _ in range(times):
+            with av.open(str(source)) as read:
+                video = read.streams.video[0]
+                stream = stream or out.add_stream_from_template(video)
+                end = 0
+                for packet in read.demux(video):
+                    if packet.dts is None or packet.pts is None:
+                        continue
+                    end = max(end, packet.pts + (packet.duration or 0))
+                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    packet.stream = stream
+                    out.mux(packet)
+                shift += end
+
+
+def peak_mib(path: Path) -> float:
+    """The highest resident size, in MiB, of a process that reads the video."""
+    command = [sys.executable, "-m", "benchmarks.footage", "--memory-of", str(path)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(told.stdout.split()[-1])
+
+
+def read_and_tell_peak(path: Path) -> None:
+    cv2.setNumThreads(1)
+    for _ in analyse(path, ExpressionReader(threads=1), AnalysisOptions(rate=RATE)):
+        pass
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def memory(folder: Path, long_minutes: int) -> tuple[float, float]:
+    """MiB for one minute, and for a video of ``long_minutes``."""
+    people = [Appearance(180, 180, face_height=80), Appearance(450, 200, look="warm")]
+    minute, long = folder / "minute.mp4", folder / "long.mp4"
+    write_video(minute, people, size=(640, 360), fps=25, seconds=60)
+    repeated(minute, long_minutes, long)
+    return peak_mib(minute), peak_mib(long)
+
+
+def speed_rows(one: Speed) -> list[tuple[str, str]]:
+    reading, decoding = one.reading, one.decoding
+    at_best = one.footage_s / (reading.processor / CORES)
+    return [
+        (f"**{one.name}**, {one.footage_s:.1f} s", f"{one.frames} samples, {one.people} people"),
+        ("faces found; read", f"{one.faces}; {one.faces_read}"),
+        ("reading, by the clock", f"{reading.clock:.2f} s"),
+        ("decoding alone, by the clock", f"{decoding.clock:.2f} s"),
+        ("reading over decoding alone", f"{reading.clock / decoding.clock:.2f}"),
+        ("the same in seconds of the processor", f"{reading.processor / decoding.processor:.2f}"),
+        ("footage seconds a second", f"{one.footage_s / reading.clock:.1f}"),
+        (f"the same, were {CORES} cores free for it and always busy", f"{at_best:.1f}"),
+        ("milliseconds of the processor a sample", f"{1000 * reading.processor / one.frames:.0f}"),
+        ("of these decoding", f"{1000 * decoding.processor / one.frames:.0f}"),
+    ]
+
+
+def page_of(rows: list[tuple[str, str]], now: datetime) -> str:
+    """The report as Markdown."""
+    table = "\n".join(f"| {name} | {value} |" for name, value in rows)
+    load = ", ".join(f"{part:.1f}" for part in os.getloadavg())
+    return f"""# Reading footage, {now:%Y-%m-%d}
+
+Command: `python -m benchmarks.footage`. Machine: {os.cpu_count()} cores, {platform.machine()},
+Python {platform.python_version()}; load when it ended (1, 5, 15 minutes): {load}.
+
+| figure | measured |
+|---|---|
+{table}
+
+{(__doc__ or "").partition("footage.md")[2].strip()}
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, help="where to write the page; printed otherwise")
+    parser.add_argument("--clip", type=Path, action="append", default=[], help="one more video")
+    parser.add_argument("--seconds", type=int, default=60, help="of the clip that is made")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--long-minutes", type=int, default=60)
+    parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.memory_of:
+        read_and_tell_peak(arguments.memory_of)
+        return
+    cv2.setNumThreads(1)
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for clip in [made_crowd(folder, arguments.seconds), *arguments.clip]:
+            rows += speed_rows(speed(clip, arguments.runs))
+        minute, long = memory(folder, arguments.long_minutes)
+    rows += [
+        ("**memory, 640 x 360**, one minute", f"{minute:.0f} MiB"),
+        (f"{arguments.long_minutes} minutes", f"{long:.0f} MiB"),
+        ("long over short", f"{long / minute:.2f}"),
+    ]
+    text = page_of(rows, datetime.now(UTC))
+    if arguments.out:
+        arguments.out.write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
