@@ -4,18 +4,25 @@ It runs YuNet over PublicTest, each picture enlarged four times with its edge re
 and prints the mean landmarks in pixels of the 48x48 crop: ``fer_core.preprocessing.TEMPLATE``.
 With ``--check`` it also cuts those faces as footage is cut and prints how the shipped model reads
 them beside the originals: a crop that did not match the training faces would cost accuracy here.
+With ``--sheet`` and ``--footage`` it draws faces of FER2013 above faces cut from pictures and
+videos of your own, for the eye to compare; neither is ours to hand on.
 """
 
 import argparse
 from importlib import resources
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_core.detection import YuNetDetector
+from fer_core.errors import FootageError
 from fer_core.expression import ExpressionReader
+from fer_core.footage import probe, sample
 from fer_core.preprocessing import FACE_SIZE, align_crop
+from fer_core.quality import assess
 from fer_core.types import Box, Face
 from training import data as face_data
 from training import metrics
@@ -65,12 +72,52 @@ def cut_again(images: NDArray[np.uint8], points: NDArray[np.float32]) -> NDArray
     return np.stack(crops)
 
 
+def cut_from(folder: Path, count: int, *, seed: int = 0) -> NDArray[np.uint8]:
+    """uint8 (at most count, 48, 48): readable faces of the footage in ``folder``, drawn evenly,
+    cut as analysis cuts them."""
+    detector, crops = YuNetDetector(), []
+    for path in sorted(folder.iterdir()):
+        try:
+            info = probe(path)
+            frames = list(islice(sample(path, 0, info.duration_ms, rate=0.5), 10))
+        except FootageError:
+            continue
+        for frame in frames:
+            crops += [
+                align_crop(frame.pixels, face)
+                for face in detector.detect(frame.pixels)
+                if assess(frame, face).reason is None
+            ]
+    chosen = np.random.default_rng(seed).permutation(len(crops))[:count]
+    return np.stack([crops[index] for index in chosen])
+
+
+def contact_sheet(
+    upper: NDArray[np.uint8], lower: NDArray[np.uint8], *, columns: int = 16
+) -> NDArray[np.uint8]:
+    """Both sets of crops (N, 48, 48) in rows, twice as large, a white line between them."""
+
+    def rows(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        lacking = -len(crops) % columns
+        filled = np.pad(crops, ((0, lacking), (0, 0), (0, 0)))
+        grid = filled.reshape(-1, columns, FACE_SIZE, FACE_SIZE).swapaxes(1, 2)
+        return grid.reshape(-1, columns * FACE_SIZE)
+
+    line = np.full((4, columns * FACE_SIZE), 255, np.uint8)
+    sheet = np.concatenate([rows(upper), line, rows(lower)])
+    return np.asarray(cv2.resize(sheet, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training.template", description=__doc__)
     parser.add_argument("--data", type=Path, help="folder, fer2013.csv or .npz")
     parser.add_argument("--check", action="store_true", help="read the faces as footage is cut")
+    parser.add_argument("--sheet", type=Path, help="draw faces to compare into this .png")
+    parser.add_argument("--footage", type=Path, help="folder of pictures and videos for the sheet")
     arguments = parser.parse_args()
+    if arguments.sheet and not arguments.footage:
+        parser.error("--sheet compares with footage: say where it is with --footage")
     faces = face_data.load(face_data.data_path(arguments.data), clean=False).validation
     points, rows = landmarks(faces.images)
     # The mirror image of a face is a face: left and right are averaged.
@@ -89,6 +136,10 @@ def main() -> None:
         ):
             share = metrics.accuracy(reader.read(crops), labels)
             print(f"accuracy {name} {share:.4f}")  # noqa: T201
+    if arguments.sheet:
+        lower = cut_from(arguments.footage, 64)
+        sheet = contact_sheet(faces.images[rows[: len(lower)]], lower)
+        cv2.imwrite(str(arguments.sheet), sheet)
 
 
 if __name__ == "__main__":
