@@ -79,10 +79,9 @@ def test_faces_in_real_photos_are_found() -> None:
 
 # What is counted now, where that is not near enough; strict: who mends it takes the mark away.
 WRONG = {
-    "intel_classroom.mp4": "2 of 4: the two at the back have faces 18 pixels high",
-    "intel_one-by-one-person-detection_60s.mp4": "5 of 0: backs of heads are taken for faces",
-    "intel_store-aisle-detection.mp4": "1 of 0: a head from behind is taken for a face",
-    "street_crowd_1080p.mp4": "14 of 11: people who are hidden for a moment count twice",
+    "intel_classroom.mp4": "2 of 4: the two at the back have faces of about 16 pixels",
+    "intel_one-by-one-person-detection_60s.mp4": "5 of 1: heads from behind are taken for faces",
+    "street_crowd_1080p.mp4": "16 of 11: two count twice, and hair, a screen and a painted lion",
 }
 
 
