@@ -37,37 +37,35 @@ class SeenFace:
 
 @dataclass(slots=True)
 class _Sights:
-    """Of one track, beyond the segment too: how often, when last, the detector's best score."""
+    """Of one track, beyond the segment too: when last, and the detector's best score."""
 
-    count: int = 0
     last_ms: int = 0
     best_score: float = 0.0
 
 
 class People:
-    """Who is a person: one who is seen twice, or so clearly that once will do.
+    """Who is a person: one whose face was seen clearly at least once.
 
-    Detectors take a bag or a back of a head for a face now and then, for one frame. ``needs_two``
-    is False where nobody can be expected to be seen twice: in a picture, or at few samples a
-    second. ``alone_score``: the detector's score from which one sight will do.
+    A detector takes a bag, a painting or a back of a head for a face now and then, for a moment
+    or for as long as it is there, but is never as sure of it as it is of a face at its best.
+    ``needs_clear`` is False where nobody can be expected to be seen at their best: in a picture,
+    or at few samples a second. ``clear_score``: the detector's score from which a sight is clear.
     """
 
-    def __init__(self, *, needs_two: bool, alone_score: float) -> None:
-        self._needs_two, self._alone_score = needs_two, alone_score
+    def __init__(self, *, needs_clear: bool, clear_score: float) -> None:
+        self._needs_clear, self._clear_score = needs_clear, clear_score
         self._sights: dict[int, _Sights] = {}
 
     def saw(self, track: int, time_ms: int, score: float) -> None:
         sights = self._sights.setdefault(track, _Sights())
-        sights.count += 1
         sights.last_ms = time_ms
         sights.best_score = max(sights.best_score, score)
 
     def is_one(self, track: int) -> bool:
-        sights = self._sights[track]
-        return not self._needs_two or sights.count > 1 or sights.best_score >= self._alone_score
+        return not self._needs_clear or self._sights[track].best_score >= self._clear_score
 
     def undecided(self, since_ms: int) -> bool:
-        """Whether someone seen once since then may yet be seen again."""
+        """Whether someone seen since then may yet be seen clearly."""
         return any(
             sights.last_ms >= since_ms and not self.is_one(track)
             for track, sights in self._sights.items()

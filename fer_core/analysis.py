@@ -5,7 +5,8 @@
 
 A segment is read with a lead-in: the seconds before it are followed again, so that a person who
 was already there is known to be the same (``Track.lead_in``), but they give no predictions. Where
-someone was seen but once as the segment ends, the second after it tells whether that was a person.
+someone was not yet seen clearly as the segment ends, the second after it may tell whether that
+was a person.
 
 Decoding, detection and reading go on at the same time, each in one thread (``fer_core.stages``);
 one thread each is the most that two cores get done, since every step then runs without waiting
@@ -46,7 +47,7 @@ _FRAMES_SEEN_AHEAD: Final = 2
 _BATCHES_WAITING: Final = 2
 
 _LEAST_RATE: Final = 2.0
-"""Frames a second under which nobody can be expected to be seen twice."""
+"""Frames a second under which nobody can be expected to be seen at their best."""
 
 
 class _Card(Protocol):
@@ -78,10 +79,10 @@ class AnalysisOptions:
     height in pixels of the smallest face that matters. ``min_face_video``: the smallest that must
     be found in each frame of a large video; smaller ones are found less often, which is enough
     for someone who is there for a while. ``detector_threshold``: score from which the tracker is
-    told of a face (and see ``TrackerOptions.sure_score``). ``alone_score``: score from which a
-    single sight in a video is a person. ``zones``: staff zones, left out before anything is read.
-    ``batch_size``: faces read by the model at once. Raises ValueError where the values do not go
-    together.
+    told of a face (and see ``TrackerOptions.sure_score``). ``clear_score``: score that someone in
+    a video must reach once to be a person. ``zones``: staff zones, left out before anything is
+    read. ``batch_size``: faces read by the model at once. Raises ValueError where the values do
+    not go together.
     """
 
     rate: float = footage.DEFAULT_RATE
@@ -90,7 +91,7 @@ class AnalysisOptions:
     min_face: float = 24.0
     min_face_video: float = 48.0
     detector_threshold: float = 0.45
-    alone_score: float = 0.8
+    clear_score: float = 0.78
     gate: QualityGate = field(default_factory=QualityGate)
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     zones: tuple[Zone, ...] = ()
@@ -145,7 +146,7 @@ def analyse_segment(
     warnings: list[str] = []
     is_video = info.kind is FootageKind.VIDEO
     rate = min(options.rate, info.frame_rate or options.rate)
-    people = People(needs_two=is_video and rate >= _LEAST_RATE, alone_score=options.alone_score)
+    people = People(needs_clear=is_video and rate >= _LEAST_RATE, clear_score=options.clear_score)
     tracker = Tracker(options.tracker)
     segment = _Segment(options, model)
     look = partial(_seen, path, options, detector, is_video=is_video, name=name)

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from fer_core import footage
 from fer_core.analysis import AnalysisOptions, analyse, analyse_segment
-from fer_core.detection import YuNetDetector
+from fer_core.detection import FaceDetector, YuNetDetector
 from fer_core.errors import Cancelled, UnreadableFootage
 from fer_core.tracking import iou
 from fer_core.types import (
     EXPRESSIONS,
     UNKNOWN,
+    Face,
     LeadIn,
     Prediction,
     SegmentResult,
@@ -75,7 +76,7 @@ def whole(shop: MadeVideo, detector: YuNetDetector) -> SegmentResult:
 
 
 def run(
-    path: Path, detector: YuNetDetector, options: AnalysisOptions | None = None
+    path: Path, detector: FaceDetector, options: AnalysisOptions | None = None
 ) -> list[SegmentResult]:
     return list(analyse(path, FixedModel(), options, detector))
 
@@ -209,34 +210,53 @@ def test_someone_hidden_for_a_moment_is_still_one(tmp_path: Path, detector: YuNe
     assert result.tracks[0].faces == 26
 
 
-def test_who_is_seen_in_one_frame_only_is_nobody_unless_seen_clearly(
+class Dimmed:
+    """A detector that is unsure of what it finds left of the middle."""
+
+    def __init__(self, detector: YuNetDetector) -> None:
+        self._detector = detector
+
+    def detect(self, pixels: NDArray[np.uint8], smallest: float | None = None) -> list[Face]:
+        middle = pixels.shape[1] / 2
+        return [
+            replace(face, score=0.7) if face.box.x + face.box.width / 2 < middle else face
+            for face in self._detector.detect(pixels, smallest)
+        ]
+
+
+def test_what_is_never_seen_clearly_is_nobody(tmp_path: Path, detector: YuNetDetector) -> None:
+    write_video(tmp_path / "a.mp4", [Appearance(150, 180), Appearance(480, 180)], seconds=4)
+    (result,) = run(tmp_path / "a.mp4", Dimmed(detector))
+    assert [track.faces for track in result.tracks] == [20]
+    assert all(p.box.x > 320 for p in result.predictions)
+
+
+def test_who_is_seen_clearly_once_is_a_person_all_along(
     tmp_path: Path, detector: YuNetDetector
 ) -> None:
-    glimpse, person = Appearance(480, 180, 2.0, 2.15), Appearance(150, 180)
-    write_video(tmp_path / "a.mp4", [glimpse, person], seconds=4)
-    (clear,) = run(tmp_path / "a.mp4", detector)
-    assert [track.faces for track in clear.tracks] == [20, 1]
-    (strict,) = run(tmp_path / "a.mp4", detector, AnalysisOptions(alone_score=1.0))
-    assert [track.faces for track in strict.tracks] == [20]
-    assert len(strict.predictions) == 20
+    write_video(tmp_path / "a.mp4", [Appearance(120, 180, 0, 4, to=(420, 180))], seconds=4)
+    (result,) = run(tmp_path / "a.mp4", Dimmed(detector))
+    assert [track.faces for track in result.tracks] == [20]
+    assert result.predictions[0].box.x < 320
 
 
 def test_who_comes_as_a_segment_ends_is_found_in_both(
     tmp_path: Path, detector: YuNetDetector
 ) -> None:
-    """Seen once before the seam: the segment looks beyond its end before it calls that nobody."""
-    write_video(tmp_path / "a.mp4", [Appearance(320, 180, 2.8, 5.0)], seconds=6)
-    options = AnalysisOptions(segment_ms=3000, alone_score=1.0)
-    first, second = run(tmp_path / "a.mp4", detector, options)
-    assert [p.time_ms for p in first.predictions] == [2800]
+    """Not seen clearly before the seam: the segment looks beyond its end before it calls that
+    nobody."""
+    person = Appearance(200, 180, 2.4, 6.0, to=(600, 180))  # at the middle after 3.4 s
+    write_video(tmp_path / "a.mp4", [person], seconds=6)
+    first, second = run(tmp_path / "a.mp4", Dimmed(detector), AnalysisOptions(segment_ms=3000))
+    assert [p.time_ms for p in first.predictions] == [2400, 2600, 2800]
     assert [track.lead_in for track in second.tracks] == [LeadIn(2800, 0)]
 
 
-def test_at_few_frames_a_second_one_glimpse_is_a_person(
+def test_at_few_frames_a_second_any_sight_is_a_person(
     tmp_path: Path, detector: YuNetDetector
 ) -> None:
     write_video(tmp_path / "a.mp4", [Appearance(320, 180, 2.0, 2.15)], seconds=4)
-    options = AnalysisOptions(rate=1, alone_score=1.0)
+    options = AnalysisOptions(rate=1, clear_score=1.0)
     (result,) = run(tmp_path / "a.mp4", detector, options)
     assert [p.time_ms for p in result.predictions] == [2000]
 

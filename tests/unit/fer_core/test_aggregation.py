@@ -95,19 +95,21 @@ def test_nobodies_are_left_out_and_the_others_numbered_as_they_appear() -> None:
     assert [(t.number, t.lead_in) for t in tracks] == [(0, None), (1, LeadIn(-200, 1))]
 
 
-def test_one_glimpse_is_nobody_unless_it_is_clear() -> None:
-    people = People(needs_two=True, alone_score=0.8)
-    people.saw(0, 0, 0.7)
+def test_one_who_is_never_seen_clearly_is_nobody() -> None:
+    people = People(needs_clear=True, clear_score=0.8)
+    for time_ms in range(0, 2000, 200):
+        people.saw(0, time_ms, 0.75)
     people.saw(1, 0, 0.85)
-    people.saw(2, 0, 0.7)
-    people.saw(2, 200, 0.5)
+    people.saw(2, 0, 0.5)
+    people.saw(2, 200, 0.82)
+    people.saw(2, 400, 0.5)
     assert [people.is_one(track) for track in (0, 1, 2)] == [False, True, True]
-    assert people.undecided(since_ms=0)
-    assert not people.undecided(since_ms=1)
+    assert people.undecided(since_ms=1800)
+    assert not people.undecided(since_ms=1801)
 
 
-def test_where_nobody_can_be_seen_twice_one_glimpse_will_do() -> None:
-    people = People(needs_two=False, alone_score=0.8)
+def test_where_nobody_is_seen_at_their_best_any_sight_will_do() -> None:
+    people = People(needs_clear=False, clear_score=0.8)
     people.saw(0, 0, 0.66)
     assert people.is_one(0)
     assert not people.undecided(since_ms=0)
