@@ -88,17 +88,21 @@ def analyse(
         files: list[tuple[Source, str]] = [*_given(paths)]
         addresses = [source for source in sources if is_address(source)]
         video = _annotated(annotated, files, addresses, plain=plain)
-        rate = sample_rate or settings().sample_rate
+        options = AnalysisOptions(
+            rate=sample_rate or settings().sample_rate,
+            limits=settings().footage_limits,
+            min_face_video=settings().smallest_face_in_video,
+        )
         reader = FileReader(
             settings().home / UNFINISHED,
-            AnalysisOptions(rate=rate),
+            options,
             opened.enter_context(video) if video else None,
         )
 
         def watched() -> Iterator[tuple[Source, str]]:
             yield from files
             for address in addresses:
-                with Camera(address, seconds, rate=rate) as camera:
+                with Camera(address, seconds, rate=options.rate) as camera:
                     yield camera, without_secrets(address)
 
         with _progress("{task.completed:.0f} of {task.total:.0f} s") as progress:

@@ -2,9 +2,13 @@
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from fer_core.limits import FootageLimits
 
 
 class Settings(BaseSettings):
@@ -60,6 +64,21 @@ class Settings(BaseSettings):
         default=1024, ge=1, description="Largest file that the Upload page takes, in megabytes."
     )
 
+    max_picture_megapixels: int = Field(
+        default=100, ge=1, le=178, description="Largest picture that is read."
+    )
+    max_video_hours: float = Field(default=24.0, gt=0, description="Longest video that is read.")
+    max_zip_files: int = Field(default=10_000, ge=1, description="Most files that a zip may hold.")
+    max_zip_gb: float = Field(
+        default=50.0, gt=0, description="Most gigabytes that a zip may unpack to."
+    )
+    smallest_face_in_video: float = Field(
+        default=48.0,
+        ge=16,
+        description="Height in pixels of the smallest face that must be found in each frame of a "
+        "large video; 24 suits cameras far away, and takes longer.",
+    )
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -73,6 +92,17 @@ class Settings(BaseSettings):
 
         file = str(self.home / "satisface.db")
         return URL.create("sqlite", database=file).render_as_string(hide_password=False)
+
+    @property
+    def footage_limits(self) -> "FootageLimits":
+        from fer_core.limits import FootageLimits
+
+        return FootageLimits(
+            picture_pixels=self.max_picture_megapixels * 1_000_000,
+            duration_ms=round(self.max_video_hours * 3_600_000),
+            archive_entries=self.max_zip_files,
+            archive_bytes=round(self.max_zip_gb * 1e9),
+        )
 
     @property
     def resolved_footage_url(self) -> str:

@@ -103,7 +103,7 @@ class FileReader:
             if isinstance(path, Camera):
                 yield from self._read(path, name, on_progress)
                 continue
-            for file in unpacked_files(path, name, self._scratch):
+            for file in unpacked_files(path, name, self._scratch, self._options.limits):
                 if file.path is None:
                     self._add(file.name, _Count(), file.problem)
                 else:

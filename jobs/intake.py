@@ -24,6 +24,7 @@ from db.tables import Camera
 from fer_core.archive import is_archive, unpack
 from fer_core.errors import FootageError, SatisfaceError
 from fer_core.footage import plan_segments, probe
+from fer_core.limits import FootageLimits
 from fer_core.types import CaptureTime, FootageInfo, FootageKind
 from jobs.store import FootageStore
 from jobs.store import unfinished_folder as unfinished_folder
@@ -107,15 +108,16 @@ def inspect(path: Path, name: str, scratch: Path | None = None) -> tuple[Inspect
 
     ``scratch``: where members are unpacked, one at a time; the home folder when it is None.
     """
-    folder = scratch or unfinished_folder(settings())
-    return tuple(_inspect(file) for file in unpacked_files(path, name, folder))
+    folder, limits = scratch or unfinished_folder(settings()), settings().footage_limits
+    files = unpacked_files(path, name, folder, limits)
+    return tuple(_inspect(file, limits) for file in files)
 
 
-def _inspect(file: GivenFile) -> Inspected:
+def _inspect(file: GivenFile, limits: FootageLimits) -> Inspected:
     if file.path is None:
         return Inspected(file.name, None, None, None, file.problem)
     try:
-        info = probe(file.path, file.name)
+        info = probe(file.path, file.name, limits)
     except FootageError as error:
         return Inspected(file.name, None, None, None, str(error))
     except Exception:
@@ -140,7 +142,8 @@ def admit(
     a zip it counts only where the member itself does not tell. Nothing is raised: what goes
     wrong with one file is its outcome, and the others go on.
     """
-    for file in unpacked_files(path, name, unfinished_folder(settings)):
+    folder = unfinished_folder(settings)
+    for file in unpacked_files(path, name, folder, settings.footage_limits):
         try:
             yield _admit(database, store, settings, file, camera_id, captured_at)
         except SatisfaceError as error:
@@ -159,7 +162,9 @@ def _sentence(name: str, error: Exception) -> str:
     return f"{name}: {_UNEXPECTED}"
 
 
-def unpacked_files(path: Path, name: str, folder: Path) -> Iterator[GivenFile]:
+def unpacked_files(
+    path: Path, name: str, folder: Path, limits: FootageLimits | None = None
+) -> Iterator[GivenFile]:
     """The file itself, or the members of a zip, each on disk only while it has its turn."""
     try:
         if not (PurePath(name).suffix.lower() == ".zip" and is_archive(path)):
@@ -167,7 +172,7 @@ def unpacked_files(path: Path, name: str, folder: Path) -> Iterator[GivenFile]:
             return
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix="zip-") as unpacked:
-            for member in unpack(path, Path(unpacked), name):
+            for member in unpack(path, Path(unpacked), name, limits):
                 if member.path is None:
                     yield GivenFile(member.name, None, str(member.error), is_member=True)
                     continue
@@ -190,7 +195,7 @@ def _admit(
 ) -> Outcome:
     if file.path is None:
         return Refused(file.name, file.problem or f"{file.name}: {_UNEXPECTED}")
-    info = probe(file.path, file.name)
+    info = probe(file.path, file.name, settings.footage_limits)
     digest = _sha256(file.path)
     with database.read() as session:
         camera = session.get(Camera, camera_id)

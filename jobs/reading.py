@@ -130,7 +130,12 @@ def _analyse(task: SegmentTask, assignment: _Assignment, heartbeat: Heartbeat) -
             path,
             assignment.info,
             assignment.plan,
-            AnalysisOptions(rate=assignment.sample_rate, zones=assignment.zones),
+            AnalysisOptions(
+                rate=assignment.sample_rate,
+                zones=assignment.zones,
+                limits=task.limits,
+                min_face_video=task.smallest_face_in_video,
+            ),
             loaded.model,
             loaded.detector,
             heartbeat.tell,

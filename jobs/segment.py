@@ -7,16 +7,18 @@ returned is for the log.
 Whoever only hands tasks out needs no model and no decoder: both are imported where a task runs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from db.queue import Lease
+from fer_core.limits import FootageLimits
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentTask:
-    """All that a process needs to read a segment. ``threads``: for the detector and the model."""
+    """All that a process needs to read a segment. ``threads``: for the detector and the model.
+    ``smallest_face_in_video``: see ``AnalysisOptions.min_face_video``."""
 
     database_url: str
     footage_url: str
@@ -25,6 +27,8 @@ class SegmentTask:
     lease_seconds: float
     max_attempts: int
     threads: int
+    limits: FootageLimits = field(default_factory=FootageLimits)
+    smallest_face_in_video: float = 48.0
 
 
 class Ending(StrEnum):

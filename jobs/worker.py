@@ -140,6 +140,8 @@ class _Worker:
             lease_seconds=self._settings.lease_seconds,
             max_attempts=self._settings.max_attempts,
             threads=self._threads,
+            limits=self._settings.footage_limits,
+            smallest_face_in_video=self._settings.smallest_face_in_video,
         )
 
     def _claim(self) -> Lease | None:

@@ -309,3 +309,20 @@ def test_a_look_stores_nothing(tmp_path: Path, settings: Settings, database: Dat
     assert list(store(settings).stored()) == []
     with database.read() as session:
         assert count_recordings(session) == 0
+
+
+def test_the_administrators_bounds_hold(tmp_path: Path) -> None:
+    settings = made_settings(
+        tmp_path, max_picture_megapixels=1, max_video_hours=0.001, max_zip_files=1
+    )
+    picture, video, packed = (tmp_path / name for name in ("wide.jpg", "long.mp4", "two.zip"))
+    write_picture(picture, [Appearance(320, 180)], size=(1280, 960))
+    write_video(video, [], seconds=5)
+    write_zip(packed, {"a.txt": b"", "b.txt": b""})
+    with opened(settings) as database:
+        camera = made_camera(database)
+        for path in (picture, video, packed):
+            (outcome,) = take_in(database, settings, camera, path).values()
+            assert isinstance(outcome, Refused), outcome
+            assert path.name in outcome.sentence
+        assert list(store(settings).stored()) == []
