@@ -8,6 +8,11 @@ and read. Decoding alone takes the same samples with the same decoder. The two t
 process. Seconds of the processor stand beside those of the clock: on a machine that does other work
 as well, theirs is the ratio to trust.
 
+With ``--peers``, ``fer`` reads the same clips as its users would (``Video.analyze``, every frame
+that falls on the same grid, nothing drawn or saved), taking turns with ours; it is installed on the
+first run, in an environment of its own. deepface is not compared: its weights come neither from
+PyPI nor with the package.
+
 Memory: one minute of footage and a long video of the same minute over and over (its packets, not
 encoded anew), each read in a process of its own whose highest resident size is told.
 """
@@ -28,7 +33,10 @@ from statistics import median
 
 import av
 import cv2
+import platformdirs
 
+from benchmarks.recogniser_peers.catalogue import FER
+from benchmarks.recogniser_peers.environments import prepared, python_of
 from fer_core import AnalysisOptions, ExpressionReader, YuNetDetector, analyse, probe, sample
 from tests.made_footage import Appearance, write_video
 
@@ -111,6 +119,40 @@ def speed(path: Path, runs: int) -> Speed:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Faces a second by the clock of ours and of ``fer``, medians, and the lowest, middle and
+    highest ratio of the rounds."""
+
+    ours: float
+    theirs: float
+    their_faces: int
+    ratios: tuple[float, float, float]
+
+
+def compare_with_fer(path: Path, runs: int, cache: Path) -> Compared:
+    """Both read the clip with all cores, in turns."""
+    python = python_of(prepared(FER, cache))
+    info, options = probe(path), AnalysisOptions(rate=RATE)
+    every = round((info.frame_rate or RATE) / RATE)
+    module = ["-m", "benchmarks.recogniser_peers.fer_video"]
+    command = [str(python), *module, str(path), str(every), str(CORES)]
+    model = ExpressionReader(threads=1)
+    detector = YuNetDetector(options.detector_threshold, min_face=options.min_face)
+    ours, theirs, faces = [], [], 0
+    for _ in range(runs):
+        began = time.perf_counter()
+        results = list(analyse(path, model, options, detector))
+        read = sum(p.probabilities is not None for r in results for p in r.predictions)
+        ours.append(read / (time.perf_counter() - began))
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        seconds, _, found = (float(part) for part in told.split()[-3:])
+        faces = round(found)
+        theirs.append(faces / seconds)
+    ratios = sorted(one / other for one, other in zip(ours, theirs, strict=True))
+    return Compared(median(ours), median(theirs), faces, (ratios[0], median(ratios), ratios[-1]))
+
+
 def repeated(source: Path, times: int, target: Path) -> None:
     """The source's packets ``times`` over, one after the other."""
     with av.open(str(target), "w") as out:
@@ -170,6 +212,15 @@ def speed_rows(one: Speed) -> list[tuple[str, str]]:
     ]
 
 
+def fer_rows(one: Compared) -> list[tuple[str, str]]:
+    low, middle, high = one.ratios
+    return [
+        ("read a second, by the clock", f"{one.ours:.1f} faces"),
+        (f"`fer` 25.10 `Video.analyze` ({one.their_faces} faces)", f"{one.theirs:.1f} faces"),
+        ("ours over `fer` (lowest to highest round)", f"{middle:.1f} ({low:.1f} to {high:.1f})"),
+    ]
+
+
 def page_of(rows: list[tuple[str, str]], now: datetime) -> str:
     """The report as Markdown."""
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
@@ -194,6 +245,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60, help="of the clip that is made")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--long-minutes", type=int, default=60)
+    parser.add_argument("--peers", action="store_true", help="compare with fer as well")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        default=platformdirs.user_cache_path("satisface") / "benchmarks",
+        help="where peers are installed",
+    )
     parser.add_argument("--memory-of", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.memory_of:
@@ -205,6 +263,8 @@ def main() -> None:
         folder = Path(name)
         for clip in [made_crowd(folder, arguments.seconds), *arguments.clip]:
             rows += speed_rows(speed(clip, arguments.runs))
+            if arguments.peers:
+                rows += fer_rows(compare_with_fer(clip, arguments.runs, arguments.cache))
         minute, long = memory(folder, arguments.long_minutes)
     rows += [
         ("**memory, 640 x 360**, one minute", f"{minute:.0f} MiB"),

@@ -54,7 +54,7 @@ class Peer:
     threads: int = 0
 
 
-_FER = Environment(
+FER: Final = Environment(
     "fer",
     "pip",
     (
@@ -64,6 +64,10 @@ _FER = Environment(
         "setuptools<81",
         "requests",
         "pillow",
+        # For its Video alone.
+        "pandas",
+        "moviepy<2",
+        "tqdm",
     ),
     alone=("fer==25.10.0",),
 )
@@ -83,7 +87,7 @@ PEERS: Final = (
     Peer(
         "fer",
         "fer 25.10",
-        _FER,
+        FER,
         ("benchmarks.recogniser_peers.of_fer",),
         EXPRESSIONS,
         "The package's own network, called as the package calls it (eager TensorFlow), without "
