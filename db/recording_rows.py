@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, TypeVarTuple
+from typing import TypeVarTuple
 
 from sqlalchemy import Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session
@@ -19,10 +19,6 @@ from db.tables import (
 )
 
 Columns = TypeVarTuple("Columns")
-
-_NAME_LENGTH: Final = 255
-_UNFINISHED: Final = (SegmentState.QUEUED.value, SegmentState.LEASED.value)
-_RUNNING: Final = (RecordingState.QUEUED.value, RecordingState.READING.value)
 
 
 @dataclass(frozen=True, slots=True)

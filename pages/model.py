@@ -1,5 +1,7 @@
 """Model: what reads the faces, how well it was measured to do so, and what it cannot do."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from fer_core.errors import ModelError
@@ -182,32 +184,31 @@ def _measured(split: SplitMetrics, measured: ModelMetrics) -> None:
         )
     if split.sizes:
         with st.expander("How small may a face be?"):
-            st.dataframe(
-                {
-                    "Face, pixels": [s.pixels for s in split.sizes],
-                    "Read right": [f"{100 * s.accuracy.value:.1f}%" for s in split.sizes],
-                    "Interval": [
-                        f"{100 * s.accuracy.low:.1f}% to {100 * s.accuracy.high:.1f}%"
-                        for s in split.sizes
-                    ],
-                },
-                hide_index=True,
-                alt="Share of faces read right by size of the face",
+            _accuracies(
+                "Face, pixels",
+                [(size.pixels, size.accuracy) for size in split.sizes],
+                "Share of faces read right by size of the face",
             )
     if split.moves:
         with st.expander("What if a face is found a little off?"):
-            st.dataframe(
-                {
-                    "The face": [m.change for m in split.moves],
-                    "Read right": [f"{100 * m.accuracy.value:.1f}%" for m in split.moves],
-                    "Interval": [
-                        f"{100 * m.accuracy.low:.1f}% to {100 * m.accuracy.high:.1f}%"
-                        for m in split.moves
-                    ],
-                },
-                hide_index=True,
-                alt="Share of faces read right when the face sits otherwise in its crop",
+            _accuracies(
+                "The face",
+                [(move.change, move.accuracy) for move in split.moves],
+                "Share of faces read right when the face sits otherwise in its crop",
             )
+
+
+def _accuracies(what: str, rows: Sequence[tuple[int | str, Estimate]], says: str) -> None:
+    """A table of accuracies with their intervals."""
+    st.dataframe(
+        {
+            what: [name for name, _ in rows],
+            "Read right": [f"{100 * one.value:.1f}%" for _, one in rows],
+            "Interval": [f"{100 * one.low:.1f}% to {100 * one.high:.1f}%" for _, one in rows],
+        },
+        hide_index=True,
+        alt=says,
+    )
 
 
 def _details(card: ModelCard, measured: ModelMetrics | None) -> None:
