@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeVarTuple
+from typing import Final
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
@@ -19,8 +19,6 @@ from db.tables import (
 )
 from fer_core.errors import SatisfaceError
 from fer_core.types import FootageInfo, SegmentPlan
-
-Columns = TypeVarTuple("Columns")
 
 _NAME_LENGTH: Final = 255
 _UNFINISHED: Final = (SegmentState.QUEUED.value, SegmentState.LEASED.value)

@@ -1,6 +1,5 @@
 """The pipeline on footage whose people, places and times are known."""
 
-import os
 import pickle
 import threading
 from collections import Counter
@@ -28,6 +27,7 @@ from fer_core.types import (
     UnknownReason,
 )
 from tests.made_footage import Appearance, MadeVideo, write_picture, write_video
+from tests.sample_footage import sample_file
 
 
 @dataclass(frozen=True)
@@ -450,14 +450,8 @@ SAMPLES = {
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_people_in_real_footage_are_counted(name: str) -> None:
-    folder = os.environ.get("SATISFACE_TEST_DATA")
-    if not folder:
-        pytest.skip("SATISFACE_TEST_DATA does not name a folder of sample footage")
-    path = next(Path(folder).rglob(name), None)
-    if path is None:
-        pytest.skip(f"no {name} in the sample footage")
     at_once, seen = SAMPLES[name]
-    results = run(path, YuNetDetector(), AnalysisOptions(rate=2.5))
+    results = run(sample_file(name), YuNetDetector(), AnalysisOptions(rate=2.5))
     by_time = Counter(p.time_ms for p in predictions(results))
     assert max(by_time.values(), default=0) == at_once
     assert len(people(results)) == seen

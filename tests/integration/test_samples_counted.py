@@ -1,7 +1,6 @@
 """Real photos and clips against what the eye counted in them (tests/data)."""
 
 import json
-import os
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from fer_core.analysis import analyse
 from fer_core.detection import YuNetDetector
 from fer_core.expression import ExpressionReader
 from fer_core.types import Box
+from tests.sample_footage import sample_file
 
 DATA = Path(__file__).parents[1] / "data"
 FACES: dict[str, dict[str, list[list[float]]]] = json.loads(
@@ -21,16 +21,6 @@ PEOPLE: dict[str, int] = json.loads((DATA / "sample_people.json").read_text())["
 SAME = 0.5
 RECALL = 0.95
 PART_OFF = 0.25
-
-
-def sample_file(name: str) -> Path:
-    folder = os.environ.get("SATISFACE_TEST_DATA")
-    if not folder:
-        pytest.skip("SATISFACE_TEST_DATA does not name a folder of sample footage")
-    path = next(Path(folder).rglob(name), None)
-    if path is None:
-        pytest.skip(f"no {name} in the sample footage")
-    return path
 
 
 @cache
