@@ -89,7 +89,12 @@ class Base(DeclarativeBase):
 
 class Site(Base):
     """A store. ``time_zone``: an IANA name. ``is_demonstration``: invented data, marked as such
-    on every page."""
+    on every page.
+
+    ``opening_hours``: empty where they are not known; else seven entries from Monday on, each
+    null (closed) or [opens, closes] in minutes since local midnight.
+    ``target``: the satisfaction index that the site aims at.
+    """
 
     __tablename__ = "sites"
     __table_args__ = (CheckConstraint("length(name) BETWEEN 1 AND 100", name="name_length"),)
@@ -98,6 +103,8 @@ class Site(Base):
     name: Mapped[str] = mapped_column(String(100), unique=True)
     time_zone: Mapped[str] = mapped_column(String(64))
     is_demonstration: Mapped[bool] = mapped_column(default=False)
+    opening_hours: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
+    target: Mapped[float | None]
     created_at: Mapped[datetime]
 
     cameras: Mapped[list["Camera"]] = relationship(back_populates="site", order_by="Camera.name")
@@ -241,6 +248,8 @@ class Track(Base):
     the two.
     ``p_*``: quality-weighted means of the readable faces' probabilities; ``weight``: the sum of
     qualities behind them. NULL and 0 for a person who could not be read.
+    ``start_probabilities``, ``end_probabilities``: seven means over the first and the last
+    seconds (see fer_core.types.Track); NULL where no face there could be read.
     """
 
     __tablename__ = "tracks"
@@ -279,6 +288,8 @@ class Track(Base):
     faces_unknown: Mapped[int]
     expression: Mapped[str] = mapped_column(String(16))
     weight: Mapped[float]
+    start_probabilities: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    end_probabilities: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     p_angry: Mapped[float | None]
     p_disgust: Mapped[float | None]
     p_fear: Mapped[float | None]
@@ -424,3 +435,90 @@ class ScoreDefinition(Base):
     w_surprise: Mapped[float]
     w_neutral: Mapped[float]
     created_at: Mapped[datetime]
+
+
+class AlertKind(StrEnum):
+    """What an alert rule watches for; its ``threshold`` is read accordingly.
+
+    ``below_target``: a day's index surely under its site's target (no threshold).
+    ``sudden_drop``: a control chart on the daily index (threshold: its limit, in standard
+    deviations). ``silent``: a camera without people (threshold: hours).
+    ``unknown_share``: unusually many people who could not be read (threshold: a share, 0 to 1).
+    """
+
+    BELOW_TARGET = "below_target"
+    SUDDEN_DROP = "sudden_drop"
+    SILENT = "silent"
+    UNKNOWN_SHARE = "unknown_share"
+
+
+class AlertRule(Base):
+    """What the Overview warns of. ``site_id``: NULL means every site."""
+
+    __tablename__ = "alert_rules"
+    __table_args__ = (
+        UniqueConstraint("kind", "site_id"),
+        CheckConstraint(_in("kind", [kind.value for kind in AlertKind]), name="kind"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id", ondelete="CASCADE"))
+    threshold: Mapped[float | None]
+    is_enabled: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[datetime]
+
+
+class ReportSchedule(Base):
+    """A report that is made again and again, left in a folder, sent by mail, or both.
+
+    ``every``: day, week or month; it covers the last whole one, and is made at ``hour`` o'clock
+    in ``time_zone``. ``site_ids``: empty means all sites. ``formats``: file endings.
+    ``folder``: empty means no file is left. ``recipients``: mail addresses.
+    ``due_at``: when it is made next. A worker that makes it holds a lease on it until
+    ``lease_until``. ``error``: why the last one could not be made or sent, one sentence.
+    """
+
+    __tablename__ = "report_schedules"
+    __table_args__ = (
+        Index(None, "due_at"),
+        CheckConstraint("length(name) BETWEEN 1 AND 100", name="name_length"),
+        CheckConstraint(_in("every", ["day", "week", "month"]), name="every"),
+        CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100), unique=True)
+    every: Mapped[str] = mapped_column(String(8))
+    hour: Mapped[int]
+    time_zone: Mapped[str] = mapped_column(String(64))
+    site_ids: Mapped[list[Any]] = mapped_column(default=list)
+    sections: Mapped[list[Any]] = mapped_column(default=list)
+    formats: Mapped[list[Any]] = mapped_column(default=list)
+    folder: Mapped[str] = mapped_column(String(1000), default="")
+    recipients: Mapped[list[Any]] = mapped_column(default=list)
+    is_enabled: Mapped[bool] = mapped_column(default=True)
+    due_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    made_at: Mapped[datetime | None]
+    error: Mapped[str | None] = mapped_column(String(1000))
+    created_at: Mapped[datetime]
+
+
+class Retention(Base):
+    """How many days rows are kept; NULL means for good. One row at most.
+
+    ``prediction_days``: single faces. ``track_days``: people, and with them their faces; buckets
+    stay. ``footage_days``: footage that is kept after reading.
+    """
+
+    __tablename__ = "retention"
+    __table_args__ = (
+        CheckConstraint("id = 1", name="one_row"),
+        CheckConstraint("prediction_days > 0 AND track_days > 0 AND footage_days > 0", name="days"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True, default=1)
+    prediction_days: Mapped[int | None]
+    track_days: Mapped[int | None]
+    footage_days: Mapped[int | None]
