@@ -2,6 +2,7 @@
 
 site 1-n camera 1-n recording 1-n segment 1-n (track, prediction)
 camera 1-n bucket: one local hour of one camera, derived from tracks and rebuildable from them
+camera 1-n sealed bucket: what remains of an hour whose tracks were deleted
 """
 
 from datetime import UTC, datetime
@@ -134,6 +135,8 @@ class Recording(Base):
     ``footage_key``: its place in the footage store; NULL once the footage is deleted.
     ``warnings``: sentences about what could not be read, gathered from probe and segments.
     ``error``: why it failed, one sentence.
+    ``faces_deleted_at``, ``people_deleted_at``: when its predictions, or some or all of its
+    tracks with theirs, were deleted because their time was up or somebody asked for it.
     """
 
     __tablename__ = "recordings"
@@ -175,6 +178,8 @@ class Recording(Base):
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    faces_deleted_at: Mapped[datetime | None]
+    people_deleted_at: Mapped[datetime | None]
 
     camera: Mapped[Camera] = relationship()
     segments: Mapped[list["Segment"]] = relationship(
@@ -352,8 +357,8 @@ class Prediction(Base):
     p_neutral: Mapped[float | None]
 
 
-class Bucket(Base):
-    """One local hour of one camera: what charts are made of.
+class _HourOfCamera:
+    """Counts and sums of the people of one local hour of one camera.
 
     ``hour``: the UTC instant at which the site's local hour began. A person counts in the hour
     in which they were first seen, with all segments of their appearance.
@@ -361,21 +366,6 @@ class Bucket(Base):
     ``products``: the 28 sums of pairwise products p_i * p_j, upper triangle by rows, so that any
     score definition gets its mean and interval without raw rows.
     """
-
-    __tablename__ = "buckets"
-    __table_args__ = (
-        CheckConstraint(
-            "people > 0 AND unknown BETWEEN 0 AND people AND faces >= people"
-            " AND faces_unknown BETWEEN 0 AND faces",
-            name="counts",
-        ),
-        CheckConstraint(
-            "people - unknown = n_angry + n_disgust + n_fear + n_happy + n_sad + n_surprise"
-            " + n_neutral",
-            name="people_add_up",
-        ),
-        Index(None, "hour"),
-    )
 
     camera_id: Mapped[int] = mapped_column(
         ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True
@@ -400,6 +390,37 @@ class Bucket(Base):
     sum_surprise: Mapped[float]
     sum_neutral: Mapped[float]
     products: Mapped[list[Any]]
+
+
+def _people_add_up() -> tuple[CheckConstraint, ...]:
+    return (
+        CheckConstraint(
+            "people > 0 AND unknown BETWEEN 0 AND people AND faces >= people"
+            " AND faces_unknown BETWEEN 0 AND faces",
+            name="counts",
+        ),
+        CheckConstraint(
+            "people - unknown = n_angry + n_disgust + n_fear + n_happy + n_sad + n_surprise"
+            " + n_neutral",
+            name="people_add_up",
+        ),
+    )
+
+
+class Bucket(_HourOfCamera, Base):
+    """One local hour of one camera: what charts are made of. Derived from its tracks and its
+    sealed bucket."""
+
+    __tablename__ = "buckets"
+    __table_args__ = (*_people_add_up(), Index(None, "hour"))
+
+
+class SealedBucket(_HourOfCamera, Base):
+    """The part of a bucket whose tracks were deleted when their time was up: it can only be
+    added to, and outlives them (see db.retention)."""
+
+    __tablename__ = "sealed_buckets"
+    __table_args__ = _people_add_up()
 
 
 class ScoreDefinition(Base):

@@ -1,4 +1,4 @@
-"""targets, opening hours, alert rules, report schedules, retention, ends of tracks
+"""targets, opening hours, alert rules, report schedules, retention, ends of tracks, sealed buckets
 
 Revision ID: 0002
 Revises: 0001
@@ -19,6 +19,35 @@ def upgrade() -> None:
     op.add_column('sites', sa.Column('target', sa.Double(), nullable=True))
     op.add_column('tracks', sa.Column('start_probabilities', sa.JSON(), nullable=True))
     op.add_column('tracks', sa.Column('end_probabilities', sa.JSON(), nullable=True))
+    op.add_column('recordings', sa.Column('faces_deleted_at', sa.DateTime(timezone=True), nullable=True))
+    op.add_column('recordings', sa.Column('people_deleted_at', sa.DateTime(timezone=True), nullable=True))
+    op.create_table('sealed_buckets',
+    sa.Column('camera_id', sa.Integer(), nullable=False),
+    sa.Column('hour', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('people', sa.Integer(), nullable=False),
+    sa.Column('unknown', sa.Integer(), nullable=False),
+    sa.Column('faces', sa.Integer(), nullable=False),
+    sa.Column('faces_unknown', sa.Integer(), nullable=False),
+    sa.Column('n_angry', sa.Integer(), nullable=False),
+    sa.Column('n_disgust', sa.Integer(), nullable=False),
+    sa.Column('n_fear', sa.Integer(), nullable=False),
+    sa.Column('n_happy', sa.Integer(), nullable=False),
+    sa.Column('n_sad', sa.Integer(), nullable=False),
+    sa.Column('n_surprise', sa.Integer(), nullable=False),
+    sa.Column('n_neutral', sa.Integer(), nullable=False),
+    sa.Column('sum_angry', sa.Double(), nullable=False),
+    sa.Column('sum_disgust', sa.Double(), nullable=False),
+    sa.Column('sum_fear', sa.Double(), nullable=False),
+    sa.Column('sum_happy', sa.Double(), nullable=False),
+    sa.Column('sum_sad', sa.Double(), nullable=False),
+    sa.Column('sum_surprise', sa.Double(), nullable=False),
+    sa.Column('sum_neutral', sa.Double(), nullable=False),
+    sa.Column('products', sa.JSON(), nullable=False),
+    sa.CheckConstraint('people - unknown = n_angry + n_disgust + n_fear + n_happy + n_sad + n_surprise + n_neutral', name=op.f('ck_sealed_buckets_people_add_up')),
+    sa.CheckConstraint('people > 0 AND unknown BETWEEN 0 AND people AND faces >= people AND faces_unknown BETWEEN 0 AND faces', name=op.f('ck_sealed_buckets_counts')),
+    sa.ForeignKeyConstraint(['camera_id'], ['cameras.id'], name=op.f('fk_sealed_buckets_camera_id'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('camera_id', 'hour', name=op.f('pk_sealed_buckets'))
+    )
     op.create_table('alert_rules',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('kind', sa.String(length=16), nullable=False),
@@ -67,6 +96,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table('sealed_buckets')
+    op.drop_column('recordings', 'people_deleted_at')
+    op.drop_column('recordings', 'faces_deleted_at')
     op.drop_table('retention')
     op.drop_table('report_schedules')
     op.drop_table('alert_rules')
