@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 from sqlalchemy import delete, exists, func, select
@@ -15,7 +16,21 @@ from fer_core.errors import SatisfaceError
 StaffZones = tuple[tuple[tuple[float, float], ...], ...]
 """Polygons of three corners or more, (x, y) from 0 to 1 of the frame's width and height."""
 
+OpeningHours = tuple[tuple[int, int] | None, ...]
+"""Empty where they are not known; else seven entries from Monday on: (opens, closes) in minutes
+since local midnight, at most 24 * 60, or None for a day on which the site is closed."""
+
 _NAME_LENGTH = 100
+_MINUTES: Final = 24 * 60
+_DAYS: Final = (
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+)
 
 
 class PlaceError(SatisfaceError):
@@ -35,13 +50,16 @@ class CameraRow:
 
 @dataclass(frozen=True, slots=True)
 class SiteRow:
-    """``cameras`` by name. ``is_demonstration``: its data is invented."""
+    """``cameras`` by name. ``is_demonstration``: its data is invented. ``opening_hours``: see
+    OpeningHours. ``target``: the index that it aims at, 0 to 100."""
 
     id: int
     name: str
     time_zone: str
     is_demonstration: bool
     cameras: tuple[CameraRow, ...]
+    opening_hours: OpeningHours = ()
+    target: float | None = None
 
 
 def list_sites(session: Session) -> list[SiteRow]:
@@ -65,6 +83,8 @@ def list_sites(session: Session) -> list[SiteRow]:
             time_zone=site.time_zone,
             is_demonstration=site.is_demonstration,
             cameras=tuple(cameras.get(site.id, ())),
+            opening_hours=_as_hours(site.opening_hours),
+            target=site.target,
         )
         for site in session.scalars(select(Site).order_by(Site.name))
     ]
@@ -105,6 +125,22 @@ def update_site(
         session.flush()
         cameras = session.scalars(select(Camera.id).where(Camera.site_id == site_id)).all()
         rebuild_buckets(session, cameras)
+    session.flush()
+
+
+def set_opening_hours(session: Session, site_id: int, hours: OpeningHours) -> None:
+    """Raises PlaceError where they are no seven days, or a day closes before it opens."""
+    site = _site(session, site_id)
+    site.opening_hours = _hours(hours)
+    session.flush()
+
+
+def set_target(session: Session, site_id: int, target: float | None) -> None:
+    """``target``: an index, 0 to 100; None where the site has none. Raises PlaceError."""
+    site = _site(session, site_id)
+    if target is not None and not 0 <= target <= 100:
+        raise PlaceError("A target is an index from 0 to 100.")
+    site.target = target
     session.flush()
 
 
@@ -214,6 +250,19 @@ def _time_zone(name: str) -> str:
     if name not in available_timezones():
         raise PlaceError(f"There is no time zone named {name}. A name is like Europe/Berlin.")
     return name
+
+
+def _hours(hours: OpeningHours) -> list[list[int] | None]:
+    if len(hours) not in (0, len(_DAYS)):
+        raise PlaceError("Opening hours are told for all seven days of the week, or not at all.")
+    for day, stretch in zip(_DAYS, hours, strict=False):
+        if stretch is not None and not 0 <= stretch[0] < stretch[1] <= _MINUTES:
+            raise PlaceError(f"On {day} the store must close after it opens, by midnight.")
+    return [None if stretch is None else [int(m) for m in stretch] for stretch in hours]
+
+
+def _as_hours(stored: list[Any]) -> OpeningHours:
+    return tuple(None if stretch is None else (stretch[0], stretch[1]) for stretch in stored)
 
 
 def _zones(zones: Sequence[Sequence[Sequence[float]]]) -> list[list[list[float]]]:

@@ -95,9 +95,9 @@ def write_segment(
 def people_frame(session: Session, recording_id: int) -> pd.DataFrame:
     """The people of a recording, one row each, by the time they were first seen.
 
-    Columns: db.people.PEOPLE_COLUMNS.
+    Columns: db.people.PEOPLE_COLUMNS and END_COLUMNS.
     """
-    return read_people(session, Track.recording_id == recording_id)
+    return read_people(session, Track.recording_id == recording_id, ends=True)
 
 
 def _replace_rows(session: Session, lease: Lease, result: SegmentResult) -> None:
@@ -142,8 +142,15 @@ def _track(track: types.Track) -> dict[str, object]:
         "faces_unknown": int(track.faces_unknown),
         "expression": track.expression,
         "weight": float(track.weight),
+        "start_probabilities": _listed(track.start_probabilities),
+        "end_probabilities": _listed(track.end_probabilities),
         **_probabilities(track.mean_probabilities),
     }
+
+
+def _listed(values: NDArray[np.float32] | None) -> list[float] | None:
+    # Seven digits are all that the numbers hold; the others would only fill the table.
+    return None if values is None else [round(float(value), 7) for value in values]
 
 
 def _prediction(prediction: types.Prediction) -> dict[str, object]:

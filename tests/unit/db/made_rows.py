@@ -117,6 +117,8 @@ class Scene:
                     weight=0.0 if unknown else person.quality * len(inside),
                     expression=person.expression,
                     lead_in=lead_in,
+                    start_probabilities=probabilities,
+                    end_probabilities=probabilities,
                 )
             )
             predictions += [

@@ -5,12 +5,15 @@ import pytest
 from db.buckets import read_buckets
 from db.engine import Database
 from db.places import (
+    OpeningHours,
     PlaceError,
     create_camera,
     create_site,
     delete_camera,
     delete_site,
     list_sites,
+    set_opening_hours,
+    set_target,
     update_camera,
     update_site,
 )
@@ -153,3 +156,48 @@ def test_another_time_zone_moves_the_hours_of_the_site(database: Database) -> No
         assert f"{read_buckets(session)['hour'].item():%H:%M}" == "12:00"
         update_site(session, site, time_zone="Asia/Kolkata")
         assert f"{read_buckets(session)['hour'].item():%H:%M}" == "12:30"
+
+
+WEEK = (*((9 * 60, 20 * 60),) * 5, (10 * 60, 24 * 60), None)
+
+
+def test_a_site_has_opening_hours_and_a_target(database: Database) -> None:
+    with database.write() as session:
+        site = create_site(session, "North", "UTC")
+        assert (list_sites(session)[0].opening_hours, list_sites(session)[0].target) == ((), None)
+        set_opening_hours(session, site, WEEK)
+        set_target(session, site, 62.5)
+    with database.write() as session:
+        (row,) = list_sites(session)
+        assert (row.opening_hours, row.target) == (WEEK, 62.5)
+        set_opening_hours(session, site, ())
+        set_target(session, site, None)
+    with database.read() as session:
+        (row,) = list_sites(session)
+        assert (row.opening_hours, row.target) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "sentence"),
+    [
+        (WEEK[:6], "for all seven days"),
+        (((600, 600), *WEEK[1:]), "On Monday the store must close after it opens"),
+        ((*WEEK[:6], (600, 1441)), "On Sunday the store must close"),
+        ((*WEEK[:6], (-1, 600)), "On Sunday the store must close"),
+    ],
+)
+def test_opening_hours_that_are_none_are_refused(
+    database: Database, hours: OpeningHours, sentence: str
+) -> None:
+    with database.write() as session:
+        site = create_site(session, "North", "UTC")
+        with pytest.raises(PlaceError, match=sentence):
+            set_opening_hours(session, site, hours)
+
+
+@pytest.mark.parametrize("target", [-0.1, 100.1, float("nan"), float("inf")])
+def test_a_target_off_the_scale_is_refused(database: Database, target: float) -> None:
+    with database.write() as session:
+        site = create_site(session, "North", "UTC")
+        with pytest.raises(PlaceError, match="from 0 to 100"):
+            set_target(session, site, target)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db.buckets import read_buckets, rebuild_buckets
 from db.engine import Database
-from db.people import PEOPLE_COLUMNS
+from db.people import END_COLUMNS, END_PROBABILITIES, PEOPLE_COLUMNS, START_PROBABILITIES
 from db.recording_rows import get_recording
 from db.results import people_frame, write_segment
 from db.tables import Prediction, RecordingState, Track
@@ -206,6 +206,40 @@ def test_a_part_that_could_not_be_read_takes_nothing_from_the_mean(database: Dat
     assert (row.people, row.unknown, row.faces) == (1, 0, 2)
 
 
+def test_a_person_starts_as_the_first_part_and_ends_as_the_last(database: Database) -> None:
+    times = [SEGMENT_MS - 9000, SEGMENT_MS - 500, SEGMENT_MS + 500, SEGMENT_MS + 9000]
+    parts = [Scene([Person(times, e)], 2, SEGMENT_MS) for e in ("sad", "happy")]
+    with database.write() as session:
+        recording = add_video(session, add_camera(session), segments=2, segment_ms=SEGMENT_MS)
+        for index, part in enumerate(parts):
+            read_segment(session, recording, part, index)
+        person = people_frame(session, recording).iloc[0]
+    assert person[list(START_PROBABILITIES)].tolist() == pytest.approx(_of("sad"))
+    assert person[list(END_PROBABILITIES)].tolist() == pytest.approx(_of("happy"))
+
+
+@pytest.mark.parametrize(("apart_ms", "told"), [(1000, True), (9000, False)])
+def test_a_start_is_told_by_a_later_part_only_while_it_is_the_start(
+    database: Database, apart_ms: int, told: bool
+) -> None:
+    times = [SEGMENT_MS - 500, SEGMENT_MS - 500 + apart_ms]
+    parts = [Scene([Person(times, e)], 2, SEGMENT_MS) for e in (UNKNOWN, "happy")]
+    with database.write() as session:
+        recording = add_video(session, add_camera(session), segments=2, segment_ms=SEGMENT_MS)
+        for index, part in enumerate(parts):
+            read_segment(session, recording, part, index)
+        person = people_frame(session, recording).iloc[0]
+    start = person[list(START_PROBABILITIES)]
+    assert start.notna().all() == start.notna().any() == told
+    assert person["end_p_happy"] == pytest.approx(0.7)
+
+
+def _of(expression: str) -> list[float]:
+    probabilities = probabilities_of(expression)
+    assert probabilities is not None
+    return [float(p) for p in probabilities]
+
+
 def test_the_last_segment_ends_the_recording(database: Database) -> None:
     scene = Scene([Person([0])], segments=2, warnings={1: ("A frame was damaged.",)})
     with database.write() as session:
@@ -232,7 +266,7 @@ def test_a_segment_without_anybody_is_done_too(database: Database) -> None:
         row = get_recording(session, recording)
         assert row is not None
         assert (row.state, row.people, row.faces) == (RecordingState.DONE, 0, 0)
-        assert people_frame(session, recording).columns.tolist() == list(PEOPLE_COLUMNS)
+        assert people_frame(session, recording).columns.tolist() == [*PEOPLE_COLUMNS, *END_COLUMNS]
         assert read_buckets(session).empty
 
 
