@@ -21,6 +21,7 @@ __all__ = [
     "by_hour",
     "by_month",
     "by_week",
+    "by_weekday_hour",
     "expression_shares",
     "summarise",
 ]
@@ -115,6 +116,17 @@ def by_hour(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) 
     """One row for each local hour of the day with people; ``hour``: 0 to 23, all days together."""
     hour = _local(buckets).dt.hour.astype(np.int64)
     return _figures(merge(buckets.assign(hour=hour), ["hour"]), score, minimum_people)
+
+
+def by_weekday_hour(
+    buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int
+) -> pd.DataFrame:
+    """As by_hour, for each hour of each day of the week; ``weekday``: 0 is Monday."""
+    local = _local(buckets)
+    keyed = buckets.assign(
+        weekday=local.dt.day_of_week.astype(np.int64), hour=local.dt.hour.astype(np.int64)
+    )
+    return _figures(merge(keyed, ["weekday", "hour"]), score, minimum_people)
 
 
 def by_camera(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from analytics.summary import (
     by_hour,
     by_month,
     by_week,
+    by_weekday_hour,
     expression_shares,
     summarise,
 )
@@ -175,3 +176,11 @@ def test_weeks_begin_on_monday_and_months_on_the_first() -> None:
     months = by_month(buckets, DEFAULT_SCORE, 10)
     assert months["month"].tolist() == [pd.Timestamp("2026-05-01"), pd.Timestamp("2026-06-01")]
     assert months["people"].tolist() == [20, 30]
+
+
+def test_hours_of_the_week_are_the_sites_own() -> None:
+    # 23:30 UTC on Sunday is Monday's first hour in Berlin.
+    times = pd.to_datetime(["2026-11-01T23:30Z", "2026-11-08T23:40Z", "2026-11-03T09:00Z"])
+    buckets = bucket_frame(people_frame(pd.DatetimeIndex(times), ["happy"] * 3))
+    rows = by_weekday_hour(buckets, DEFAULT_SCORE, 1)
+    assert rows[["weekday", "hour", "people"]].to_numpy().tolist() == [[0, 0, 2], [1, 10, 1]]
