@@ -52,9 +52,9 @@ def claim(
 ) -> Lease | None:
     """Take the next segment, None when there is nothing to do.
 
-    Recordings take turns: first the one with the fewest segments being read, then the oldest; in
-    it, the first segment. A segment whose lease ran out is free again; when that happened
-    ``max_deaths`` times already, its recording fails instead.
+    Recordings of the lowest niceness take turns: first the one with the fewest segments being
+    read, then the oldest; in it, the first segment. A segment whose lease ran out is free again;
+    when that happened ``max_deaths`` times already, its recording fails instead.
     """
     while (free := _next(session, now)) is not None:
         if free.deaths >= max_deaths:
@@ -230,30 +230,30 @@ def _next(session: Session, now: datetime) -> _Segment | None:
     free = case((_is_free(now), 1), else_=0)
     running = func.sum(1 - free).label("running")
     started = (
-        select(running, Recording.created_at, Recording.id)
+        select(Recording.niceness, running, Recording.created_at, Recording.id)
         .join(Segment, Segment.recording_id == Recording.id)
         .where(
             Recording.state == RecordingState.READING.value,
             Segment.state.in_([SegmentState.QUEUED.value, SegmentState.LEASED.value]),
         )
-        .group_by(Recording.id, Recording.created_at)
+        .group_by(Recording.id, Recording.niceness, Recording.created_at)
         .having(func.sum(free) > 0)
-        .order_by(running, Recording.created_at, Recording.id)
+        .order_by(Recording.niceness, running, Recording.created_at, Recording.id)
         .limit(1)
     )
     waiting = (
-        select(literal(0), Recording.created_at, Recording.id)
+        select(Recording.niceness, literal(0), Recording.created_at, Recording.id)
         .where(
             Recording.state == RecordingState.QUEUED.value,
             select(Segment.index)
             .where(Segment.recording_id == Recording.id, _is_free(now))
             .exists(),
         )
-        .order_by(Recording.created_at, Recording.id)
+        .order_by(Recording.niceness, Recording.created_at, Recording.id)
         .limit(1)
     )
     turns = [
-        (int(row[0]), row[1], row[2])
+        (int(row[0]), int(row[1]), row[2], row[3])
         for query in (started, waiting)
         for row in session.execute(query)
     ]

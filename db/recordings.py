@@ -20,6 +20,9 @@ from db.tables import (
 from fer_core.errors import SatisfaceError
 from fer_core.types import FootageInfo, SegmentPlan
 
+BACKLOG_AFTER: Final = timedelta(days=3)
+"""Footage older than this when it is added can wait for what was taken since."""
+
 _NAME_LENGTH: Final = 255
 _UNFINISHED: Final = (SegmentState.QUEUED.value, SegmentState.LEASED.value)
 _RUNNING: Final = (RecordingState.QUEUED.value, RecordingState.READING.value)
@@ -44,7 +47,8 @@ def add_recording(
     sample_rate: float,
     now: datetime | None = None,
 ) -> int:
-    """A recording that waits to be read, with a queued segment for each plan.
+    """A recording that waits to be read, with a queued segment for each plan. Footage older than
+    BACKLOG_AFTER lets newer footage go first.
 
     ``captured_at``: aware. ``captured_from``: where that was read from, in a word or two.
     Raises RecordingError where this camera already has this file, and ValueError without plans.
@@ -56,6 +60,7 @@ def add_recording(
     )
     if (other := session.scalar(same)) is not None:
         raise RecordingError(f"{name} was already uploaded for this camera, as {other}.")
+    created_at = now or datetime.now(UTC)
     recording = Recording(
         camera_id=camera_id,
         name=name[:_NAME_LENGTH],
@@ -72,7 +77,8 @@ def add_recording(
         footage_key=footage_key,
         warnings=list(info.warnings),
         sample_rate=sample_rate,
-        created_at=now or datetime.now(UTC),
+        niceness=int(created_at - captured_at > BACKLOG_AFTER),
+        created_at=created_at,
     )
     session.add(recording)
     session.flush()
@@ -89,6 +95,16 @@ def add_recording(
         ],
     )
     return recording.id
+
+
+def read_first(session: Session, recording_id: int) -> bool:
+    """Put a recording before all others that wait. False where it does not wait."""
+    recording = _locked(session, recording_id)
+    if recording is None or recording.state not in _RUNNING:
+        return False
+    recording.niceness = -1
+    session.flush()
+    return True
 
 
 def cancel_recording(session: Session, recording_id: int, *, now: datetime | None = None) -> bool:

@@ -149,6 +149,7 @@ class Recording(Base):
         Index(None, "camera_id", "duration_ms"),
         Index(None, "created_at"),
         Index(None, "state", "created_at"),
+        Index(None, "state", "niceness", "created_at"),
         CheckConstraint(_in("kind", [k.value for k in FootageKind]), name="kind"),
         CheckConstraint(_in("state", [s.value for s in RecordingState]), name="state"),
         CheckConstraint("duration_ms >= 0 AND width > 0 AND height > 0 AND bytes > 0", name="size"),
@@ -174,6 +175,7 @@ class Recording(Base):
     error: Mapped[str | None] = mapped_column(String(1000))
     warnings: Mapped[list[Any]] = mapped_column(default=list)
     sample_rate: Mapped[float]
+    niceness: Mapped[int] = mapped_column(default=0, server_default="0")
     model_version: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]

@@ -17,6 +17,8 @@ depends_on = None
 def upgrade() -> None:
     op.add_column('sites', sa.Column('opening_hours', sa.JSON(), nullable=False, server_default='[]'))
     op.add_column('sites', sa.Column('target', sa.Double(), nullable=True))
+    op.add_column('recordings', sa.Column('niceness', sa.Integer(), nullable=False, server_default='0'))
+    op.create_index(op.f('ix_recordings_state_niceness_created_at'), 'recordings', ['state', 'niceness', 'created_at'])
     op.add_column('tracks', sa.Column('start_probabilities', sa.JSON(), nullable=True))
     op.add_column('tracks', sa.Column('end_probabilities', sa.JSON(), nullable=True))
     op.add_column('recordings', sa.Column('faces_deleted_at', sa.DateTime(timezone=True), nullable=True))
@@ -104,5 +106,7 @@ def downgrade() -> None:
     op.drop_table('alert_rules')
     op.drop_column('tracks', 'end_probabilities')
     op.drop_column('tracks', 'start_probabilities')
+    op.drop_index(op.f('ix_recordings_state_niceness_created_at'), 'recordings')
+    op.drop_column('recordings', 'niceness')
     op.drop_column('sites', 'target')
     op.drop_column('sites', 'opening_hours')

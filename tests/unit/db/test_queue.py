@@ -8,7 +8,13 @@ from sqlalchemy import select
 from db.engine import Database
 from db.queue import MOST_DEATHS, Lease, claim, fail, release, renew
 from db.recording_rows import RecordingRow, get_recording
-from db.recordings import cancel_recording, delete_recording, retry_recording
+from db.recordings import (
+    BACKLOG_AFTER,
+    cancel_recording,
+    delete_recording,
+    read_first,
+    retry_recording,
+)
 from db.results import LeaseLost, write_segment
 from db.tables import RecordingState, Segment, SegmentState
 from tests.unit.db.made_rows import NOON, Scene, add_camera, add_video, read_next
@@ -79,6 +85,26 @@ def test_recordings_take_turns(database: Database, camera: int) -> None:
     second = video(database, camera, "second.mp4")
     given = [taken(database).recording_id for _ in range(6)]
     assert given == [first, second, first, second, first, second]
+
+
+def test_a_backlog_waits_for_what_is_new(database: Database, camera: int) -> None:
+    with database.write() as session:
+        backlog = add_video(
+            session, camera, name="last-year.mp4", captured_at=NOON - BACKLOG_AFTER - SECOND
+        )
+    assert taken(database).recording_id == backlog
+    today = video(database, camera, "this-morning.mp4", segments=3)
+    assert [taken(database).recording_id for _ in range(4)] == [today, today, today, backlog]
+
+
+def test_who_asks_for_it_is_read_first(database: Database, camera: int) -> None:
+    first = video(database, camera, "first.mp4")
+    second = video(database, camera, "second.mp4", segments=2)
+    with database.write() as session:
+        assert read_first(session, second)
+    assert [taken(database).recording_id for _ in range(3)] == [second, second, first]
+    with database.write() as session:
+        assert not read_first(session, 999)
 
 
 def test_the_oldest_comes_first_where_none_is_being_read(database: Database, camera: int) -> None:
