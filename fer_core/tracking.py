@@ -16,8 +16,8 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
+from fer_core.assignment import least_cost_pairs
 from fer_core.types import Box, Face
 
 _REFUSED: Final = 1e6
@@ -119,12 +119,12 @@ class Tracker:
         cost = self._striding_cost if striding else self._cost
         costs = np.array([[cost(f, faces[n].box, time_ms) for n in candidates] for f in follows])
         paired = set()
-        for row, column in zip(*linear_sum_assignment(costs), strict=True):
+        for row, column in least_cost_pairs(costs):
             if costs[row, column] < _REFUSED:
                 n = candidates[column]
                 follows[row].saw(faces[n].box, time_ms)
                 numbers[n] = follows[row].number
-                paired.add(int(row))
+                paired.add(row)
         return [follow for row, follow in enumerate(follows) if row not in paired]
 
     def cut(self) -> None:
