@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.buckets import SUMS, merge, sum_of_squares
-from analytics.intervals import Estimate, Estimates, mean_interval, net_interval, share_interval
+from analytics.intervals import Estimate, Moments, mean_interval, net_interval, share_interval
 from analytics.scores import ScoreDefinition
 from fer_core.types import EXPRESSIONS, UNKNOWN
 
@@ -20,9 +20,14 @@ __all__ = [
     "by_day",
     "by_hour",
     "by_month",
+    "by_site",
     "by_week",
     "by_weekday_hour",
     "expression_shares",
+    "figures_of",
+    "index_moments",
+    "local_time",
+    "matched_days",
     "summarise",
 ]
 
@@ -63,7 +68,7 @@ class Summary:
 
 def summarise(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> Summary:
     """All buckets as one."""
-    figures = _figures(merge(buckets, []), score, minimum_people)
+    figures = figures_of(merge(buckets, []), score, minimum_people)
     if figures.empty:
         return Summary(0, 0, 0, None, None, None, None, None, {}, withheld=True)
     row = figures.iloc[0]
@@ -92,46 +97,66 @@ def summarise(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int
 def by_day(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:
     """One row for each local day with people; ``day`` is its midnight, without a zone.
 
-    For the columns see ``_figures``.
+    For the columns see ``figures_of``.
     """
-    local = _local(buckets)
-    return _figures(merge(buckets.assign(day=local.dt.normalize()), ["day"]), score, minimum_people)
+    local = local_time(buckets)
+    return figures_of(
+        merge(buckets.assign(day=local.dt.normalize()), ["day"]), score, minimum_people
+    )
 
 
 def by_week(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:
     """As by_day, for weeks; ``week`` is the Monday."""
-    day = _local(buckets).dt.normalize()
+    day = local_time(buckets).dt.normalize()
     week = day - pd.to_timedelta(day.dt.day_of_week, unit="D")
-    return _figures(merge(buckets.assign(week=week), ["week"]), score, minimum_people)
+    return figures_of(merge(buckets.assign(week=week), ["week"]), score, minimum_people)
 
 
 def by_month(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:
     """As by_day, for calendar months; ``month`` is the first day."""
-    day = _local(buckets).dt.normalize()
+    day = local_time(buckets).dt.normalize()
     month = day - pd.to_timedelta(day.dt.day - 1, unit="D")
-    return _figures(merge(buckets.assign(month=month), ["month"]), score, minimum_people)
+    return figures_of(merge(buckets.assign(month=month), ["month"]), score, minimum_people)
 
 
 def by_hour(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:
     """One row for each local hour of the day with people; ``hour``: 0 to 23, all days together."""
-    hour = _local(buckets).dt.hour.astype(np.int64)
-    return _figures(merge(buckets.assign(hour=hour), ["hour"]), score, minimum_people)
+    hour = local_time(buckets).dt.hour.astype(np.int64)
+    return figures_of(merge(buckets.assign(hour=hour), ["hour"]), score, minimum_people)
 
 
 def by_weekday_hour(
     buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int
 ) -> pd.DataFrame:
     """As by_hour, for each hour of each day of the week; ``weekday``: 0 is Monday."""
-    local = _local(buckets)
+    local = local_time(buckets)
     keyed = buckets.assign(
         weekday=local.dt.day_of_week.astype(np.int64), hour=local.dt.hour.astype(np.int64)
     )
-    return _figures(merge(keyed, ["weekday", "hour"]), score, minimum_people)
+    return figures_of(merge(keyed, ["weekday", "hour"]), score, minimum_people)
 
 
 def by_camera(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:
     """One row for each camera with people; its keys are ``site``, ``camera`` and ``camera_id``."""
-    return _figures(merge(buckets, ["site", "camera", "camera_id"]), score, minimum_people)
+    return figures_of(merge(buckets, ["site", "camera", "camera_id"]), score, minimum_people)
+
+
+def by_site(buckets: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:
+    """One row for each site with people; its key is ``site``."""
+    return figures_of(merge(buckets, ["site"]), score, minimum_people)
+
+
+def matched_days(
+    parts: Sequence[tuple[pd.DataFrame, int]], score: ScoreDefinition, minimum_people: int
+) -> pd.DataFrame:
+    """As by_day, for buckets of other days, each moved by so many days to the day that it is
+    compared with; what falls on one day is one row."""
+    moved = [
+        buckets.assign(day=local_time(buckets).dt.normalize() + pd.Timedelta(days=days))
+        for buckets, days in parts
+    ]
+    filled = [part for part in moved if len(part)] or moved[:1]
+    return figures_of(merge(pd.concat(filled, ignore_index=True), ["day"]), score, minimum_people)
 
 
 def expression_shares(summary: Summary) -> pd.DataFrame:
@@ -153,7 +178,7 @@ def expression_shares(summary: Summary) -> pd.DataFrame:
     )
 
 
-def _local(buckets: pd.DataFrame) -> "pd.Series[pd.Timestamp]":
+def local_time(buckets: pd.DataFrame) -> "pd.Series[pd.Timestamp]":
     """Each bucket's hour on its own site's clock, without a zone."""
     hours = buckets["hour"]
     local: pd.Series[pd.Timestamp] = hours.dt.tz_localize(None)
@@ -162,7 +187,22 @@ def _local(buckets: pd.DataFrame) -> "pd.Series[pd.Timestamp]":
     return local
 
 
-def _figures(merged: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:
+def index_moments(merged: pd.DataFrame, score: ScoreDefinition) -> Moments:
+    """How many people of each row were read, with the sum and the sum of squares of their
+    indices (0 to 100)."""
+    read = (merged["people"] - merged["unknown"]).to_numpy(dtype=np.float64)
+    # Of v = p . w the index is 50 (1 + v), and its square 2500 (1 + 2 v + v^2).
+    total = merged[list(SUMS)].to_numpy(dtype=np.float64) @ np.array(score.weights)
+    return Moments(
+        count=read,
+        total=50 * (read + total),
+        squares=2500 * (read + 2 * total + sum_of_squares(merged, score.weights)),
+        lowest=score.lowest,
+        highest=score.highest,
+    )
+
+
+def figures_of(merged: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:
     """The figures of each merged row.
 
     Key columns, then ``people``, ``unknown``, ``faces`` (int64); ``index``, ``happy``,
@@ -173,18 +213,18 @@ def _figures(merged: pd.DataFrame, score: ScoreDefinition, minimum_people: int) 
     """
     read = (merged["people"] - merged["unknown"]).to_numpy(dtype=np.int64)
     withheld = read < minimum_people
-    weights = np.array(score.weights)
-    # 50 * (1 + m) maps the mean of p . w and its bounds onto the index.
-    mean = mean_interval(
-        read,
-        merged[list(SUMS)].to_numpy(dtype=np.float64) @ weights,
-        sum_of_squares(merged, score.weights),
-        lowest=min(score.weights),
-        highest=max(score.weights),
-    )
-    index = Estimates(50 * (1 + mean.value), 50 * (1 + mean.low), 50 * (1 + mean.high))
+    index = index_moments(merged, score)
     estimates = {
-        "index": (index, withheld),
+        "index": (
+            mean_interval(
+                index.count,
+                index.total,
+                index.squares,
+                lowest=index.lowest,
+                highest=index.highest,
+            ),
+            withheld,
+        ),
         "happy": (share_interval(merged["n_happy"], read), withheld),
         "negative": (share_interval(_people(merged, NEGATIVE), read), withheld),
         "net": (

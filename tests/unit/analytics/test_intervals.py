@@ -2,18 +2,61 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
 
-from analytics.intervals import mean_interval, net_interval, share_interval
-from analytics.scores import DEFAULT_SCORE
+from analytics.intervals import (
+    Estimate,
+    Estimates,
+    Moments,
+    beyond_chance,
+    difference,
+    mean_difference,
+    mean_difference_p,
+    mean_interval,
+    net_interval,
+    share_interval,
+)
 from tests.unit.analytics.people import HAPPY_THIRD
+
+MEASURED = (
+    (-1.00, -0.97, -0.95, -0.93, -0.91, -0.87, -0.83, -0.76, -0.67, -0.57, -0.45, -0.24, 0.90),
+    (-1.00, -1.00, -0.97, -0.95, -0.92, -0.90, -0.87, -0.86, -0.84, -0.76, -0.74, -0.55, 0.54),
+    (-1.00, -0.94, -0.91, -0.86, -0.82, -0.78, -0.74, -0.68, -0.60, -0.45, -0.33, -0.12, 0.96),
+    (-0.87, 0.04, 0.47, 0.69, 0.83, 0.90, 0.94, 0.96, 0.97, 0.98, 0.99, 0.99, 1.00),
+    (-1.00, -0.93, -0.89, -0.86, -0.82, -0.79, -0.74, -0.68, -0.59, -0.50, -0.38, -0.18, 0.98),
+    (-0.95, -0.51, -0.34, -0.23, -0.15, -0.10, -0.06, -0.04, -0.02, -0.01, 0.00, 0.05, 0.96),
+    (-0.92, -0.70, -0.54, -0.42, -0.35, -0.28, -0.22, -0.16, -0.10, -0.06, 0.03, 0.26, 0.98),
+)
+"""Twelfths of p . w of FER2013's PublicTest faces by their expression, read by the first model."""
+
+CROWDS = {
+    "even": (0.10, 0.01, 0.05, 0.33, 0.12, 0.05, 0.34),
+    "ordinary": (0.04, 0.005, 0.02, 0.15, 0.07, 0.015, 0.70),
+    "mostly neutral": (0.02, 0.0, 0.01, 0.05, 0.04, 0.01, 0.87),
+    "mostly happy": (0.02, 0.0, 0.01, 0.80, 0.02, 0.05, 0.10),
+    "unhappy few": (0.08, 0.01, 0.05, 0.02, 0.05, 0.02, 0.77),
+}
+"""Shares of the seven expressions."""
 
 
 def test_the_mean_agrees_with_a_worked_example() -> None:
-    # 1..5: mean 3, s = sqrt(2.5), t(4; 0.975) = 2.776
-    estimate = mean_interval(5, 15, 55, lowest=-100, highest=100)
+    # 1..5 and a twelfth of a person at -10 and at 10: n = 5 + 1/6, sum 15, squares 55 + 50/3.
+    estimate = mean_interval(5, 15, 55, lowest=-10, highest=10)
+    n, mean = 31 / 6, 15 * 6 / 31
+    s = np.sqrt((55 + 50 / 3 - n * mean**2) / (n - 1))
+    margin = stats.t.ppf(0.975, n - 1) * s / np.sqrt(n)
     assert estimate.value == pytest.approx(3)
-    assert estimate.low == pytest.approx(3 - 2.776445 * np.sqrt(2.5 / 5), abs=1e-5)
-    assert estimate.high == pytest.approx(3 + 2.776445 * np.sqrt(2.5 / 5), abs=1e-5)
+    assert estimate.low == pytest.approx(mean - margin)
+    assert estimate.high == pytest.approx(mean + margin)
+
+
+def test_of_many_people_the_mean_has_students_interval() -> None:
+    x = np.random.default_rng(0).uniform(-1, 1, 5_000)
+    estimate = mean_interval(len(x), x.sum(), (x**2).sum(), lowest=-1, highest=1)
+    low, high = stats.t.interval(0.95, len(x) - 1, loc=x.mean(), scale=stats.sem(x))
+    assert estimate.low == pytest.approx(low, abs=1e-4)
+    assert estimate.high == pytest.approx(high, abs=1e-4)
 
 
 def test_wilson_agrees_with_a_worked_example() -> None:
@@ -37,10 +80,17 @@ def test_nobody_gives_no_figure() -> None:
         assert np.isnan([estimate.value, estimate.low, estimate.high]).all()
 
 
-def test_people_all_alike_have_no_spread_and_no_rounding_error() -> None:
-    estimate = mean_interval(3, 0.3, 3 * 0.1**2 - 1e-18, lowest=-1, highest=1)
-    assert estimate.low == pytest.approx(0.1)
-    assert estimate.high == pytest.approx(0.1)
+def test_ten_people_all_alike_do_not_make_a_figure_sure() -> None:
+    few = mean_interval(10, 1, 10 * 0.1**2 - 1e-18, lowest=-1, highest=1)
+    many = mean_interval(10_000, 1_000, 10_000 * 0.1**2 - 1e-12, lowest=-1, highest=1)
+    assert few.low < 0.05 < 0.15 < few.high
+    assert [float(many.low), float(many.high)] == pytest.approx([0.1, 0.1], abs=1e-3)
+
+
+def test_values_that_can_be_only_one_thing_have_no_spread() -> None:
+    flat = Moments(np.array([10.0]), np.array([500.0]), np.array([25_000.0]), 50, 50)
+    assert mean_difference(flat, flat).at(0) == Estimate(0, 0, 0)
+    assert mean_difference_p(flat, flat).tolist() == [1.0]
 
 
 @given(st.integers(1, 10_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -60,22 +110,95 @@ def test_a_net_share_lies_in_its_interval(plus: int, minus: int, neither: int) -
     assert -mirrored.low == pytest.approx(estimate.high)
 
 
-@pytest.mark.parametrize("concentration", [3, 12])
-@pytest.mark.parametrize("people", [10, 30, 300])
-def test_the_index_interval_covers_the_truth_19_times_in_20(
-    people: int, concentration: float
+def crowd_values(shares: tuple[float, ...], seed: int) -> NDArray[np.float64]:
+    """p . w of 60,000 people with the default weights, as skewed as the recogniser makes them."""
+    rng = np.random.default_rng(seed)
+    looks = rng.choice(7, 60_000, p=np.array(shares) / sum(shares))
+    grid = np.linspace(0, 1, len(MEASURED[0]))
+    drawn = rng.random(len(looks))
+    values = np.stack([np.interp(drawn, grid, quantiles) for quantiles in MEASURED])
+    return np.asarray(values[looks, np.arange(len(looks))])
+
+
+def samples(
+    population: NDArray[np.float64], people: int, seed: int, repeats: int = 8_000
+) -> Moments:
+    x = np.random.default_rng(seed).choice(population, (repeats, people))
+    count = np.full(repeats, float(people))
+    return Moments(count, x.sum(axis=1), (x**2).sum(axis=1), -1, 1)
+
+
+def coverage(estimates: Estimates, truth: float) -> float:
+    return float(((estimates.low <= truth) & (truth <= estimates.high)).mean())
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+@pytest.mark.parametrize("people", [10, 15, 30, 300])
+def test_the_index_interval_covers_the_truth_19_times_in_20(people: int, crowd: str) -> None:
+    population = crowd_values(CROWDS[crowd], seed=1)
+    x = samples(population, people, seed=people)
+    estimate = mean_interval(x.count, x.total, x.squares, lowest=-1, highest=1)
+    assert 0.93 <= coverage(estimate, population.mean()) <= 0.97
+
+
+@pytest.mark.parametrize(("now", "before"), [(10, 10), (10, 300), (30, 15), (300, 300)])
+@pytest.mark.parametrize(
+    ("crowd", "other"),
+    [
+        ("even", "mostly neutral"),
+        ("mostly neutral", "mostly neutral"),
+        ("mostly happy", "ordinary"),
+        ("unhappy few", "mostly happy"),
+    ],
+)
+def test_the_interval_of_a_difference_covers_the_truth_19_times_in_20(
+    now: int, before: int, crowd: str, other: str
 ) -> None:
-    rng = np.random.default_rng(people)
-    looks = rng.choice(7, 60_000, p=HAPPY_THIRD)
-    alphas = np.eye(7) * concentration + 0.3
-    gammas = rng.gamma(alphas[looks])
-    population = gammas / gammas.sum(axis=1, keepdims=True) @ np.array(DEFAULT_SCORE.weights)
-    x = rng.choice(population, (6_000, people))
-    estimate = mean_interval(
-        np.full(len(x), people), x.sum(axis=1), (x**2).sum(axis=1), lowest=-1, highest=1
-    )
-    covered = (estimate.low <= population.mean()) & (population.mean() <= estimate.high)
-    assert 0.93 <= covered.mean() <= 0.97
+    one, two = crowd_values(CROWDS[crowd], seed=1), crowd_values(CROWDS[other], seed=2)
+    drawn = samples(one, now, seed=3), samples(two, before, seed=4)
+    covered = coverage(mean_difference(*drawn), one.mean() - two.mean())
+    assert 0.93 <= covered <= 0.975
+    if crowd == other:
+        # The test and the interval agree.
+        believed = mean_difference_p(*drawn) <= 0.05
+        assert believed.mean() == pytest.approx(1 - covered, abs=0.005)
+
+
+@pytest.mark.parametrize(("now", "before"), [(10, 10), (15, 200), (300, 300)])
+def test_the_interval_of_a_difference_of_shares_covers_the_truth_19_times_in_20(
+    now: int, before: int
+) -> None:
+    rng = np.random.default_rng(now + before)
+    truth = rng.uniform(0.05, 0.6, (2, 3_000))
+    drawn = rng.binomial([[now], [before]], truth)
+    shares = [share_interval(part, n) for part, n in zip(drawn, (now, before), strict=True)]
+    changes = [difference(shares[0].at(row), shares[1].at(row)) for row in range(truth.shape[1])]
+    held = [c.low <= t <= c.high for c, t in zip(changes, truth[0] - truth[1], strict=True)]
+    assert 0.93 <= np.mean(held) <= 0.975
+
+
+def test_a_difference_of_shares_agrees_with_newcombes_example() -> None:
+    # 56 of 70 against 48 of 80: 0.2000, from 0.0524 to 0.3339 (Newcombe 1998, method 10, case a).
+    change = difference(share_interval([56], [70]).at(0), share_interval([48], [80]).at(0))
+    assert change.value == pytest.approx(0.2)
+    assert change.low == pytest.approx(0.0524, abs=1e-4)
+    assert change.high == pytest.approx(0.3339, abs=1e-4)
+
+
+def test_a_difference_needs_people_on_both_sides() -> None:
+    nobody = Moments(np.zeros(1), np.zeros(1), np.zeros(1), -1, 1)
+    some = samples(crowd_values(HAPPY_THIRD, 0), 20, 0, repeats=1)
+    change = mean_difference(some, nobody)
+    assert np.isnan([change.value, change.low, change.high]).all()
+    assert np.isnan(mean_difference_p(nobody, some)).all()
+
+
+def test_of_many_findings_only_the_sure_ones_are_believed() -> None:
+    # Holm: 0.01 <= 0.05 / 4, 0.013 <= 0.05 / 3, 0.03 > 0.05 / 2: there it stops.
+    p = np.array([0.04, 0.01, np.nan, 0.03, 0.013])
+    assert beyond_chance(p).tolist() == [False, True, False, False, True]
+    assert beyond_chance(np.array([])).tolist() == []
+    assert beyond_chance(np.array([np.nan])).tolist() == [False]
 
 
 @pytest.mark.parametrize("people", [10, 40, 300])

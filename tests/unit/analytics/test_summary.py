@@ -3,17 +3,19 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
 
+from analytics.intervals import mean_interval
 from analytics.scores import DEFAULT_SCORE, ScoreDefinition, satisfaction_index
 from analytics.summary import (
     by_camera,
     by_day,
     by_hour,
     by_month,
+    by_site,
     by_week,
     by_weekday_hour,
     expression_shares,
+    matched_days,
     summarise,
 )
 from fer_core.types import EXPRESSIONS, UNKNOWN
@@ -29,8 +31,12 @@ def test_buckets_give_what_the_people_give(people: int, weights: list[float], se
     frame = crowd("2026-11-03 09:00", people, seed=seed, unknown_share=0.05)
     read = frame[frame["expression"] != UNKNOWN]
     values = satisfaction_index(read[[f"p_{e}" for e in EXPRESSIONS]].to_numpy(), score)
-    low, high = stats.t.interval(
-        0.95, len(values) - 1, loc=values.mean(), scale=stats.sem(values) or 1e-12
+    from_people = mean_interval(
+        len(values),
+        values.sum(),
+        (values**2).sum(),
+        lowest=score.lowest,
+        highest=score.highest,
     )
 
     summary = summarise(bucket_frame(frame), score, minimum_people=2)
@@ -42,8 +48,8 @@ def test_buckets_give_what_the_people_give(people: int, weights: list[float], se
     assert summary.negative is not None
     assert summary.net is not None
     assert summary.index.value == pytest.approx(values.mean())
-    assert summary.index.low == pytest.approx(max(low, score.lowest), abs=1e-4)
-    assert summary.index.high == pytest.approx(min(high, score.highest), abs=1e-4)
+    assert summary.index.low == pytest.approx(float(from_people.low), abs=1e-4)
+    assert summary.index.high == pytest.approx(float(from_people.high), abs=1e-4)
     assert summary.happy.value == pytest.approx((read["expression"] == "happy").mean())
     assert summary.negative.value == pytest.approx(
         read["expression"].isin(["angry", "disgust", "fear", "sad"]).mean()
@@ -62,7 +68,7 @@ def test_too_few_read_people_are_withheld_in_every_figure() -> None:
     assert {summary.index, summary.happy, summary.negative, summary.net} == {None}
     assert expression_shares(summary).empty
 
-    for days in (by_day, by_week, by_month, by_hour, by_camera):
+    for days in (by_day, by_week, by_month, by_hour, by_weekday_hour, by_camera, by_site):
         rows = days(bucket_frame(frame), DEFAULT_SCORE, 10)
         assert rows["withheld"].all()
         assert rows[[*FIGURES, *(f"n_{e}" for e in EXPRESSIONS)]].isna().all(axis=None)
@@ -103,7 +109,7 @@ def test_nothing_at_all() -> None:
     summary = summarise(empty, DEFAULT_SCORE, 10)
     assert (summary.people, summary.withheld, summary.index) == (0, True, None)
     filled = bucket_frame(crowd("2026-11-03 09:00", 40))
-    for rows in (by_day, by_week, by_month, by_hour, by_camera):
+    for rows in (by_day, by_week, by_month, by_hour, by_weekday_hour, by_camera, by_site):
         assert rows(empty, DEFAULT_SCORE, 10).empty
         assert (
             rows(empty, DEFAULT_SCORE, 10).dtypes.to_dict()
@@ -184,3 +190,29 @@ def test_hours_of_the_week_are_the_sites_own() -> None:
     buckets = bucket_frame(people_frame(pd.DatetimeIndex(times), ["happy"] * 3))
     rows = by_weekday_hour(buckets, DEFAULT_SCORE, 1)
     assert rows[["weekday", "hour", "people"]].to_numpy().tolist() == [[0, 0, 2], [1, 10, 1]]
+
+
+def test_the_hours_of_the_week_are_those_of_the_clock() -> None:
+    # Two Mondays at nine and a Sunday at midnight, in Berlin.
+    times = pd.to_datetime(["2026-11-02T08:10Z", "2026-11-09T08:50Z", "2026-11-07T23:30Z"])
+    rows = by_weekday_hour(bucket_frame(people_frame(times, ["happy"] * 3)), DEFAULT_SCORE, 1)
+    assert rows[["weekday", "hour", "people"]].to_numpy().tolist() == [[0, 9, 2], [6, 0, 1]]
+
+
+def test_the_cameras_of_a_site_are_one_row() -> None:
+    one = bucket_frame(crowd("2026-11-03 09:00", 20, camera_id=1), camera="A")
+    two = bucket_frame(crowd("2026-11-03 09:00", 30, camera_id=2), camera="B")
+    rows = by_site(pd.concat([two, one]), DEFAULT_SCORE, 10)
+    assert rows[["site", "people"]].to_numpy().tolist() == [["Berlin Mitte", 50]]
+
+
+def test_days_are_matched_with_the_days_they_are_compared_with() -> None:
+    # The clocks change on the 25th: a day is moved by the calendar, not by hours.
+    early = bucket_frame(crowd("2026-10-20 00:00", 20, hours=1))
+    later = bucket_frame(crowd("2026-10-27 23:00", 30, hours=1, seed=5))
+    rows = matched_days([(early, 14), (later, 7)], DEFAULT_SCORE, 10)
+    assert rows[["day", "people"]].to_numpy().tolist() == [[pd.Timestamp("2026-11-03"), 50]]
+    together = summarise(pd.concat([early, later]), DEFAULT_SCORE, 10)
+    assert together.index is not None
+    assert rows["index"].tolist() == pytest.approx([together.index.value])
+    assert matched_days([(early.iloc[:0], 7)], DEFAULT_SCORE, 10).empty
