@@ -41,6 +41,11 @@ class Settings(BaseSettings):
     worker_processes: int = Field(
         default=1, ge=1, description="Segments that one worker reads at the same time."
     )
+    scheduler_address: str = Field(
+        default="",
+        description="Dask scheduler, such as tcp://host:8786, whose workers read the segments; "
+        "empty means processes on this machine.",
+    )
     lease_seconds: float = Field(
         default=30.0,
         gt=0,
@@ -61,7 +66,12 @@ class Settings(BaseSettings):
         default=10, ge=1, description="Figures from fewer people than this are withheld."
     )
     max_upload_mb: int = Field(
-        default=1024, ge=1, description="Largest file that the Upload page takes, in megabytes."
+        default=100_000, ge=1, description="Largest file that the Upload page takes, in megabytes."
+    )
+    proxy_signs_in: bool = Field(
+        default=False,
+        description="Whether everybody comes through a proxy that signs people in: uploads are "
+        "then taken from other machines, too.",
     )
 
     max_picture_megapixels: int = Field(

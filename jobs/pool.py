@@ -11,6 +11,10 @@ from multiprocessing.connection import Connection
 from jobs.logs import log_to_terminal
 
 
+class ProcessDied(Exception):
+    """The process that ran a task died, and took no other task along."""
+
+
 class SegmentPool(ProcessPoolExecutor):
     """Spawned processes that hold a lifeline to the worker.
 

@@ -22,7 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.engine import Database
 from db.queue import Lease, claim, fail, release
 from db.tables import Segment, SegmentState
-from jobs.pool import SegmentPool
+from jobs.cluster import Cluster
+from jobs.pool import ProcessDied, SegmentPool
 from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
 from jobs.store import FootageStore, unfinished_folder
 from jobs.sweep import delete_orphans, delete_read_footage, delete_unfinished
@@ -43,17 +44,25 @@ def run_worker(
     stop: threading.Event,
     *,
     until_idle: bool = False,
-    executor_factory: ExecutorFactory = SegmentPool,
+    executor_factory: ExecutorFactory | None = None,
 ) -> None:
     """Read what waits, until ``stop`` is set; what is being read then is handed back.
 
     ``until_idle``: return once no segment waits or is being read, by whatever worker.
+    ``executor_factory``: None takes the cluster that the settings name, else processes here.
     """
     database = Database(settings.resolved_database_url)
     try:
-        _Worker(settings, database, executor_factory).run(stop, until_idle=until_idle)
+        _Worker(settings, database, executor_factory or _engine(settings)).run(
+            stop, until_idle=until_idle
+        )
     finally:
         database.close()
+
+
+def _engine(settings: Settings) -> ExecutorFactory:
+    address = settings.scheduler_address
+    return (lambda _: Cluster(address)) if address else SegmentPool
 
 
 class _Worker:
@@ -101,34 +110,45 @@ class _Worker:
             return bool(self._running)
         # A lease starts to run when it is claimed: not before there is a process to read it.
         executor = self._ready_executor()
-        while executor is not None and len(self._running) < self._settings.worker_processes:
-            lease = self._claim()
-            if lease is None:
-                break
-            task = self._task(lease)
-            try:
-                self._running[executor.submit(run_segment, task)] = lease
-            except BrokenExecutor:
+        lease = None
+        try:
+            while executor is not None and len(self._running) < self._capacity:
+                lease = self._claim()
+                if lease is None:
+                    break
+                self._running[executor.submit(run_segment, self._task(lease))] = lease
+        except BrokenExecutor as error:
+            log.error("worker=%s the engine broke: %s", self._name, error)
+            if lease is not None and lease not in self._running.values():
                 self._give_back(lease)
-                self._discard_executor()
-                break
+            self._discard_executor()
         return True
 
     def _ready_executor(self) -> Executor | None:
         """The executor, warm: a first process has loaded what reading needs. None when it has to
         be tried again later."""
         if self._executor is None and time.monotonic() >= self._next_start:
-            self._executor = self._executor_factory(self._settings.worker_processes)
             try:
-                self._executor.submit(prepare, self._threads).result()
-            except BrokenExecutor:
-                log.exception("worker=%s a process of the pool died at its start", self._name)
+                self._executor = self._executor_factory(self._settings.worker_processes)
+                if not isinstance(self._executor, Cluster):
+                    self._executor.submit(prepare, self._threads).result()
+            except BrokenExecutor as error:
+                log.error("worker=%s the engine did not start: %s", self._name, error)
                 self._discard_executor()
                 self._next_start = time.monotonic() + _TROUBLE_PAUSE_S
         return self._executor
 
     @property
+    def _capacity(self) -> int:
+        """How many segments can be read at the same time."""
+        if isinstance(self._executor, Cluster):
+            return self._executor.capacity
+        return self._settings.worker_processes
+
+    @property
     def _threads(self) -> int:
+        if self._settings.scheduler_address:
+            return 1  # a cluster has a process for each of its cores
         return max((os.cpu_count() or 1) // self._settings.worker_processes, 1)
 
     def _task(self, lease: Lease) -> SegmentTask:
@@ -158,8 +178,9 @@ class _Worker:
     def _collect(self) -> None:
         ended = [future for future in self._running if future.done()]
         if any(isinstance(future.exception(), BrokenExecutor) for future in ended):
-            # The death of one process takes the whole pool along, and all that it was reading.
-            log.error("worker=%s a process of the pool died", self._name)
+            # The death of one process takes the whole pool along, and all that it was reading;
+            # so does the end of a cluster's scheduler.
+            log.error("worker=%s the engine broke", self._name)
             self._discard_executor()
             ended = list(wait(self._running).done)
         for future in ended:
@@ -168,7 +189,7 @@ class _Worker:
     def _conclude(self, lease: Lease, future: Future[SegmentOutcome]) -> None:
         where = f"worker={self._name} recording={lease.recording_id} segment={lease.index}"
         error = future.exception()
-        if isinstance(error, BrokenExecutor):
+        if isinstance(error, BrokenExecutor | ProcessDied):
             self._fail(
                 lease, "the process that read it died, perhaps for want of memory", died=True
             )

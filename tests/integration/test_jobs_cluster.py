@@ -1,0 +1,131 @@
+"""Segments read by the workers of a real Dask scheduler, and what happens when those are killed."""
+
+import contextlib
+import os
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from db.tables import RecordingState, SegmentState
+from jobs.cluster import Cluster
+from jobs.intake import Accepted
+from jobs.pool import ProcessDied
+from jobs.worker import run_worker
+from tests.integration.test_jobs_crash import count
+from tests.made_footage import Appearance, write_video
+from tests.made_jobs import (
+    ROOT,
+    made_camera,
+    made_settings,
+    opened,
+    read_all,
+    recording,
+    rows,
+    take_in,
+    until,
+)
+
+SECONDS = 8
+PEOPLE = (Appearance(60, 90, to=(250, 90), end_s=SECONDS, face_height=60),)
+
+
+class DaskProcesses:
+    """A scheduler on a port of its own, and workers with one thread each."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.address = f"tcp://127.0.0.1:{self.port}"
+        self._folder = folder
+        self.started: list[psutil.Popen] = []
+
+    def scheduler(self) -> psutil.Popen:
+        return self._start("scheduler", "--host", "127.0.0.1", "--port", str(self.port))
+
+    def worker(self) -> psutil.Popen:
+        return self._start("worker", self.address, "--nthreads", "1", "--no-nanny")
+
+    def _start(self, *words: str) -> psutil.Popen:
+        with (self._folder / f"dask-{len(self.started)}.log").open("wb") as log:
+            process = psutil.Popen(
+                [sys.executable, "-m", "dask", *words, "--no-dashboard"],
+                cwd=ROOT,
+                env=os.environ
+                | {"PYTHONPATH": str(ROOT), "DASK_TEMPORARY_DIRECTORY": str(self._folder)},
+                stdout=log,
+                stderr=log,
+            )
+        self.started.append(process)
+        return process
+
+
+@pytest.fixture
+def dask(tmp_path: Path) -> Iterator[DaskProcesses]:
+    processes = DaskProcesses(tmp_path)
+    yield processes
+    for process in processes.started:
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("footage") / "door.mp4"
+    write_video(path, PEOPLE, (320, 180), fps=5, seconds=SECONDS, gop=5)
+    return path
+
+
+def test_workers_and_scheduler_are_killed_and_the_rows_are_those_of_an_undisturbed_run(
+    tmp_path: Path, dask: DaskProcesses, video: Path
+) -> None:
+    values = {"segment_seconds": 1, "sample_rate": 3, "lease_seconds": 2.0}
+    undisturbed = made_settings(tmp_path / "undisturbed", **values)
+    with opened(undisturbed) as database:
+        take_in(database, undisturbed, made_camera(database), video)
+        read_all(undisturbed)
+        expected = rows(database)
+
+    settings = made_settings(tmp_path / "cluster", scheduler_address=dask.address, **values)
+    with opened(settings) as database:
+        (outcome,) = take_in(database, settings, made_camera(database), video).values()
+        assert isinstance(outcome, Accepted)
+        scheduler = dask.scheduler()
+        first, _ = dask.worker(), dask.worker()
+        reading = threading.Thread(
+            target=run_worker, args=(settings, threading.Event()), kwargs={"until_idle": True}
+        )
+        reading.start()
+        until(lambda: count(database, SegmentState.DONE) >= 2)
+        first.kill()
+        until(lambda: count(database, SegmentState.DONE) >= 4)
+        scheduler.kill()
+        scheduler.wait()
+        dask.scheduler()
+        dask.worker()
+        reading.join(120)
+        assert not reading.is_alive()
+        assert recording(database, outcome.recording_id).state is RecordingState.DONE
+        assert rows(database) == expected
+
+
+def test_a_worker_that_dies_fails_its_task_alone(dask: DaskProcesses) -> None:
+    dask.scheduler()
+    dask.worker()
+    cluster = Cluster(dask.address)
+    until(lambda: cluster.capacity == 1)
+    assert cluster.submit(abs, -7).result(30) == 7
+    with pytest.raises(ZeroDivisionError):
+        cluster.submit(divmod, 1, 0).result(30)
+    ended = cluster.submit(os._exit, 1)
+    for _ in range(4):  # Dask tries a task on several workers before it gives it up
+        dask.worker()
+    with pytest.raises(ProcessDied):
+        ended.result(60)
+    cluster.shutdown(cancel_futures=True)
