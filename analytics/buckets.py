@@ -18,11 +18,17 @@ COUNTS: Final = (
     *(f"n_{expression}" for expression in EXPRESSIONS),
 )
 SUMS: Final = tuple(f"sum_{expression}" for expression in EXPRESSIONS)
-BUCKET_COLUMNS: Final = ("camera_id", "hour", *COUNTS, *SUMS, "products")
-"""The columns of the table of buckets, in its order."""
-
 _ROWS, _COLUMNS = np.triu_indices(len(EXPRESSIONS))
-_PRODUCTS: Final = [f"product_{place}" for place in range(len(_ROWS))]
+PRODUCTS: Final = tuple(
+    f"product_{EXPRESSIONS[row]}_{EXPRESSIONS[column]}"
+    for row, column in zip(_ROWS, _COLUMNS, strict=True)
+)
+"""The sums over read people of p_i * p_j: the upper triangle by rows."""
+
+BUCKET_COLUMNS: Final = ("camera_id", "hour", *COUNTS, *SUMS, *PRODUCTS)
+"""The columns of a frame of buckets."""
+
+_TYPES: Final = dict.fromkeys(COUNTS, np.int64) | dict.fromkeys((*SUMS, *PRODUCTS), np.float64)
 _QUARTER: Final = pd.Timedelta(minutes=15)
 
 
@@ -54,11 +60,11 @@ def _offset(utc: "pd.Series[pd.Timestamp]", time_zone: str) -> "pd.Series[pd.Tim
 
 
 def aggregate(people: pd.DataFrame) -> pd.DataFrame:
-    """One row for each (camera_id, hour), with the columns of the table of buckets.
+    """One row for each (camera_id, hour): BUCKET_COLUMNS.
 
     ``people``: one row a person: camera_id, hour (see local_hour), expression, faces,
     faces_unknown and p_angry to p_neutral (mean probabilities, NaN for a person who could not be
-    read). ``products``: 28 floats, the sums of p_i * p_j over read people, upper triangle by rows.
+    read).
     """
     read = (people["expression"] != UNKNOWN).to_numpy(dtype=bool)
     p = people[[f"p_{expression}" for expression in EXPRESSIONS]].to_numpy(dtype=np.float64)
@@ -76,7 +82,7 @@ def aggregate(people: pd.DataFrame) -> pd.DataFrame:
                 for expression in EXPRESSIONS
             },
             **{name: p[:, place] for place, name in enumerate(SUMS)},
-            "products": list(p[:, _ROWS] * p[:, _COLUMNS]),
+            **dict(zip(PRODUCTS, (p[:, _ROWS] * p[:, _COLUMNS]).T, strict=True)),
         },
         index=people.index,
     )
@@ -89,25 +95,14 @@ def merge(buckets: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     Returns the key columns, sorted, followed by counts, sums and products; other columns are
     dropped.
     """
-    values = pd.concat(
-        [
-            buckets[list(COUNTS)].astype(np.int64),
-            buckets[list(SUMS)].astype(np.float64),
-            pd.DataFrame(product_matrix(buckets), columns=_PRODUCTS, index=buckets.index),
-        ],
-        axis="columns",
-    )
+    values = buckets[[*COUNTS, *SUMS, *PRODUCTS]].astype(_TYPES)
     groups = [buckets[key] for key in keys] or [pd.Series(0, index=buckets.index)]
-    merged = values.groupby(groups, sort=True).sum().reset_index(drop=not keys)
-    products = merged[_PRODUCTS].to_numpy(dtype=np.float64)
-    merged = merged.drop(columns=_PRODUCTS)
-    merged["products"] = pd.Series(products.tolist(), index=merged.index, dtype=object)
-    return merged
+    return values.groupby(groups, sort=True).sum().reset_index(drop=not keys)
 
 
 def product_matrix(buckets: pd.DataFrame) -> NDArray[np.float64]:
-    """The column ``products`` as float64 (rows, 28)."""
-    return np.array(buckets["products"].tolist(), dtype=np.float64).reshape(-1, len(_ROWS))
+    """The columns of PRODUCTS as float64 (rows, 28)."""
+    return buckets[list(PRODUCTS)].to_numpy(dtype=np.float64)
 
 
 def sum_of_squares(buckets: pd.DataFrame, weights: Sequence[float]) -> NDArray[np.float64]:

@@ -1,6 +1,10 @@
-"""Hourly buckets: kept beside the tracks they are derived from, in the same transaction."""
+"""Hourly buckets: kept beside the tracks they are derived from, in the same transaction.
 
-from collections.abc import Iterable, Iterator, Sequence
+A bucket is what the tracks of its hour give together with the hour's sealed bucket, which holds
+those whose tracks were deleted when their time was up (db.retention).
+"""
+
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -8,14 +12,20 @@ import pandas as pd
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from analytics.buckets import BUCKET_COLUMNS, aggregate, local_hour
+from analytics.buckets import BUCKET_COLUMNS, aggregate, local_hour, merge
+from db.bucket_days import (
+    frame_of,
+    iterate_packed_buckets,
+    no_buckets,
+    repack_days,
+    rows_of,
+    stored_columns,
+)
 from db.people import PEOPLE_COLUMNS, read_people
 from db.spans import footage_between, recordings_between, seen_between
-from db.tables import Base, Bucket, Camera, Recording, Site, Track
+from db.tables import Base, Bucket, BucketDay, Camera, Recording, SealedBucket, Site, Track
 
 _HOUR: Final = timedelta(hours=1)
-
-_PLACE_COLUMNS: Final = ("site_id", "site", "camera", "time_zone")
 
 
 def read_buckets(
@@ -27,60 +37,13 @@ def read_buckets(
 ) -> pd.DataFrame:
     """The buckets whose hour began in [start, end), by camera and hour.
 
-    Columns: those of table buckets (``hour`` aware UTC, ``products`` lists of 28 floats), and
-    site_id, site, camera, time_zone. None means without a bound, or all cameras.
+    Columns: BUCKET_COLUMNS (``hour`` aware UTC), and site_id, site, camera, time_zone. None means
+    without a bound, or all cameras.
     """
-    rows = [
-        row
-        for chunk in iterate_bucket_rows(session, start=start, end=end, camera_ids=camera_ids)
-        for row in chunk
-    ]
-    return bucket_frame(rows)
-
-
-def iterate_bucket_rows(
-    session: Session,
-    *,
-    start: datetime | None = None,
-    end: datetime | None = None,
-    camera_ids: Sequence[int] | None = None,
-    chunk: int = 20_000,
-) -> Iterator[Sequence[tuple[object, ...]]]:
-    """Rows for bucket_frame, at most ``chunk`` at a time."""
-    query = (
-        select(
-            *(getattr(Bucket, column) for column in BUCKET_COLUMNS),
-            Site.id,
-            Site.name,
-            Camera.name,
-            Site.time_zone,
-        )
-        .join(Camera, Camera.id == Bucket.camera_id)
-        .join(Site, Site.id == Camera.site_id)
-        .order_by(Bucket.camera_id, Bucket.hour)
-        .execution_options(yield_per=chunk)
+    frames = iterate_packed_buckets(
+        session, start=start, end=end, camera_ids=camera_ids, chunk=None
     )
-    if start is not None:
-        query = query.where(Bucket.hour >= start)
-    if end is not None:
-        query = query.where(Bucket.hour < end)
-    if camera_ids is not None:
-        query = query.where(Bucket.camera_id.in_(camera_ids))
-    for part in session.execute(query).partitions():
-        yield [tuple(row) for row in part]
-
-
-def bucket_frame(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
-    """The frame that read_buckets describes."""
-    frame = pd.DataFrame(rows, columns=[*BUCKET_COLUMNS, *_PLACE_COLUMNS])
-    whole = [c for c in BUCKET_COLUMNS if c not in {"hour", "products"} and c[:4] != "sum_"]
-    return frame.astype(
-        {
-            **dict.fromkeys([*whole, "site_id"], "int64"),
-            **{column: "float64" for column in BUCKET_COLUMNS if column.startswith("sum_")},
-            "hour": "datetime64[us, UTC]",
-        }
-    )
+    return next(frames, no_buckets())
 
 
 def covered_span(
@@ -102,18 +65,19 @@ def rebuild_buckets(session: Session, camera_ids: Sequence[int] | None = None) -
     if camera_ids is not None:
         query = query.where(Camera.id.in_(camera_ids))
     for camera_id in session.scalars(query.order_by(Camera.id)).all():
-        session.execute(delete(Bucket).where(Bucket.camera_id == camera_id))
-        zone = _locked_time_zone(session, camera_id)
-        start = _next_hour_with_footage(session, camera_id, zone, None)
+        for table in (Bucket, BucketDay):
+            session.execute(delete(table).where(table.camera_id == camera_id))
+        zone = locked_time_zone(session, camera_id)
+        start = _next_hour_with_people(session, camera_id, zone, None)
         while start is not None:
             end = _day_after(start, zone)
             _replace(session, camera_id, zone, start, end)
-            start = _next_hour_with_footage(session, camera_id, zone, end)
+            start = _next_hour_with_people(session, camera_id, zone, end)
 
 
 def rebuild_span(session: Session, camera_id: int, first: datetime, last: datetime) -> None:
     """Derive anew the buckets of all hours that touch [first, last]."""
-    zone = _locked_time_zone(session, camera_id)
+    zone = locked_time_zone(session, camera_id)
     start = _hour_of(first, zone)
     while start <= last:
         end = min(_day_after(start, zone), _hour_after(_hour_of(last, zone), zone))
@@ -123,7 +87,7 @@ def rebuild_span(session: Session, camera_id: int, first: datetime, last: dateti
 
 def rebuild_hours(session: Session, camera_id: int, instants: Iterable[datetime]) -> None:
     """Derive anew the buckets of the hours in which ``instants`` lie."""
-    zone = _locked_time_zone(session, camera_id)
+    zone = locked_time_zone(session, camera_id)
     hours = sorted(set(_hours(list(instants), zone)))
     # Hours that follow each other are derived at one go, a day of them at the most.
     while hours:
@@ -134,7 +98,7 @@ def rebuild_hours(session: Session, camera_id: int, instants: Iterable[datetime]
         del hours[:run]
 
 
-def _locked_time_zone(session: Session, camera_id: int) -> str:
+def locked_time_zone(session: Session, camera_id: int) -> str:
     """The IANA name of the zone of the camera's site.
 
     Until the commit nobody else derives buckets of this camera (SQLite has one writer anyway):
@@ -170,15 +134,20 @@ def _hours(instants: Sequence[datetime], time_zone: str) -> list[datetime]:
     return [start.to_pydatetime().astimezone(UTC) for start in local_hour(starts, time_zone)]
 
 
-def _next_hour_with_footage(
+def _next_hour_with_people(
     session: Session, camera_id: int, time_zone: str, after: datetime | None
 ) -> datetime | None:
-    """The first local hour from ``after`` on that footage of the camera may touch."""
+    """The first local hour from ``after`` on that footage of the camera may touch, or that is
+    sealed."""
     conditions = recordings_between(session, after, None, [camera_id])
     captured_at = session.scalar(select(func.min(Recording.captured_at)).where(*conditions))
-    if captured_at is None:
+    sealed = select(func.min(SealedBucket.hour)).where(SealedBucket.camera_id == camera_id)
+    if after is not None:
+        sealed = sealed.where(SealedBucket.hour >= after)
+    firsts = [first for first in (captured_at, session.scalar(sealed)) if first is not None]
+    if not firsts:
         return None
-    hour = _hour_of(captured_at, time_zone)
+    hour = _hour_of(min(firsts), time_zone)
     return hour if after is None else max(hour, after)
 
 
@@ -190,18 +159,48 @@ def _replace(
     session.execute(
         delete(Bucket).where(Bucket.camera_id == camera_id, Bucket.hour >= start, Bucket.hour < end)
     )
-    if people.empty:
-        return
-    people["camera_id"] = camera_id
-    people["hour"] = local_hour(people["at"], time_zone)
-    columns = list(BUCKET_COLUMNS)
-    session.execute(
-        insert(Base.metadata.tables[Bucket.__tablename__]),
-        [
-            dict(zip(columns, row, strict=True))
-            for row in aggregate(people)[columns].itertuples(index=False, name=None)
-        ],
+    parts = [_sealed(session, camera_id, start, end)]
+    if not people.empty:
+        people["camera_id"] = camera_id
+        people["hour"] = local_hour(people["at"], time_zone)
+        parts.append(aggregate(people))
+    _insert(session, Bucket, _together(parts))
+    repack_days(session, camera_id, start, end)
+
+
+def add_to_sealed(session: Session, hours: pd.DataFrame) -> None:
+    """Add ``hours`` (BUCKET_COLUMNS, of one camera whose time zone is locked) to its sealed
+    buckets."""
+    camera_id = int(hours["camera_id"].iloc[0])
+    first, last = hours["hour"].min().to_pydatetime(), hours["hour"].max().to_pydatetime()
+    sealed = _sealed(session, camera_id, first, last + _HOUR)
+    touched = (SealedBucket.camera_id == camera_id, SealedBucket.hour.between(first, last))
+    session.execute(delete(SealedBucket).where(*touched))
+    _insert(session, SealedBucket, _together([sealed, hours]))
+
+
+def _sealed(session: Session, camera_id: int, start: datetime, end: datetime) -> pd.DataFrame:
+    """The sealed buckets whose hour began in [start, end): BUCKET_COLUMNS."""
+    query = select(*stored_columns(SealedBucket)).where(
+        SealedBucket.camera_id == camera_id, SealedBucket.hour >= start, SealedBucket.hour < end
     )
+    return frame_of([tuple(row) for row in session.execute(query)])
+
+
+def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """One row an hour: what all ``parts`` hold of it."""
+    filled = [part[list(BUCKET_COLUMNS)] for part in parts if not part.empty]
+    if len(filled) < 2:
+        return filled[0] if filled else pd.DataFrame(columns=list(BUCKET_COLUMNS))
+    return merge(pd.concat(filled, ignore_index=True), ["camera_id", "hour"])
+
+
+def _insert(
+    session: Session, table: type[Bucket] | type[SealedBucket], buckets: pd.DataFrame
+) -> None:
+    if buckets.empty:
+        return
+    session.execute(insert(Base.metadata.tables[table.__tablename__]), rows_of(buckets))
 
 
 def _people_between(

@@ -13,8 +13,8 @@ import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from analytics.buckets import BUCKET_COLUMNS, COUNTS
-from db.buckets import bucket_frame, iterate_bucket_rows
+from analytics.buckets import COUNTS, SUMS
+from db.bucket_days import iterate_packed_buckets
 from db.people import PROBABILITIES, read_people
 from db.spans import Footage, footage_between, seen_between
 from db.tables import Camera, Prediction, Recording, Site, Track
@@ -68,7 +68,8 @@ BUCKET_EXPORT_COLUMNS: Final = (
     "hour_utc",
     "hour_local",
     "time_zone",
-    *(column for column in BUCKET_COLUMNS if column not in {"camera_id", "hour", "products"}),
+    *COUNTS,
+    *SUMS,
 )
 
 
@@ -167,10 +168,10 @@ def iterate_buckets(
     iterate_predictions."""
 
     def frames() -> Iterator[pd.DataFrame]:
-        for rows in iterate_bucket_rows(
+        for buckets in iterate_packed_buckets(
             session, start=start, end=end, camera_ids=camera_ids, chunk=chunk
         ):
-            frame = bucket_frame(rows).rename(columns={"hour": "hour_utc"})
+            frame = buckets.rename(columns={"hour": "hour_utc"})
             frame["hour_local"] = _on_the_clock(frame["hour_utc"], frame["time_zone"])
             yield frame
 

@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from analytics.alert_rules import AlertKind
 from fer_core.types import EXPRESSIONS, UNKNOWN, FootageKind, UnknownReason
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
@@ -135,8 +136,8 @@ class Recording(Base):
     ``footage_key``: its place in the footage store; NULL once the footage is deleted.
     ``warnings``: sentences about what could not be read, gathered from probe and segments.
     ``error``: why it failed, one sentence.
-    ``faces_deleted_at``, ``people_deleted_at``: when its predictions, or some or all of its
-    tracks with theirs, were deleted because their time was up or somebody asked for it.
+    ``faces_deleted_at``, ``people_deleted_at``: when all its predictions, or all its tracks with
+    them, were deleted because their time was up or somebody asked for it.
     """
 
     __tablename__ = "recordings"
@@ -425,6 +426,19 @@ class SealedBucket(_HourOfCamera, Base):
     __table_args__ = _people_add_up()
 
 
+class BucketDay(Base):
+    """The buckets of one camera whose hour began on one day (UTC), packed to be read quickly: see
+    db.bucket_days. Written together with them. ``day``: its midnight."""
+
+    __tablename__ = "bucket_days"
+
+    camera_id: Mapped[int] = mapped_column(
+        ForeignKey("cameras.id", ondelete="CASCADE"), primary_key=True
+    )
+    day: Mapped[datetime] = mapped_column(primary_key=True)
+    hours: Mapped[bytes]
+
+
 class ScoreDefinition(Base):
     """Weights from -1 to 1 that turn probabilities into the satisfaction index. A change makes a
     new version, so that a report can say what it was scored with. At most one is active."""
@@ -460,23 +474,8 @@ class ScoreDefinition(Base):
     created_at: Mapped[datetime]
 
 
-class AlertKind(StrEnum):
-    """What an alert rule watches for; its ``threshold`` is read accordingly.
-
-    ``below_target``: a day's index surely under its site's target (no threshold).
-    ``sudden_drop``: a control chart on the daily index (threshold: its limit, in standard
-    deviations). ``silent``: a camera without people (threshold: hours).
-    ``unknown_share``: unusually many people who could not be read (threshold: a share, 0 to 1).
-    """
-
-    BELOW_TARGET = "below_target"
-    SUDDEN_DROP = "sudden_drop"
-    SILENT = "silent"
-    UNKNOWN_SHARE = "unknown_share"
-
-
 class AlertRule(Base):
-    """What the Overview warns of. ``site_id``: NULL means every site."""
+    """What the Overview warns of: see analytics.alert_rules. ``site_id``: NULL means all."""
 
     __tablename__ = "alert_rules"
     __table_args__ = (

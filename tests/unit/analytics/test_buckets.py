@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.buckets import BUCKET_COLUMNS, aggregate, local_hour, merge, sum_of_squares
+from analytics.buckets import (
+    BUCKET_COLUMNS,
+    PRODUCTS,
+    aggregate,
+    local_hour,
+    merge,
+    sum_of_squares,
+)
 from fer_core.types import EXPRESSIONS, UNKNOWN
 from tests.unit.analytics.people import crowd, people_frame
 
@@ -112,15 +119,17 @@ def test_sums_and_products_are_those_of_the_read_people() -> None:
     p = people.loc[people["expression"] != UNKNOWN, [f"p_{e}" for e in EXPRESSIONS]].to_numpy()
     assert 0 < len(p) < 50
     assert [bucket[f"sum_{e}"] for e in EXPRESSIONS] == pytest.approx(p.sum(axis=0).tolist())
-    assert len(bucket["products"]) == 28
-    assert bucket["products"] == pytest.approx((p.T @ p)[np.triu_indices(7)].tolist())
+    assert len(PRODUCTS) == 28
+    assert [bucket[name] for name in PRODUCTS] == pytest.approx(
+        (p.T @ p)[np.triu_indices(7)].tolist()
+    )
 
 
 def test_a_bucket_of_unknown_people_only_has_no_probabilities() -> None:
     times = pd.to_datetime(["2026-11-03T10:05Z", "2026-11-03T10:06Z"])
     (bucket,) = aggregate(people_frame(times, [UNKNOWN, UNKNOWN])).to_dict("records")
     assert (bucket["people"], bucket["unknown"]) == (2, 2)
-    assert bucket["products"] == [0.0] * 28
+    assert [bucket[name] for name in PRODUCTS] == [0.0] * 28
 
 
 def test_nobody_gives_an_empty_frame_of_the_same_columns_and_types() -> None:

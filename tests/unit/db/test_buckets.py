@@ -133,7 +133,9 @@ def test_buckets_are_read_from_a_stretch_of_time_and_some_cameras(database: Data
         assert frame["n_sad"].tolist() == [0, 1]
         assert frame["site"].tolist() == ["Site of Entrance", "Site of Till"]
         assert frame["time_zone"].tolist() == ["Europe/Berlin"] * 2
-        assert [len(products) for products in frame["products"]] == [28, 28]
+        # Each of the two people looks happy or sad with 0.7, and everything else with 0.05.
+        assert frame["product_happy_sad"].tolist() == pytest.approx([0.035, 0.035])
+        assert frame["product_sad_sad"].tolist() == pytest.approx([0.0025, 0.49])
         assert len(read_buckets(session, camera_ids=[camera])) == 3
         assert len(read_buckets(session, camera_ids=[])) == 0
 
