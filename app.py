@@ -14,7 +14,8 @@ import streamlit as st
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from jobs.logs import log_to_terminal
 
@@ -68,6 +69,34 @@ def _healthz(_: Request) -> Response:
     return health(settings().resolved_database_url, alive if settings().start_worker else None)
 
 
+class _Api:
+    """The HTTP API, loaded when it is first asked for."""
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._app: ASGIApp | None = None
+        self._loading = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._loading:
+            if self._app is None:
+                self._app = await run_in_threadpool(self._load)
+        await self._app(scope, receive, send)
+
+    def _load(self) -> ASGIApp:
+        from api.routes import api_router
+
+        return api_router(self._prefix)
+
+
+_base = st.get_option("server.baseUrlPath").strip("/")
+_api_path = f"/{_base}/api" if _base else "/api"
+
 app = st.App(
-    "pages/navigation.py", lifespan=_lifespan, routes=[Route("/healthz", _healthz, methods=["GET"])]
+    "pages/navigation.py",
+    lifespan=_lifespan,
+    routes=[
+        Route("/healthz", _healthz, methods=["GET"]),
+        Mount(_api_path, _Api(_api_path)),
+    ],
 )

@@ -75,11 +75,15 @@ class Duplicate:
     recording: RecordingRow
 
     @property
-    def sentence(self) -> str:
+    def reason(self) -> str:
         return (
-            f"{self.name}: {self.recording.camera} has this file already, "
+            f"{self.recording.camera} has this file already, "
             f"as {self.recording.name} ({self.recording.state})."
         )
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.name}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from db.engine import Database
 from db.recordings import footage_keys, footage_released
 from db.tables import RecordingState
 from jobs.store import FootageStore
+from jobs.uploads import LIFETIME
 
 log = logging.getLogger(__name__)
 
 GRACE = timedelta(hours=1)
 """Footage without a row may be that of an upload whose row is about to be written."""
 
-UNFINISHED_GRACE = timedelta(days=1)
+UNFINISHED_GRACE = LIFETIME
 
 
 def delete_read_footage(database: Database, store: FootageStore) -> int:
