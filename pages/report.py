@@ -89,7 +89,8 @@ def _pdf(
 
     def make() -> bytes:
         # Typesetting is loaded when it is asked for.
-        from reports.pdf import ReportContent, satisfaction_pdf
+        from reports.content import ReportContent
+        from reports.pdf import satisfaction_pdf
 
         every_camera = len(chosen) == len(everywhere)
         return satisfaction_pdf(

@@ -25,7 +25,7 @@ from reports.palette import (
     WITHHELD,
 )
 from reports.scales import index_range
-from reports.words import expression_words, share_words
+from reports.words import expression_words, index_words, share_words
 
 FONTS: Final = Path(__file__).parent / "fonts"
 FONT: Final = "Source Sans 3"
@@ -52,17 +52,25 @@ _CONFIG: Final[dict[str, Any]] = {
 }
 
 
-def trend_svg(days: pd.DataFrame, *, width: int, height: int, step_days: int = 1) -> str:
+def trend_svg(
+    days: pd.DataFrame,
+    *,
+    width: int,
+    height: int,
+    step_days: int = 1,
+    target: float | None = None,
+) -> str:
     """The index of each day with its 95 % band; withheld days are open marks at the foot.
 
     ``days``: see analytics.summary.by_day, with at least one row; ``step_days``: 7 when each
-    stands for a week. Sizes in pixels of 1/96 inch.
+    stands for a week; ``target``: drawn as a dashed line. Sizes in pixels of 1/96 inch.
     """
     indexed = days.set_index("day")
     every = indexed.reindex(
         pd.date_range(indexed.index.min(), indexed.index.max(), freq=f"{step_days}D")
     )
-    bounds = index_range([*every["index_low"].dropna(), *every["index_high"].dropna()])
+    aims = [] if target is None else [target]
+    bounds = index_range([*every["index_low"].dropna(), *every["index_high"].dropna(), *aims])
     present = every["index"].notna()
     alone = present & ~present.shift(1, fill_value=False) & ~present.shift(-1, fill_value=False)
     x = alt.X(
@@ -90,6 +98,16 @@ def trend_svg(days: pd.DataFrame, *, width: int, height: int, step_days: int = 1
         .encode(x=x, y=alt.Y("index:Q", scale=scale, axis=axis, title="Index (0 to 100)"))
     )
     layers = [band, line]
+    if target is not None:
+        aim = as_data([{"target": target, "label": f"Target {index_words(target)}"}])
+        layers += [
+            alt.Chart(aim)
+            .mark_rule(color=MUTED, strokeWidth=1.4, strokeDash=[5, 4])
+            .encode(y=alt.Y("target:Q", scale=scale)),
+            alt.Chart(aim)
+            .mark_text(align="left", baseline="bottom", dx=4, dy=-3, color=MUTED)
+            .encode(x=alt.value(0), y=alt.Y("target:Q", scale=scale), text="label:N"),
+        ]
     if len(every) <= 62:
         layers.append(
             alt.Chart(_records(every[present], ["index"]))
@@ -109,7 +127,7 @@ def trend_svg(days: pd.DataFrame, *, width: int, height: int, step_days: int = 1
             .mark_point(color=WITHHELD, size=34, opacity=1, yOffset=-6)
             .encode(x=x, y=alt.Y("foot:Q", scale=scale))
         )
-    return _svg(alt.layer(*layers), width, height)
+    return drawn(alt.layer(*layers), width, height)
 
 
 def distribution_svg(summary: Summary, *, width: int, height: int) -> str:
@@ -127,7 +145,7 @@ def distribution_svg(summary: Summary, *, width: int, height: int) -> str:
         for expression, row in ((e, shares.loc[e].to_dict()) for e in DISPLAY_ORDER if e != UNKNOWN)
     ]
     right = max(row["high"] for row in rows)
-    base = alt.Chart(_data(rows)).encode(
+    base = alt.Chart(as_data(rows)).encode(
         y=alt.Y("expression:N", sort=None, title=None, axis=alt.Axis(labelColor=INK, grid=False))
     )
     # Room for the figures written after the longest whisker.
@@ -143,7 +161,7 @@ def distribution_svg(summary: Summary, *, width: int, height: int) -> str:
     )
     whiskers = base.mark_rule(color=MUTED, strokeWidth=1.2).encode(x="low:Q", x2="high:Q")
     labels = base.mark_text(align="left", dx=6, color=INK).encode(x="high:Q", text="label:N")
-    return _svg(bars + whiskers + labels, width, height)
+    return drawn(bars + whiskers + labels, width, height)
 
 
 def hours_svg(hours: pd.DataFrame, *, width: int, height: int) -> str:
@@ -164,8 +182,8 @@ def hours_svg(hours: pd.DataFrame, *, width: int, height: int) -> str:
     )
     scale = alt.Scale(domain=bounds, zero=False, nice=False)
     rows = hours.set_index("hour", drop=False)
-    drawn = rows[~rows["withheld"]]
-    base = alt.Chart(_records(drawn, ["hour", "index", "index_low", "index_high"]))
+    shown = rows[~rows["withheld"]]
+    base = alt.Chart(_records(shown, ["hour", "index", "index_low", "index_high"]))
     whiskers = base.mark_rule(color=ACCENT, opacity=0.45, strokeWidth=3).encode(
         x=x, y=alt.Y("index_low:Q", scale=scale), y2="index_high:Q"
     )
@@ -179,7 +197,7 @@ def hours_svg(hours: pd.DataFrame, *, width: int, height: int) -> str:
         .mark_point(color=WITHHELD, size=34, opacity=1, yOffset=-6)
         .encode(x=x, y=alt.Y("foot:Q", scale=scale))
     )
-    return _svg(whiskers + points + marks, width, height)
+    return drawn(whiskers + points + marks, width, height)
 
 
 def _records(frame: pd.DataFrame, columns: list[str]) -> alt.Data:
@@ -191,10 +209,11 @@ def _records(frame: pd.DataFrame, columns: list[str]) -> alt.Data:
         for name, value in zip(columns, values, strict=True):
             row[name] = None if np.isnan(value) else float(value)
         rows.append(row)
-    return _data(rows)
+    return as_data(rows)
 
 
-def _data(rows: Sequence[Mapping[str, object]]) -> alt.Data:
+def as_data(rows: Sequence[Mapping[str, object]]) -> alt.Data:
+    """Plain values for a chart."""
     return alt.Data(values=rows)  # type: ignore[no-untyped-call]
 
 
@@ -207,12 +226,18 @@ def _day_domain(days: pd.DataFrame) -> list[float]:
     return [_milliseconds(days["day"].min() - margin), _milliseconds(days["day"].max() + margin)]
 
 
-def _svg(chart: alt.LayerChart | alt.FacetChart, width: int, height: int) -> str:
+def drawn(
+    chart: alt.LayerChart | alt.VConcatChart | alt.FacetChart, width: int, height: int
+) -> str:
+    """The chart as SVG, fitted into ``width`` and ``height`` pixels."""
     _register_fonts()
-    chart = chart.properties(
-        width=width, height=height, autosize=alt.AutoSizeParams(type="fit", contains="padding")
-    )
-    svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), config=_CONFIG, allowed_base_urls=[])
+    if not isinstance(chart, alt.VConcatChart):  # those have the sizes of their parts
+        chart = chart.properties(
+            width=width, height=height, autosize=alt.AutoSizeParams(type="fit", contains="padding")
+        )
+    # Vega-Lite itself says what is wrong with a chart; checking it before takes as long again.
+    spec = chart.to_dict(validate=False)
+    svg: str = vl_convert.vegalite_to_svg(spec, config=_CONFIG, allowed_base_urls=[])
     return svg
 
 

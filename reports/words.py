@@ -53,6 +53,11 @@ def day_words(day: date | pd.Timestamp, *, year: bool = False) -> str:
     return f"{words} {day.year}" if year else words
 
 
+def weekday_words(weekday: int) -> str:
+    """0 is ``Monday``."""
+    return _WEEKDAYS[weekday]
+
+
 def date_words(day: date | pd.Timestamp) -> str:
     """``3 Nov 2026``."""
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"

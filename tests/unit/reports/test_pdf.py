@@ -9,9 +9,10 @@ import pytest
 from pypdf import PdfReader
 
 from analytics.scores import DEFAULT_SCORE
-from analytics.summary import by_camera, by_day, summarise
+from analytics.summary import by_camera, by_day, by_weekday_hour, summarise
 from reports import words
-from reports.pdf import ReportContent, satisfaction_pdf
+from reports.content import SECTIONS, ReportContent
+from reports.pdf import satisfaction_pdf, satisfaction_png
 from tests.unit.analytics.people import bucket_frame, crowd
 
 MINIMUM = 10
@@ -104,7 +105,7 @@ def test_the_report_says_what_it_is_made_of() -> None:
 def test_charts_are_vectors_with_text_and_a_description() -> None:
     reader = opened(content())
     text = " ".join(page.extract_text() for page in reader.pages)
-    assert "Hour of the day (local time)" in text
+    assert "Index (0 to 100)" in text
     assert not [image for page in reader.pages for image in page.images]
     assert "/StructTreeRoot" in reader.root_object
     assert reader.metadata is not None
@@ -178,3 +179,54 @@ def test_a_single_day_needs_no_trend() -> None:
     text = text_of(content(buckets=day, last_day=date(2026, 11, 2)))
     assert "Index by day" not in text
     assert "How people looked" in text
+    assert "Hour of the day (local time)" in text
+
+
+def test_the_week_is_a_grid_of_hours_and_says_what_is_withheld() -> None:
+    report = content()
+    text = text_of(report)
+    assert "Index by hour and day of the week" in text
+    hours = by_weekday_hour(report.buckets, DEFAULT_SCORE, MINIMUM)
+    shown = hours[~hours["withheld"]]
+    assert 0 < len(shown) < len(hours)
+    grid = text.partition("people by hour")[2].partition("A dash: withheld")[0]
+    for index in shown["index"]:
+        assert f" {index:.0f} " in grid
+    assert grid.count("–") == len(hours) - len(shown)
+
+
+def test_the_period_before_and_the_target_are_set_beside_the_index() -> None:
+    before = bucket_frame(crowd("2026-10-29 09:00", 150, seed=4))
+    text = text_of(content(before=before, target=61.5))
+    was = summarise(before, DEFAULT_SCORE, MINIMUM)
+    assert was.index is not None
+    assert f"The 4 days before: {words.index_words(was.index.value)}" in text
+    assert "on the 4 days before" in text
+    assert "the target of 61.5" in text
+    assert "Target 61.5" in text
+    alone = text_of(content())
+    assert "days before" not in alone
+    assert "arget" not in alone
+
+
+def test_only_the_chosen_sections_are_printed() -> None:
+    titles = {
+        "trend": "Index by day",
+        "expressions": "How people looked",
+        "hours": "Index by hour",
+        "cameras": "By camera",
+        "days": "By day",
+    }
+    assert set(titles) == set(SECTIONS)
+    for section, title in titles.items():
+        text = text_of(content(sections=[section]))
+        assert title in text
+        assert not [other for other in titles.values() if other != title and other in text]
+        assert "Satisfaction index" in text
+        assert "How this was measured" in text
+
+
+def test_pages_can_be_looked_at_as_pictures() -> None:
+    pages = satisfaction_png(content(), dots_per_inch=20)
+    assert len(pages) == len(opened(content()).pages)
+    assert all(page.startswith(b"\x89PNG") for page in pages)

@@ -1,0 +1,122 @@
+"""What a period says, in sentences: for reports, mails and the page above its tables."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from analytics.summary import Summary
+from reports.content import ReportContent, ReportFigures
+from reports.words import (
+    day_words,
+    expression_words,
+    hour_words,
+    index_interval_words,
+    index_words,
+    people_words,
+    share_words,
+    week_words,
+    weekday_words,
+)
+
+
+def people_sentence(summary: Summary, minimum_people: int) -> str:
+    """How many people the figures rest on, or why there are none."""
+    if summary.people == 0:
+        return "Nobody was seen in this period."
+    seen = f"{people_words(summary.people)} {'was' if summary.people == 1 else 'were'} seen"
+    if summary.withheld:
+        return (
+            f"{seen}, {summary.read:,} of them could be read: figures from fewer than "
+            f"{minimum_people} are withheld."
+        )
+    return f"{seen} ({summary.faces:,} faces); {summary.read:,} of them could be read."
+
+
+def change_sentence(content: ReportContent, figures: ReportFigures) -> str | None:
+    """The index against the period before; None where one of the two is not known."""
+    now, before = figures.summary.index, figures.before.index if figures.before else None
+    if now is None or before is None:
+        return None
+    change = now.value - before.value
+    if abs(change) < 0.05:
+        return f"The index is the same as in {content.versus}."
+    words = f"The index is {'up' if change > 0 else 'down'} {index_words(abs(change))} points on "
+    surely = now.low > before.high or now.high < before.low
+    return f"{words}{content.versus}" + (
+        ", more than chance would explain." if surely else "; that may be chance."
+    )
+
+
+def target_sentence(summary: Summary, target: float | None) -> str | None:
+    """The index against the target, with its interval in mind."""
+    if summary.index is None or target is None:
+        return None
+    index, aim = summary.index, index_words(target)
+    if index.low <= target <= index.high:
+        return (
+            f"It can not be told from the target of {aim}: the interval, "
+            f"{index_interval_words(index)}, holds it."
+        )
+    above = index.value > target
+    away = index_words(abs(index.value - target))
+    return f"It is {away} points {'above' if above else 'below'} the target of {aim}."
+
+
+def findings(figures: ReportFigures) -> list[tuple[str, str]]:
+    """What stands out, as (lead, text): days, hours, cameras and expressions. Nothing where too
+    little is known."""
+    found = []
+    trend_words = week_words if figures.trend_weekly else day_words
+    days = _ends(figures.trend)
+    if days:
+        unit = "Weeks" if figures.trend_weekly else "Days"
+        found.append((f"{unit}.", _high_and_low(days, lambda row: trend_words(row["day"]))))
+    hours = _ends(figures.hours)
+    if hours:
+
+        def hour(row: "pd.Series[Any]") -> str:
+            return f"{weekday_words(int(row['weekday']))}, {hour_words(int(row['hour']))}"
+
+        found.append(("Hours of the week.", _high_and_low(hours, hour)))
+    cameras = _ends(figures.cameras)
+    if cameras:
+        found.append(("Cameras.", _high_and_low(cameras, lambda row: str(row["name"]))))
+    summary = figures.summary
+    if not summary.withheld:
+        most = sorted(
+            ((n, e) for e, n in summary.counts.items() if e != "unknown"),
+            key=lambda pair: -pair[0],
+        )[:3]
+        found.append(
+            (
+                "Expressions.",
+                "Most people looked "
+                + ", then ".join(
+                    f"{expression_words(e).lower()} ({share_words(n / summary.read)})"
+                    for n, e in most
+                )
+                + ".",
+            )
+        )
+    return found
+
+
+def _ends(rows: pd.DataFrame) -> "tuple[pd.Series[Any], pd.Series[Any]] | None":
+    """The rows of the highest and of the lowest index; None where fewer than two are shown."""
+    shown = rows[rows["index"].notna()]
+    if len(shown) < 2:
+        return None
+    return shown.iloc[int(shown["index"].argmax())], shown.iloc[int(shown["index"].argmin())]
+
+
+def _high_and_low(
+    ends: "tuple[pd.Series[Any], pd.Series[Any]]", name: "Callable[[pd.Series[Any]], str]"
+) -> str:
+    high, low = ends
+    told_apart = high["index_low"] > low["index_high"]
+    sentence = (
+        f"Highest: {name(high)} ({index_words(high['index'])}). "
+        f"Lowest: {name(low)} ({index_words(low['index'])})."
+    )
+    return sentence if told_apart else f"{sentence} Their intervals meet: it may be chance."
