@@ -260,6 +260,45 @@ def demo(
     _say(f"  SATISFACE_HOME={home} {sys.executable} -m streamlit run app.py")
 
 
+@app.command()
+def delete(
+    camera: Annotated[str, typer.Option(help='The camera that saw them, as "Site/Camera".')],
+    start: Annotated[
+        datetime, typer.Option("--from", help="First moment, on the site's own clock.")
+    ],
+    end: Annotated[datetime, typer.Option("--to", help="End; itself not included.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Delete everybody whom a camera saw in a stretch of time, and the footage that shows it."""
+    from zoneinfo import ZoneInfo
+
+    from db.places import list_sites
+    from jobs.erasure import erase
+    from jobs.store import FootageStore
+    from settings import settings
+
+    with _sentences(), _database() as database:
+        camera_id = _camera(database, camera)
+        with database.read() as session:
+            zone = ZoneInfo(
+                next(
+                    site.time_zone
+                    for site in list_sites(session)
+                    if any(one.id == camera_id for one in site.cameras)
+                )
+            )
+        first, last = start.replace(tzinfo=zone), end.replace(tzinfo=zone)
+        if not yes:
+            stretch = f"from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M %Z}"
+            typer.confirm(f"Delete for good all that {camera} saw {stretch}?", abort=True)
+        store = FootageStore(settings().resolved_footage_url)
+        gone = erase(database, store, camera_id, first, last)
+    _say(
+        f"Deleted: {gone.people} people of {gone.recordings} recordings, {gone.footage} pieces of "
+        f"footage, and {gone.hours} hours of which only sums were left."
+    )
+
+
 @db_app.command("upgrade")
 def db_upgrade() -> None:
     """Create or migrate the database."""

@@ -134,23 +134,33 @@ def cancel_unfinished_segments(session: Session, recording_id: int) -> None:
 
 
 def retry_recording(session: Session, recording_id: int) -> None:
-    """Queue again all that was not read of a failed or cancelled recording.
+    """Queue again all that was not read of a failed or cancelled recording, or all of one that
+    was read to its end: what stands there is replaced segment by segment.
 
-    Raises RecordingError where it is gone, did not fail, or its footage is no longer kept.
+    Raises RecordingError where it is gone, waits or is being read, where its footage is no longer
+    kept, or where its people were deleted (they would count twice).
     """
     recording = _locked(session, recording_id)
     if recording is None:
         raise RecordingError("This recording no longer exists.")
-    if recording.state not in (RecordingState.FAILED.value, RecordingState.CANCELLED.value):
-        raise RecordingError(f"{recording.name} neither failed nor was cancelled.")
+    if recording.state in _RUNNING:
+        raise RecordingError(f"{recording.name} waits to be read or is being read already.")
     if recording.footage_key is None:
         raise RecordingError(
             f"The footage of {recording.name} is no longer kept. Delete the recording and "
             "upload the file again."
         )
+    if recording.people_deleted_at is not None:
+        raise RecordingError(
+            f"The people of {recording.name} were deleted and stay counted in its hours; read "
+            "again they would count twice."
+        )
+    segments = [Segment.recording_id == recording_id]
+    if recording.state != RecordingState.DONE.value:
+        segments.append(Segment.state != SegmentState.DONE.value)
     session.execute(
         update(Segment)
-        .where(Segment.recording_id == recording_id, Segment.state != SegmentState.DONE.value)
+        .where(*segments)
         .values(
             state=SegmentState.QUEUED.value,
             attempts=0,
@@ -165,11 +175,28 @@ def retry_recording(session: Session, recording_id: int) -> None:
     recording.error = None
     recording.started_at = None
     recording.finished_at = None
+    recording.faces_deleted_at = None
     session.flush()
 
 
+def readable_again(session: Session, camera_id: int) -> list[int]:
+    """Ids of the camera's recordings that retry_recording would take, by capture time."""
+    query = (
+        select(Recording.id)
+        .where(
+            Recording.camera_id == camera_id,
+            Recording.state.not_in(_RUNNING),
+            Recording.footage_key.is_not(None),
+            Recording.people_deleted_at.is_(None),
+        )
+        .order_by(Recording.captured_at, Recording.id)
+    )
+    return list(session.scalars(query))
+
+
 def delete_recording(session: Session, recording_id: int) -> str | None:
-    """Delete a recording in any state, with all that was read of it.
+    """Delete a recording in any state, with all that was read of it. Sealed hours stay as they are
+    (db.retention).
 
     Returns the key of the footage that is now nobody's, None where there is none. Nothing
     happens where the recording is gone already.
@@ -180,25 +207,35 @@ def delete_recording(session: Session, recording_id: int) -> str | None:
     camera_id, footage_key = recording.camera_id, recording.footage_key
     span = _span(recording)
     session.expunge(recording)
-    # In this order no row is left for the database to search dependants of one by one.
-    session.execute(delete(Prediction).where(Prediction.recording_id == recording_id))
-    for later_segments in (True, False):
-        tracks = Track.root_id.is_not(None) if later_segments else Track.root_id.is_(None)
-        session.execute(delete(Track).where(Track.recording_id == recording_id, tracks))
+    delete_rows(session, recording_id)
     session.execute(delete(Segment).where(Segment.recording_id == recording_id))
     session.execute(delete(Recording).where(Recording.id == recording_id))
     rebuild_span(session, camera_id, *span)
     return footage_key
 
 
+def delete_rows(session: Session, recording_id: int) -> None:
+    """Delete all predictions and tracks of a recording; its buckets are for the caller."""
+    # In this order no row is left for the database to search dependants of one by one.
+    session.execute(delete(Prediction).where(Prediction.recording_id == recording_id))
+    for later_segments in (True, False):
+        tracks = Track.root_id.is_not(None) if later_segments else Track.root_id.is_(None)
+        session.execute(delete(Track).where(Track.recording_id == recording_id, tracks))
+
+
 def set_captured_at(session: Session, recording_id: int, when: datetime) -> None:
     """Say when a recording was taken (aware): its people move to other hours.
 
-    Raises RecordingError where it is gone.
+    Raises RecordingError where it is gone, or where its people were deleted: their hours are
+    sealed.
     """
     recording = _locked(session, recording_id)
     if recording is None:
         raise RecordingError("This recording no longer exists.")
+    if recording.people_deleted_at is not None:
+        raise RecordingError(
+            f"The people of {recording.name} were deleted; their hours can no longer be moved."
+        )
     before = _span(recording)
     recording.captured_at = when.astimezone(UTC)
     recording.captured_from = "given"

@@ -23,6 +23,7 @@ from db.engine import Database
 from db.queue import Lease, claim, fail, release
 from db.tables import Segment, SegmentState
 from jobs.cluster import Cluster
+from jobs.expiry import delete_expired
 from jobs.pool import ProcessDied, SegmentPool
 from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
 from jobs.store import FootageStore, unfinished_folder
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 POLL_S: Final = 0.5
 SWEEP_S: Final = 300.0
 _TROUBLE_PAUSE_S: Final = 5.0
+_BACKLOG_PAUSE_S: Final = 10.0
 
 ExecutorFactory = Callable[[int], Executor]
 """Makes an executor that runs the given number of segments at the same time."""
@@ -231,6 +233,11 @@ class _Worker:
         try:
             if not self._settings.keep_footage:
                 delete_read_footage(self._database, self._store)
+            all_gone = delete_expired(
+                self._database, self._store, keep_footage=self._settings.keep_footage
+            )
+            if not all_gone:  # soon again, with room for reading in between
+                self._swept = time.monotonic() - SWEEP_S + _BACKLOG_PAUSE_S
             delete_orphans(self._database, self._store)
             delete_unfinished(unfinished_folder(self._settings))
         except Exception:

@@ -339,9 +339,9 @@ def test_a_retry_reads_only_what_was_not_read(database: Database, recording: int
     assert (row.state, row.people, row.faces) == (RecordingState.DONE, 1, 3)
 
 
-def test_a_retry_needs_a_reason_and_footage(database: Database, recording: int) -> None:
+def test_a_retry_needs_an_end_and_footage(database: Database, recording: int) -> None:
     with database.write() as session:
-        with pytest.raises(RecordingError, match=r"^monday\.mp4 neither failed nor was"):
+        with pytest.raises(RecordingError, match=r"^monday\.mp4 waits to be read or is being"):
             retry_recording(session, recording)
         cancel_recording(session, recording)
         footage_released(session, recording)

@@ -1,0 +1,220 @@
+"""How long rows are kept, and what goes when their time is up.
+
+Faces (single predictions) go first, people (tracks, and with them their faces) later, and the
+hourly sums stay: before the people of a recording are deleted, their part of each hour is added to
+the hour's sealed bucket, and a bucket is ever after what its tracks and its sealed bucket give
+together. Rebuilding, deleting or reading what is beside them in the hour thus loses nobody.
+
+Age counts from the beginning of a recording, or from its upload where that was earlier.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pandas as pd
+from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from analytics.buckets import BUCKET_COLUMNS, aggregate, local_hour
+from db.buckets import add_to_sealed, locked_time_zone
+from db.people import read_people
+from db.recordings import delete_rows
+from db.tables import Prediction, Recording, RecordingState, Retention, Track
+from fer_core.errors import SatisfaceError
+
+_ENDED: Final = (
+    RecordingState.DONE.value,
+    RecordingState.FAILED.value,
+    RecordingState.CANCELLED.value,
+)
+_LONGEST: Final = 36_500
+
+
+class RetentionError(SatisfaceError):
+    """Rows cannot be kept for so long; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptDays:
+    """Days for which rows are kept; None means for good.
+
+    ``faces``: single predictions. ``people``: tracks. ``footage``: where it is kept after reading.
+    """
+
+    faces: int | None = None
+    people: int | None = None
+    footage: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What would be deleted: rows of faces and of people, and recordings whose footage goes."""
+
+    faces: int
+    people: int
+    footage: int
+
+
+def kept_days(session: Session) -> KeptDays:
+    """As it was last set; for good where nobody ever set it."""
+    row = session.get(Retention, 1)
+    if row is None:
+        return KeptDays()
+    return KeptDays(row.prediction_days, row.track_days, row.footage_days)
+
+
+def keep_for(session: Session, days: KeptDays) -> None:
+    """Set how long rows are kept. Nothing is deleted here: the worker's next sweep does it.
+
+    Raises RetentionError where a number is no number of days, or faces would outlive the people
+    they belong to.
+    """
+    for number in (days.faces, days.people, days.footage):
+        if number is not None and not 1 <= number <= _LONGEST:
+            raise RetentionError(f"Rows are kept from 1 to {_LONGEST:,} days, or for good.")
+    if days.people is not None and (days.faces is None or days.faces > days.people):
+        raise RetentionError(
+            "Single faces cannot be kept longer than the people they belong to: choose at most "
+            f"{days.people:,} days for them."
+        )
+    row = session.get(Retention, 1) or Retention(id=1)
+    row.prediction_days, row.track_days, row.footage_days = days.faces, days.people, days.footage
+    session.add(row)
+    session.flush()
+
+
+def count_due(session: Session, days: KeptDays, now: datetime | None = None) -> Due:
+    """What keeping rows for ``days`` would delete now."""
+    faces_of = select(Recording.id).where(*_due(days.faces, now), _ENDED_AND_THERE)
+    people_of = select(Recording.id).where(*_due(days.people, now), _ENDED_AND_THERE)
+    kept_footage = (Recording.footage_key.is_not(None), Recording.state.in_(_ENDED))
+    people = Track.root_id.is_(None)
+    return Due(
+        faces=_count(session, Prediction.recording_id, Prediction.recording_id.in_(faces_of))
+        if days.faces is not None
+        else 0,
+        people=_count(session, Track.id, Track.recording_id.in_(people_of), people)
+        if days.people is not None
+        else 0,
+        footage=_count(session, Recording.id, *_due(days.footage, now), *kept_footage)
+        if days.footage is not None
+        else 0,
+    )
+
+
+_ENDED_AND_THERE: Final = Recording.state.in_(_ENDED) & Recording.people_deleted_at.is_(None)
+
+
+def _count(
+    session: Session, counted: InstrumentedAttribute[int], *conditions: ColumnElement[bool]
+) -> int:
+    return session.scalar(select(func.count(counted)).where(*conditions)) or 0
+
+
+def _due(days: int | None, now: datetime | None) -> tuple[ColumnElement[bool], ...]:
+    if days is None:
+        return ()
+    latest = (now or datetime.now(UTC)) - timedelta(days=days)
+    return (or_(Recording.captured_at < latest, Recording.created_at < latest),)
+
+
+def recordings_with_old_faces(
+    session: Session, days: int, *, limit: int, now: datetime | None = None
+) -> list[int]:
+    """Ids of recordings whose predictions are older than ``days`` and still there."""
+    there = Recording.faces_deleted_at.is_(None) & _ENDED_AND_THERE
+    return _oldest(session, (*_due(days, now), there), limit)
+
+
+def recordings_with_old_people(
+    session: Session, days: int, *, limit: int, now: datetime | None = None
+) -> list[int]:
+    """Ids of recordings whose tracks are older than ``days`` and still there."""
+    return _oldest(session, (*_due(days, now), _ENDED_AND_THERE), limit)
+
+
+def old_footage(session: Session, days: int, *, now: datetime | None = None) -> dict[int, str]:
+    """Recording id to key of footage older than ``days`` that nobody is to read any more."""
+    query = select(Recording.id, Recording.footage_key).where(
+        *_due(days, now), Recording.footage_key.is_not(None), Recording.state.in_(_ENDED)
+    )
+    return {row.id: row.footage_key for row in session.execute(query) if row.footage_key}
+
+
+def unread_footage(session: Session, days: int, *, now: datetime | None = None) -> dict[int, str]:
+    """Recording id to key of the footage of recordings that failed or were cancelled more than
+    ``days`` ago."""
+    latest = (now or datetime.now(UTC)) - timedelta(days=days)
+    query = select(Recording.id, Recording.footage_key).where(
+        Recording.state.in_([RecordingState.FAILED.value, RecordingState.CANCELLED.value]),
+        Recording.finished_at < latest,
+        Recording.footage_key.is_not(None),
+    )
+    return {row.id: row.footage_key for row in session.execute(query) if row.footage_key}
+
+
+def _oldest(session: Session, conditions: Sequence[ColumnElement[bool]], limit: int) -> list[int]:
+    query = select(Recording.id).where(*conditions).order_by(Recording.captured_at).limit(limit)
+    return list(session.scalars(query))
+
+
+def segments_with_faces(session: Session, recording_id: int) -> list[int]:
+    """Indices of the segments of which predictions are stored."""
+    seen = select(Prediction.segment_index).where(Prediction.recording_id == recording_id)
+    return sorted(session.scalars(seen.distinct()))
+
+
+def delete_faces(
+    session: Session, recording_id: int, segments: Sequence[int], *, now: datetime | None = None
+) -> None:
+    """Delete the predictions of some segments; the recording is marked when none are left.
+
+    Nothing happens where it is gone or is being read again.
+    """
+    recording = _ended(session, recording_id)
+    if recording is None:
+        return
+    session.execute(
+        delete(Prediction).where(
+            Prediction.recording_id == recording_id, Prediction.segment_index.in_(segments)
+        )
+    )
+    left = select(Prediction.face).where(Prediction.recording_id == recording_id).limit(1)
+    if session.scalar(left) is None:
+        recording.faces_deleted_at = now or datetime.now(UTC)
+        session.flush()
+
+
+def seal_people(session: Session, recording_id: int, *, now: datetime | None = None) -> int:
+    """Delete the tracks of a recording, and what is left of its predictions; their part of each
+    hour goes into its sealed bucket, so that no figure of hours or days changes.
+
+    Nothing happens where it is gone, sealed already, or is being read again. Returns how many
+    people went.
+    """
+    recording = _ended(session, recording_id)
+    if recording is None or recording.people_deleted_at is not None:
+        return 0
+    zone = locked_time_zone(session, recording.camera_id)
+    people = read_people(session, Track.recording_id == recording_id)
+    if not people.empty:
+        seen = pd.Timestamp(recording.captured_at) + pd.to_timedelta(people["start_ms"], unit="ms")
+        people["camera_id"] = recording.camera_id
+        people["hour"] = local_hour(seen, zone)
+        add_to_sealed(session, aggregate(people)[list(BUCKET_COLUMNS)])
+    delete_rows(session, recording_id)
+    recording.people_deleted_at = now or datetime.now(UTC)
+    recording.faces_deleted_at = recording.faces_deleted_at or recording.people_deleted_at
+    session.flush()
+    return len(people)
+
+
+def _ended(session: Session, recording_id: int) -> Recording | None:
+    """The recording, locked, unless it waits or is being read."""
+    return session.scalar(
+        select(Recording)
+        .where(Recording.id == recording_id, Recording.state.in_(_ENDED))
+        .with_for_update()
+    )

@@ -1,0 +1,103 @@
+"""What is older than it may be goes: faces, people, footage (see db.retention), in transactions
+small enough that reading goes on beside them."""
+
+import logging
+import time
+from datetime import datetime
+from typing import Final
+
+from db.engine import Database
+from db.recordings import footage_released
+from db.retention import (
+    delete_faces,
+    kept_days,
+    old_footage,
+    recordings_with_old_faces,
+    recordings_with_old_people,
+    seal_people,
+    segments_with_faces,
+    unread_footage,
+)
+from jobs.store import FootageStore
+
+log = logging.getLogger(__name__)
+
+UNREAD_DAYS: Final = 7
+"""Days for which the footage of a failed or cancelled recording waits to be read again."""
+
+_SEGMENTS_AT_ONCE: Final = 12
+_RECORDINGS_AT_ONCE: Final = 50
+
+
+def delete_expired(
+    database: Database,
+    store: FootageStore,
+    *,
+    keep_footage: bool,
+    budget_s: float = 5.0,
+    now: datetime | None = None,
+) -> bool:
+    """Delete what has expired; False where more was left when ``budget_s`` seconds were over.
+
+    ``keep_footage``: whether footage is kept once it was read. Stopped at any moment it goes on
+    the next time, and nothing is counted twice.
+    """
+    deadline = time.monotonic() + budget_s
+    with database.read() as session:
+        days = kept_days(session)
+        footage = {} if days.footage is None else old_footage(session, days.footage, now=now)
+        if not keep_footage:
+            footage |= unread_footage(session, UNREAD_DAYS, now=now)
+    for recording_id, key in footage.items():
+        store.delete(key)
+        with database.write() as session:
+            footage_released(session, recording_id)
+        log.info("footage of recording %d deleted: its time was up", recording_id)
+    return _delete_people(database, days.people, deadline, now) and _delete_faces(
+        database, days.faces, deadline, now
+    )
+
+
+def _delete_faces(
+    database: Database, days: int | None, deadline: float, now: datetime | None
+) -> bool:
+    while days is not None:
+        with database.read() as session:
+            old = recordings_with_old_faces(session, days, limit=_RECORDINGS_AT_ONCE, now=now)
+        if not old:
+            break
+        for recording_id in old:
+            if not _faces_of(database, recording_id, deadline, now):
+                return False
+    return True
+
+
+def _delete_people(
+    database: Database, days: int | None, deadline: float, now: datetime | None
+) -> bool:
+    while days is not None:
+        with database.read() as session:
+            old = recordings_with_old_people(session, days, limit=_RECORDINGS_AT_ONCE, now=now)
+        if not old:
+            break
+        for recording_id in old:
+            # Their faces first, so that what is one transaction is small.
+            if not _faces_of(database, recording_id, deadline, now):
+                return False
+            with database.write() as session:
+                people = seal_people(session, recording_id, now=now)
+            log.info("recording %d: %d people deleted: their time was up", recording_id, people)
+    return True
+
+
+def _faces_of(database: Database, recording_id: int, deadline: float, now: datetime | None) -> bool:
+    with database.read() as session:
+        segments = segments_with_faces(session, recording_id)
+    while True:
+        if time.monotonic() >= deadline:
+            return False
+        some, segments = segments[:_SEGMENTS_AT_ONCE], segments[_SEGMENTS_AT_ONCE:]
+        with database.write() as session:
+            delete_faces(session, recording_id, some, now=now)
+        if not segments:
+            return True

@@ -1,0 +1,130 @@
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from db.buckets import read_buckets
+from db.engine import Database
+from db.recordings import cancel_recording
+from db.retention import KeptDays, keep_for
+from db.tables import Prediction, Track
+from jobs.erasure import Erasure, erase
+from jobs.expiry import UNREAD_DAYS, delete_expired
+from jobs.intake import Accepted
+from settings import Settings
+from tests.made_footage import write_picture
+from tests.made_jobs import made_camera, made_settings, opened, recording, store, take_in
+from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_video, read_segment
+
+NOW = NOON + timedelta(days=40)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return made_settings(tmp_path)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    with opened(settings) as database:
+        yield database
+
+
+def given_photo(tmp_path: Path, settings: Settings, database: Database, camera: int) -> int:
+    write_picture(tmp_path / "photo.jpg")
+    outcome = take_in(database, settings, camera, tmp_path / "photo.jpg", captured_at=NOON)
+    accepted = outcome["photo.jpg"]
+    assert isinstance(accepted, Accepted)
+    return accepted.recording_id
+
+
+def read_video(database: Database, camera: int) -> int:
+    scene = Scene([Person([MINUTE, 6 * MINUTE]), Person([7 * MINUTE])], 2)
+    with database.write() as session:
+        made = add_video(session, camera, segments=2)
+        for index in (0, 1):
+            read_segment(session, made, scene, index)
+    return made
+
+
+def stored(database: Database) -> tuple[int, int, int]:
+    """Faces and tracks that are stored, and people that the hours count."""
+    with database.read() as session:
+        faces = session.scalar(select(func.count(Prediction.face)))
+        tracks = session.scalar(select(func.count(Track.id)))
+        return faces or 0, tracks or 0, int(read_buckets(session)["people"].sum())
+
+
+@pytest.mark.parametrize(
+    ("days", "left"),
+    [
+        (KeptDays(), (3, 3, 2)),
+        (KeptDays(faces=30), (0, 3, 2)),
+        (KeptDays(faces=30, people=30), (0, 0, 2)),
+        (KeptDays(faces=50, people=50), (3, 3, 2)),
+    ],
+)
+def test_rows_go_when_their_time_is_up_and_hours_stay(
+    settings: Settings, database: Database, days: KeptDays, left: tuple[int, int, int]
+) -> None:
+    read_video(database, made_camera(database))
+    with database.write() as session:
+        keep_for(session, days)
+    for _ in range(2):
+        assert delete_expired(database, store(settings), keep_footage=True, now=NOW)
+        assert stored(database) == left
+
+
+def test_a_long_way_is_gone_in_steps(settings: Settings, database: Database) -> None:
+    read_video(database, made_camera(database))
+    with database.write() as session:
+        keep_for(session, KeptDays(faces=30, people=30))
+    assert not delete_expired(database, store(settings), keep_footage=True, budget_s=0.0, now=NOW)
+    assert stored(database) == (3, 3, 2)
+
+
+def test_footage_that_is_kept_goes_when_its_time_is_up(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    photo = given_photo(tmp_path, settings, database, made_camera(database))
+    with database.write() as session:
+        keep_for(session, KeptDays(footage=30))
+    delete_expired(database, store(settings), keep_footage=True, now=NOW)
+    assert recording(database, photo).has_footage  # it waits to be read
+    with database.write() as session:
+        cancel_recording(session, photo)
+    delete_expired(database, store(settings), keep_footage=True, now=NOW)
+    assert not recording(database, photo).has_footage
+    assert list(store(settings).stored()) == []
+
+
+@pytest.mark.parametrize(("keep_footage", "stays"), [(True, True), (False, False)])
+def test_footage_of_what_was_cancelled_does_not_stay_for_good(
+    tmp_path: Path, settings: Settings, database: Database, *, keep_footage: bool, stays: bool
+) -> None:
+    photo = given_photo(tmp_path, settings, database, made_camera(database))
+    cancelled = datetime(2026, 3, 3, tzinfo=UTC)
+    with database.write() as session:
+        cancel_recording(session, photo, now=cancelled)
+    soon, late = (cancelled + timedelta(days=UNREAD_DAYS, seconds=s) for s in (-1, 1))
+    delete_expired(database, store(settings), keep_footage=keep_footage, now=soon)
+    assert recording(database, photo).has_footage
+    delete_expired(database, store(settings), keep_footage=keep_footage, now=late)
+    assert recording(database, photo).has_footage == stays
+
+
+def test_deletion_on_request_takes_rows_footage_and_sums(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    camera = made_camera(database)
+    photo = given_photo(tmp_path, settings, database, camera)
+    video = read_video(database, camera)
+    hour = timedelta(hours=1)
+    assert erase(database, store(settings), camera, NOON, NOON + hour) == Erasure(2, 2, 2, 0)
+    assert stored(database) == (0, 0, 0)
+    assert recording(database, photo).state == "cancelled"
+    assert not recording(database, photo).has_footage
+    assert not recording(database, video).has_footage
+    assert list(store(settings).stored()) == []
