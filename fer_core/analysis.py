@@ -96,7 +96,7 @@ class AnalysisOptions:
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     zones: tuple[Zone, ...] = ()
     limits: FootageLimits = field(default_factory=FootageLimits)
-    batch_size: int = 32
+    batch_size: int = 16
 
     def __post_init__(self) -> None:
         sizes = (self.min_face, self.min_face_video, self.batch_size)

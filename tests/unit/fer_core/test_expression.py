@@ -49,8 +49,15 @@ def test_rows_are_probabilities(reader: ExpressionReader) -> None:
 def test_a_face_is_read_the_same_in_any_batch(reader: ExpressionReader, batch: int) -> None:
     faces = crops(45, 1)
     other = ExpressionReader(batch=batch, threads=1)
-    assert np.abs(reader.read(faces) - other.read(faces)).max() < 1e-4
-    assert np.abs(reader.read(faces)[::-1] - reader.read(faces[::-1])).max() < 1e-4
+    assert (reader.read(faces) == other.read(faces)).all()
+    assert (reader.read(faces)[::-1] == reader.read(faces[::-1])).all()
+
+
+def test_one_face_after_many_is_read_alone(reader: ExpressionReader) -> None:
+    faces = crops(20, 2)
+    together = reader.read(faces)
+    assert (reader.read(faces[7:8]) == together[7:8]).all()
+    assert (reader.read(faces) == together).all()
 
 
 def test_no_faces_give_no_rows(reader: ExpressionReader) -> None:
