@@ -72,7 +72,24 @@ def claim(
         }
         if free.state == SegmentState.LEASED.value:
             values["error"] = _LOST
-        # The conditions hold again where another worker was faster (not possible in SQLite).
+        # The conditions are asked again: another worker may have been faster (not in SQLite). A
+        # recording is locked before its segments, and only by who changes it, so that workers
+        # never wait for each other in a circle.
+        if free.recording_waits and not _changed(
+            session.execute(
+                update(Recording)
+                .where(
+                    Recording.id == free.recording_id,
+                    Recording.state == RecordingState.QUEUED.value,
+                )
+                .values(
+                    state=RecordingState.READING.value,
+                    started_at=func.coalesce(Recording.started_at, now),
+                )
+                .execution_options(synchronize_session=False)
+            )
+        ):
+            continue
         taken = session.execute(
             update(Segment)
             .where(
@@ -86,15 +103,6 @@ def claim(
         )
         if not _changed(taken):
             continue
-        session.execute(
-            update(Recording)
-            .where(Recording.id == free.recording_id)
-            .values(
-                state=RecordingState.READING.value,
-                started_at=func.coalesce(Recording.started_at, now),
-            )
-            .execution_options(synchronize_session=False)
-        )
         return Lease(free.recording_id, free.index, owner, until, free.attempts + 1)
     return None
 
@@ -152,7 +160,8 @@ def fail(
     happens where the lease is lost.
     """
     reason = reason[:_LENGTH]
-    segment = _one(session, _segments().where(*held(lease)).with_for_update())
+    _lock_recording(session, lease.recording_id)
+    segment = _one(session, _segments().where(*held(lease)).with_for_update(of=Segment))
     if segment is None:
         return
     # The attempt that now ends counts among the deaths until it is told to be a fault.
@@ -194,6 +203,7 @@ class _Segment:
     state: str
     attempts: int
     faults: int
+    recording_waits: bool
 
     @property
     def deaths(self) -> int:
@@ -201,17 +211,30 @@ class _Segment:
         return self.attempts - self.faults
 
 
-def _segments() -> Select[int, int, str, int, int]:
+def _segments() -> Select[int, int, str, int, int, str]:
     return select(
-        Segment.recording_id, Segment.index, Segment.state, Segment.attempts, Segment.faults
-    )
+        Segment.recording_id,
+        Segment.index,
+        Segment.state,
+        Segment.attempts,
+        Segment.faults,
+        Recording.state,
+    ).join(Recording, Recording.id == Segment.recording_id)
 
 
-def _one(session: Session, query: Select[int, int, str, int, int]) -> _Segment | None:
+def _one(session: Session, query: Select[int, int, str, int, int, str]) -> _Segment | None:
     row = session.execute(query).one_or_none()
     if row is None:
         return None
-    return _Segment(row[0], row[1], row[2], row[3], row[4])
+    waits = row[5] == RecordingState.QUEUED.value
+    return _Segment(row[0], row[1], row[2], row[3], row[4], waits)
+
+
+def _lock_recording(session: Session, recording_id: int) -> None:
+    """Nobody else changes the recording, or more than one of its segments, until the commit."""
+    session.execute(
+        select(Recording.id).where(Recording.id == recording_id).with_for_update(key_share=True)
+    )
 
 
 def _is_free(now: datetime) -> ColumnElement[bool]:
@@ -281,6 +304,7 @@ def _given_up(session: Session, segment: _Segment, reason: str) -> str:
 def _fail_recording(
     session: Session, segment: _Segment, error: str, now: datetime, *, segment_error: str
 ) -> None:
+    _lock_recording(session, segment.recording_id)
     session.execute(
         update(Segment)
         .where(Segment.recording_id == segment.recording_id, Segment.index == segment.index)

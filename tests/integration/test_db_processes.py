@@ -4,7 +4,6 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
@@ -29,8 +28,8 @@ def processes() -> Iterator[ProcessPoolExecutor]:
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'satisface.db'}"
+def url(empty_url: str) -> str:
+    return empty_url
 
 
 Result = TypeVar("Result")
@@ -58,7 +57,7 @@ def add_up(url: str, number: int) -> int:
     database = Database(url)
     for _ in range(20):
         with database.write() as session:
-            site = session.get_one(Site, 1)
+            site = session.get_one(Site, 1, with_for_update=True)
             site.name = str(int(site.name) + 1)
     database.close()
     return number

@@ -87,7 +87,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_report_schedules_due_at'), 'report_schedules', ['due_at'])
     op.create_table('retention',
-    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('prediction_days', sa.Integer(), nullable=True),
     sa.Column('track_days', sa.Integer(), nullable=True),
     sa.Column('footage_days', sa.Integer(), nullable=True),

@@ -1,6 +1,7 @@
 """The migrated schema is the one that the code describes."""
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -8,10 +9,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 
 from db.engine import alembic_config, downgrade, is_current, upgrade
 from db.tables import Base
+from tests.made_postgresql import PostgresServer
 
 
 @pytest.fixture
@@ -103,3 +105,66 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(url: str, tmp_path: Path) -
         upgrade(url)
     assert list(schema(tmp_path / "satisface.db")) == ["tracks"]
     assert not is_current(url)
+
+
+@pytest.fixture
+def server_url(postgresql: PostgresServer) -> Iterator[str]:
+    """The address of a database on the server in which there is nothing yet."""
+    url = postgresql.empty_database()
+    yield url
+    postgresql.drop(url)
+
+
+def server_schema(url: str) -> set[tuple[str, str]]:
+    """(name, definition) of every column, constraint and index, as the server tells them."""
+    columns = """
+        SELECT table_name || '.' || column_name,
+               concat_ws(' ', data_type, is_nullable, column_default, character_maximum_length)
+        FROM information_schema.columns WHERE table_schema = 'public'"""
+    constraints = """
+        SELECT conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
+        FROM pg_constraint WHERE connamespace = 'public'::regnamespace"""
+    indices = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        found = {
+            (str(name), str(definition))
+            for query in (columns, constraints, indices)
+            for name, definition in connection.execute(text(query))
+        }
+    engine.dispose()
+    return {part for part in found if "alembic_version" not in part[0]}
+
+
+@pytest.mark.postgresql
+def test_on_a_server_migrations_give_what_the_code_describes(
+    server_url: str, postgresql: PostgresServer
+) -> None:
+    upgrade(server_url)
+    assert is_current(server_url)
+    described = postgresql.empty_database()
+    engine = create_engine(described)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    assert server_schema(server_url) == server_schema(described)
+    postgresql.drop(described)
+
+
+@pytest.mark.postgresql
+def test_on_a_server_downgrade_to_base_leaves_nothing(server_url: str) -> None:
+    upgrade(server_url)
+    downgrade(server_url, "base")
+    assert server_schema(server_url) == set()
+    upgrade(server_url)
+    assert is_current(server_url)
+
+
+@pytest.mark.postgresql
+def test_on_a_server_an_upgrade_that_fails_leaves_nothing_behind(server_url: str) -> None:
+    engine = create_engine(server_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE tracks (id INTEGER)"))
+    engine.dispose()
+    with pytest.raises(Exception, match="already exists"):
+        upgrade(server_url)
+    assert {name for name, _ in server_schema(server_url)} == {"tracks.id"}

@@ -22,6 +22,14 @@ def test_nobody_is_a_frame_with_all_columns() -> None:
 
 
 @pytest.fixture
+def database(sqlite_url: str) -> Iterator[Database]:
+    """In a file: a server chooses its plans by what the tables hold."""
+    opened = Database(sqlite_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
 def plans(database: Database) -> Iterator[list[str]]:
     """How SQLite goes about each query that follows."""
     steps: list[str] = []

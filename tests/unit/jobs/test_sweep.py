@@ -21,8 +21,8 @@ from tests.made_jobs import made_camera, made_settings, opened, recording, store
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return made_settings(tmp_path)
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return made_settings(tmp_path, database_url=database_url)
 
 
 @pytest.fixture

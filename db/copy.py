@@ -1,0 +1,193 @@
+"""A whole database moved to another address, of whatever kind, and checked row for row.
+
+The rows are read in one state of the source and written in one transaction of the target: whatever
+interrupts a copy leaves the target empty, and who works on the source meanwhile disturbs nothing
+(what is written there after the copy began is not copied).
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    and_,
+    func,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+    true,
+)
+from sqlalchemy.orm import Session
+
+from db.engine import Database, is_current, upgrade
+from db.tables import Base
+from fer_core.errors import SatisfaceError
+
+_AT_ONCE: Final = 5_000
+"""Rows in memory at a time."""
+
+_BITS: Final = 128
+
+Progress = Callable[[str, int, int], None]
+"""Told the table, and how many rows of how many were copied, of all tables together."""
+
+
+class CopyError(SatisfaceError):
+    """A database cannot be copied so; the message says why. The target is as it was."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableChecksum:
+    """``digest``: the sum of the hashes of all rows, whatever their order; hexadecimal."""
+
+    rows: int
+    digest: str
+
+
+def copy_database(
+    source_url: str, target_url: str, progress: Progress = lambda *_: None
+) -> dict[str, TableChecksum]:
+    """Copy every row to the empty or missing database at ``target_url``; the tables are made.
+
+    Returns what was copied and found there again, by name of table. Raises CopyError where the
+    source is not migrated, the target holds anything, or what arrived is not what was sent.
+    """
+    if make_url(source_url) == make_url(target_url):
+        raise CopyError("The database cannot be copied to itself.")
+    if not is_current(source_url):
+        raise CopyError("The tables of the database are not those of this version; migrate first.")
+    _make_tables(target_url)
+    source, target = Database(source_url), Database(target_url)
+    try:
+        with source.read() as reading, target.write() as writing:
+            return _copy(reading, writing, progress)
+    finally:
+        source.close()
+        target.close()
+
+
+def checksums(session: Session) -> dict[str, TableChecksum]:
+    """What the database holds, by name of table: equal for equal rows on any kind of database."""
+    found = {}
+    for table in Base.metadata.sorted_tables:
+        checksum = _Checksum()
+        for rows in _chunks(session, table):
+            checksum.add(rows)
+        found[table.name] = checksum.result
+    return found
+
+
+def _copy(reading: Session, writing: Session, progress: Progress) -> dict[str, TableChecksum]:
+    tables = Base.metadata.sorted_tables
+    if filled := [table.name for table in tables if _count(writing, table)]:
+        raise CopyError(f"The database to copy to is not empty: it holds {', '.join(filled)}.")
+    total, done = sum(_count(reading, table) for table in tables), 0
+    sent = {}
+    for table in tables:
+        checksum = _Checksum()
+        progress(table.name, done, total)
+        for rows in _chunks(reading, table):
+            writing.execute(insert(table), rows)
+            checksum.add(rows)
+            done += len(rows)
+            progress(table.name, done, total)
+        _number_on(writing, table)
+        sent[table.name] = checksum.result
+    arrived = checksums(writing)
+    if wrong := [name for name in sent if sent[name] != arrived[name]]:
+        raise CopyError(
+            f"What arrived is not what was sent, in {', '.join(wrong)}. Nothing was kept."
+        )
+    return arrived
+
+
+def _make_tables(url: str) -> None:
+    """Raises CopyError where tables stand in the target that are not all ours."""
+    ours = {*Base.metadata.tables, "alembic_version"}
+    there = _table_names(url)
+    if foreign := there - ours:
+        raise CopyError(
+            f"The database to copy to holds tables of something else: {', '.join(sorted(foreign))}."
+        )
+    upgrade(url)
+
+
+def _table_names(url: str) -> set[str]:
+    address = make_url(url)
+    # To open a file would make it, in a folder that may not be there.
+    if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
+        return set()
+    database = Database(url)
+    try:
+        with database.read() as session:
+            return set(inspect(session.connection()).get_table_names())
+    finally:
+        database.close()
+
+
+def _count(session: Session, table: Table) -> int:
+    return session.scalar(select(func.count()).select_from(table)) or 0
+
+
+def _chunks(session: Session, table: Table) -> Iterator[list[dict[str, Any]]]:
+    """All rows by primary key; those that point at rows of their own table after the others,
+    which may be the ones they point at."""
+    own = [
+        column
+        for column in table.columns
+        if any(key.column.table is table for key in column.foreign_keys)
+    ]
+    parts: list[ColumnElement[bool]] = [true()]
+    if own:
+        first = and_(*(column.is_(None) for column in own))
+        parts = [first, ~first]
+    for part in parts:
+        query = (
+            select(table)
+            .where(part)
+            .order_by(*table.primary_key.columns)
+            .execution_options(yield_per=_AT_ONCE)
+        )
+        for rows in session.execute(query).mappings().partitions():
+            yield [dict(row) for row in rows]
+
+
+class _Checksum:
+    def __init__(self) -> None:
+        self._rows = 0
+        self._sum = 0
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        for row in rows:
+            shown = repr(tuple(row.values())).encode()
+            digest = hashlib.blake2b(shown, digest_size=_BITS // 8).digest()
+            self._sum += int.from_bytes(digest)
+            self._rows += 1
+
+    @property
+    def result(self) -> TableChecksum:
+        return TableChecksum(self._rows, f"{self._sum % (1 << _BITS):0{_BITS // 4}x}")
+
+
+def _number_on(session: Session, table: Table) -> None:
+    """PostgreSQL numbers rows from a sequence, which rows that bring their number pass by."""
+    column = table.autoincrement_column
+    if column is None or session.get_bind().dialect.name != "postgresql":
+        return
+    session.execute(
+        text(
+            "SELECT setval(pg_get_serial_sequence(:table, :column), :highest) "
+            "WHERE pg_get_serial_sequence(:table, :column) IS NOT NULL"
+        ),
+        {
+            "table": table.name,
+            "column": column.name,
+            "highest": session.scalar(select(func.max(column))),
+        },
+    )

@@ -1,0 +1,73 @@
+"""Databases for every test that asks: each runs on SQLite and on PostgreSQL."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from db.engine import Database, upgrade
+from tests.made_postgresql import BACKENDS, PostgresServer, binaries, running_server
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """A server of the tests' own; SATISFACE_REQUIRE_POSTGRESQL=1 forbids the skip."""
+    programs = binaries()
+    if programs is None:
+        missing = "no PostgreSQL server is installed (Debian: apt install postgresql)"
+        if os.environ.get("SATISFACE_REQUIRE_POSTGRESQL") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    with running_server(programs) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an empty, migrated database, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "satisface.db"
+    upgrade(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path, migrated: Path) -> str:
+    """The address of an empty, migrated database in a file."""
+    return f"sqlite:///{shutil.copy(migrated, tmp_path)}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql: PostgresServer) -> Iterator[str]:
+    """The address of an empty, migrated database on the server."""
+    url = postgresql.new_database()
+    yield url
+    postgresql.drop(url)
+
+
+@pytest.fixture(params=BACKENDS)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty, migrated database of either kind."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An empty, migrated database of either kind."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=BACKENDS)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database of either kind in which there is nothing yet."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'not made yet' / 'satisface.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgresql")
+    url = server.empty_database()
+    yield url
+    server.drop(url)
