@@ -1,8 +1,8 @@
 """What a manager should hear of without asking: alerts from buckets and rules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import IntEnum
 from typing import Final
 
@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analytics.alert_rules import AlertKind, AlertRule
-from analytics.buckets import SUMS, sum_of_squares
+from analytics.buckets import merge
 from analytics.control_chart import HISTORY_DAYS, control_chart
-from analytics.intervals import Estimate
+from analytics.intervals import Estimate, share_interval
 from analytics.scores import ScoreDefinition
 from analytics.silence import Silence
-from analytics.summary import by_day, summarise
+from analytics.summary import figures_of, index_moments, local_time
 
 RECENT_DAYS: Final = 7
 """Alerts speak of the last days of a period: an older one is no news."""
@@ -84,21 +84,21 @@ def find_alerts(
 ) -> list[Alert]:
     """All alerts about the days from ``first`` to ``last``, the most pressing and newest first.
 
-    ``buckets``: as the database gives them, of the sites' cameras, from HISTORY_DAYS before
-    ``first`` on; those of other cameras are left alone.
+    ``buckets``: as the database gives them, from HISTORY_DAYS before ``first`` on; those of
+    cameras that no site names are left alone.
     """
-    alerts: list[Alert] = []
-    for site in sites:
-        rows = buckets[buckets["camera_id"].isin(list(site.cameras))]
-        alerts += _silent(site)
-        if rows.empty:
-            continue
-        local = rows["hour"].dt.tz_convert(str(rows["time_zone"].iloc[0]))
-        rows = rows.assign(day=local.dt.tz_localize(None).dt.normalize())
-        rows = rows[rows["day"] <= pd.Timestamp(last)]
-        alerts += _below_target(site, rows, score, minimum_people, first, last)
-        alerts += _sudden_drops(site, rows, score, minimum_people, first, last)
-        alerts += _unknown_shares(site, rows, score, minimum_people, first, last)
+    cameras = [camera_id for site in sites for camera_id in site.cameras]
+    rows = buckets[buckets["camera_id"].isin(cameras)]
+    rows = rows.assign(day=local_time(rows).dt.normalize())
+    rows = rows[rows["day"] <= pd.Timestamp(last)]
+    alerts = [alert for site in sites for alert in _silent(site)]
+    if not rows.empty:
+        days = figures_of(merge(rows, ["site_id", "day"]), score, minimum_people)
+        recent = rows[rows["day"] >= pd.Timestamp(first)]
+        together = figures_of(merge(recent, ["site_id"]), score, minimum_people)
+        alerts += _below_target(sites, together, days, first, last)
+        alerts += _sudden_drops(sites, days, _variance_of_one(rows, score), score, first, last)
+        alerts += _unknown_shares(sites, rows, minimum_people, first, last)
     return sorted(
         alerts, key=lambda a: (-a.severity, -a.last.toordinal(), a.site, a.camera or "", a.kind)
     )
@@ -124,164 +124,156 @@ def _silent(site: WatchedSite) -> list[Alert]:
 
 
 def _below_target(
-    site: WatchedSite,
-    rows: pd.DataFrame,
-    score: ScoreDefinition,
-    minimum_people: int,
+    sites: Sequence[WatchedSite],
+    together: pd.DataFrame,
+    days: pd.DataFrame,
     first: date,
     last: date,
-) -> list[Alert]:
-    """One for all the days if they are surely under the target together, else for those that
-    are by themselves."""
-    if site.target is None or not site.rules[AlertKind.BELOW_TARGET].is_enabled:
-        return []
-    rows = rows[rows["day"] >= pd.Timestamp(first)]
-
-    def alert(value: Estimate, people: int, since: date, until: date) -> Alert:
-        return Alert(
-            AlertKind.BELOW_TARGET,
-            Severity.NOTICE,
-            site.site_id,
-            site.name,
-            None,
-            None,
-            first=since,
-            last=until,
-            people=people,
-            value=value,
-            target=site.target,
-        )
-
-    together = summarise(rows, score, minimum_people)
-    if together.index is not None and together.index.high < site.target:
-        return [alert(together.index, together.read, first, last)]
-    days = by_day(rows, score, minimum_people)
-    return [
-        alert(
-            Estimate(float(row["index"]), float(row["index_low"]), float(row["index_high"])),
-            int(row["people"] - row["unknown"]),
-            row["day"].date(),
-            row["day"].date(),
-        )
-        for _, row in days[days["index_high"] < site.target].iterrows()
-    ]
+) -> Iterator[Alert]:
+    """One for all the days of a site that is surely under its target in them together, else one
+    for each day that is so by itself."""
+    for site in sites:
+        if site.target is None or not site.rules[AlertKind.BELOW_TARGET].is_enabled:
+            continue
+        found = together[
+            (together["site_id"] == site.site_id) & (together["index_high"] < site.target)
+        ].assign(first=pd.Timestamp(first), last=pd.Timestamp(last))
+        if found.empty:
+            found = days[
+                (days["site_id"] == site.site_id)
+                & (days["day"] >= pd.Timestamp(first))
+                & (days["index_high"] < site.target)
+            ]
+            found = found.assign(first=found["day"], last=found["day"])
+        for _, row in found.iterrows():
+            yield Alert(
+                AlertKind.BELOW_TARGET,
+                Severity.NOTICE,
+                site.site_id,
+                site.name,
+                None,
+                None,
+                first=row["first"].date(),
+                last=row["last"].date(),
+                people=int(row["people"] - row["unknown"]),
+                value=Estimate(row["index"], row["index_low"], row["index_high"]),
+                target=site.target,
+            )
 
 
 def _sudden_drops(
-    site: WatchedSite,
-    rows: pd.DataFrame,
+    sites: Sequence[WatchedSite],
+    days: pd.DataFrame,
+    variance_of_one: "pd.Series[float]",
     score: ScoreDefinition,
-    minimum_people: int,
     first: date,
     last: date,
-) -> list[Alert]:
-    rule = site.rules[AlertKind.SUDDEN_DROP]
-    if not rule.is_enabled or rule.threshold is None:
-        return []
-    # A day that is not over lacks its evening, which may be better or worse than its morning.
-    last = min(last, site.today - timedelta(days=1))
-    days = _calendar(by_day(rows, score, minimum_people), first, last)
-    if days.empty:
-        return []
-    index = days["index"].to_numpy(dtype=np.float64)
-    read = (days["people"] - days["unknown"]).to_numpy(dtype=np.float64)
-    chart = control_chart(index, _variance_of_one(rows, score) / np.maximum(read, 1))
-    low, high = chart.ordinary(rule.threshold)
-    return [
-        Alert(
-            AlertKind.SUDDEN_DROP,
-            Severity.URGENT,
-            site.site_id,
-            site.name,
-            None,
-            None,
-            first=days.index[place].date(),
-            last=days.index[place].date(),
-            people=int(read[place]),
-            value=_estimate(days.iloc[place], "index"),
-            usual=Estimate(
-                float(chart.usual[place]),
-                max(float(low[place]), score.lowest),
-                min(float(high[place]), score.highest),
-            ),
-        )
-        for place in np.flatnonzero(chart.score < -rule.threshold).tolist()
-        if days.index[place].date() >= first
-    ]
+) -> Iterator[Alert]:
+    calendar = _calendar(first, last)
+    ids = [site.site_id for site in sites]
+    read = _matrix(days.assign(read=days["people"] - days["unknown"]), "read", ids, calendar)
+    index, low, high = (
+        _matrix(days, name, ids, calendar) for name in ("index", "index_low", "index_high")
+    )
+    spread = variance_of_one.reindex(ids).to_numpy(dtype=np.float64)
+    chart = control_chart(index, spread[:, np.newaxis] / read)
+    for place, site in enumerate(sites):
+        rule = site.rules[AlertKind.SUDDEN_DROP]
+        if not rule.is_enabled or rule.threshold is None:
+            continue
+        ordinary_low, ordinary_high = chart.ordinary(rule.threshold)
+        for at in np.flatnonzero(chart.score[place] < -rule.threshold).tolist():
+            day = calendar[at].date()
+            # A day that is not over lacks its evening, which may be unlike its morning.
+            if not first <= day < site.today:
+                continue
+            yield Alert(
+                AlertKind.SUDDEN_DROP,
+                Severity.URGENT,
+                site.site_id,
+                site.name,
+                None,
+                None,
+                first=day,
+                last=day,
+                people=int(read[place, at]),
+                value=Estimate(
+                    float(index[place, at]), float(low[place, at]), float(high[place, at])
+                ),
+                usual=Estimate(
+                    float(chart.usual[place, at]),
+                    max(float(ordinary_low[place, at]), score.lowest),
+                    min(float(ordinary_high[place, at]), score.highest),
+                ),
+            )
 
 
 def _unknown_shares(
-    site: WatchedSite,
-    rows: pd.DataFrame,
-    score: ScoreDefinition,
-    minimum_people: int,
-    first: date,
-    last: date,
-) -> list[Alert]:
+    sites: Sequence[WatchedSite], rows: pd.DataFrame, minimum_people: int, first: date, last: date
+) -> Iterator[Alert]:
     """By camera: a lens, a lamp or a shelf is at one of them."""
-    rule = site.rules[AlertKind.UNKNOWN_SHARE]
-    if not rule.is_enabled or rule.threshold is None:
-        return []
-    alerts = []
-    for camera_id, name in site.cameras.items():
-        seen = by_day(rows[rows["camera_id"] == camera_id], score, minimum_people)
-        days = _calendar(seen, first, last)
-        if days.empty:
+    calendar = _calendar(first, last)
+    cameras = [(site, *camera) for site in sites for camera in site.cameras.items()]
+    ids = [camera_id for _, camera_id, _ in cameras]
+    days = rows.groupby(["camera_id", "day"], as_index=False)[["people", "unknown"]].sum()
+    people = _matrix(days, "people", ids, calendar)
+    unknown = _matrix(days, "unknown", ids, calendar)
+    angle = np.where(people >= minimum_people, _anscombe(unknown, people), np.nan)
+    chart = control_chart(angle, 1 / (4 * people + 2))
+    for place, (site, camera_id, name) in enumerate(cameras):
+        rule = site.rules[AlertKind.UNKNOWN_SHARE]
+        if not rule.is_enabled or rule.threshold is None:
             continue
-        people = days["people"].to_numpy(dtype=np.float64)
-        unknown = days["unknown"].to_numpy(dtype=np.float64)
-        enough = ~np.isnan(days["unknown_share"].to_numpy(dtype=np.float64))
-        chart = control_chart(
-            np.where(enough, _anscombe(unknown, people), np.nan), 1 / (4 * people + 2)
-        )
         low, high = chart.ordinary(rule.threshold)
-        for place in np.flatnonzero(chart.score > rule.threshold).tolist():
-            usual = _share(chart.usual[place])
-            value = _estimate(days.iloc[place], "unknown_share")
-            if days.index[place].date() < first or value.value - usual < LEAST_RISE:
+        for at in np.flatnonzero(chart.score[place] > rule.threshold).tolist():
+            day = calendar[at].date()
+            usual = _share(chart.usual[place, at])
+            value = share_interval(unknown[place, [at]], people[place, [at]]).at(0)
+            if day < first or value.value - usual < LEAST_RISE:
                 continue
-            alerts.append(
-                Alert(
-                    AlertKind.UNKNOWN_SHARE,
-                    Severity.NOTICE,
-                    site.site_id,
-                    site.name,
-                    camera_id,
-                    name,
-                    first=days.index[place].date(),
-                    last=days.index[place].date(),
-                    people=int(people[place]),
-                    value=value,
-                    usual=Estimate(usual, _share(low[place]), _share(high[place])),
-                )
+            yield Alert(
+                AlertKind.UNKNOWN_SHARE,
+                Severity.NOTICE,
+                site.site_id,
+                site.name,
+                camera_id,
+                name,
+                first=day,
+                last=day,
+                people=int(people[place, at]),
+                value=value,
+                usual=Estimate(usual, _share(low[place, at]), _share(high[place, at])),
             )
-    return alerts
 
 
-def _calendar(days: pd.DataFrame, first: date, last: date) -> pd.DataFrame:
-    """Every day from HISTORY_DAYS before ``first`` to ``last``, with nobody on those that miss;
-    empty where none of the days to be judged has people."""
-    keyed = days.set_index("day")
-    if last < first or keyed.loc[pd.Timestamp(first) : pd.Timestamp(last)].empty:
-        return keyed.iloc[:0]
-    start = pd.Timestamp(first) - pd.Timedelta(days=HISTORY_DAYS)
-    whole = keyed.reindex(pd.date_range(start, pd.Timestamp(last), freq="D"))
-    return whole.fillna({"people": 0, "unknown": 0})
+def _calendar(first: date, last: date) -> pd.DatetimeIndex:
+    """Every day from HISTORY_DAYS before ``first`` to ``last``."""
+    return pd.date_range(
+        pd.Timestamp(first) - pd.Timedelta(days=HISTORY_DAYS), pd.Timestamp(last), freq="D"
+    )
 
 
-def _variance_of_one(rows: pd.DataFrame, score: ScoreDefinition) -> float:
-    """How much one person's index differs from another's within an hour (squared points): what
-    hours bring is part of the day."""
-    read = (rows["people"] - rows["unknown"]).to_numpy(dtype=np.float64)
-    total = rows[list(SUMS)].to_numpy(dtype=np.float64) @ np.array(score.weights)
-    squares = sum_of_squares(rows, score.weights)
-    freedom = np.maximum(read - 1, 0)
-    within = np.maximum(squares - total**2 / np.maximum(read, 1), 0)[freedom > 0].sum()
-    return float(50**2 * within / max(freedom.sum(), 1))
+def _matrix(
+    days: pd.DataFrame, name: str, ids: list[int], calendar: pd.DatetimeIndex
+) -> NDArray[np.float64]:
+    """(ids, days of the calendar) of a column; NaN where there is none. The other key of ``days``
+    is its first column."""
+    wide = days.pivot(index=str(days.columns[0]), columns="day", values=name)
+    return wide.reindex(index=ids, columns=calendar).to_numpy(dtype=np.float64)
 
 
-def _estimate(row: "pd.Series[float]", name: str) -> Estimate:
-    return Estimate(float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
+def _variance_of_one(rows: pd.DataFrame, score: ScoreDefinition) -> "pd.Series[float]":
+    """How much one person's index differs from another's within an hour (squared points), by
+    site: what hours bring is part of the day."""
+    people = index_moments(rows, score)
+    within = np.maximum(people.squares - people.total**2 / np.maximum(people.count, 1), 0)
+    freedom = np.maximum(people.count - 1, 0)
+    sums = (
+        pd.DataFrame({"within": within, "freedom": freedom}, index=rows.index)
+        .groupby(rows["site_id"])
+        .sum()
+    )
+    return sums["within"] / sums["freedom"].clip(lower=1)
 
 
 def _anscombe(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
