@@ -33,7 +33,7 @@ def changes_by_camera(
     ``camera``, ``camera_id`` (Int64)."""
     keys = ["site", "camera", "camera_id"]
     return _changes(merge(now, keys), merge(before, keys), keys, score, minimum_people).astype(
-        {"camera_id": "Int64"}
+        {"site": str, "camera": str, "camera_id": "Int64"}
     )
 
 
@@ -140,11 +140,13 @@ def _changes(
     for side in ("now", "before"):
         people = both[f"people_{side}"]
         too_few |= ((people > 0) & (people < minimum_people)).to_numpy()
-    rest = both.loc[too_few, counted].sum().to_frame().T if too_few.any() else both.iloc[:0]
-    # No row is appended to an empty frame: pandas would guess at the kinds of its columns.
-    rows = pd.concat(
-        [part for part in (both[~too_few], rest) if len(part)] or [both], ignore_index=True
-    )
+    if too_few.any():
+        # The keys of the row of the rest are missing.
+        rest = both.loc[too_few, counted].sum().to_frame().T.reindex(columns=both.columns)
+        rows = pd.concat([both[~too_few].astype(object), rest.astype(object)], ignore_index=True)
+        rows[counted] = rows[counted].astype(np.float64)
+    else:
+        rows = both
     rows[REST] = np.arange(len(rows)) >= len(rows) - int(too_few.any())
     return _parts(rows, keys, score, minimum_people)
 
