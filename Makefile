@@ -41,9 +41,9 @@ $(VENV)/test.stamp: requirements-dev.txt | $(VENV)/bin/python
 	@touch $@ $(VENV)/run.stamp
 
 pins: $(VENV)/test.stamp
-	$(PIP_COMPILE) --extra training --extra s3 -o requirements.txt
-	$(PIP_COMPILE) --extra s3 -c requirements.txt -o requirements-runtime.txt
-	$(PIP_COMPILE) --extra training --extra s3 --group dev -c requirements.txt -o requirements-dev.txt
+	$(PIP_COMPILE) --extra training --extra s3 --extra cluster -o requirements.txt
+	$(PIP_COMPILE) --extra s3 --extra cluster -c requirements.txt -o requirements-runtime.txt
+	$(PIP_COMPILE) --extra training --extra s3 --extra cluster --group dev -c requirements.txt -o requirements-dev.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
