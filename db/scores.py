@@ -1,9 +1,11 @@
 """Score definitions: which weights are in force, and every earlier version of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from analytics.scores import DEFAULT_SCORE
@@ -11,17 +13,30 @@ from analytics.scores import ScoreDefinition as Score
 from db.tables import ScoreDefinition
 from fer_core.types import EXPRESSIONS
 
+_NAME_LENGTH: Final = 100
+
 
 def active_score(session: Session) -> Score:
     """The definition in force; DEFAULT_SCORE until one is saved."""
     row = session.scalar(select(ScoreDefinition).where(ScoreDefinition.is_active))
-    if row is None:
-        return DEFAULT_SCORE
-    return Score(
-        name=row.name,
-        version=row.version,
-        weights=tuple(getattr(row, f"w_{expression}") for expression in EXPRESSIONS),
-    )
+    return DEFAULT_SCORE if row is None else _score_of(row)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedScore:
+    """``created_at``: None for the default, which was always there."""
+
+    score: Score
+    is_active: bool
+    created_at: datetime | None
+
+
+def list_scores(session: Session) -> list[SavedScore]:
+    """Every definition that figures were ever made with, the default first, then as saved."""
+    rows = session.scalars(select(ScoreDefinition).order_by(ScoreDefinition.id)).all()
+    saved = [SavedScore(_score_of(row), row.is_active, row.created_at) for row in rows]
+    default = SavedScore(DEFAULT_SCORE, not any(each.is_active for each in saved), None)
+    return [default, *saved]
 
 
 def save_score(
@@ -33,20 +48,22 @@ def save_score(
 ) -> Score:
     """Put weights (in EXPRESSIONS' order) in force as the next version of ``name``.
 
-    What is in force already stays as it is. Raises ValueError as ScoreDefinition does.
+    Weights that a version of that name has already put that version in force again. Raises
+    ValueError as ScoreDefinition does, and for a name that is empty or longer than 100 letters.
     """
-    active = active_score(session)
-    if (active.name, active.weights) == (name, tuple(weights)):
-        return active
-    newest = session.scalar(
-        select(func.max(ScoreDefinition.version)).where(ScoreDefinition.name == name)
-    )
+    clean = " ".join(name.split())
+    if not 1 <= len(clean) <= _NAME_LENGTH:
+        raise ValueError(f"a score needs a name of at most {_NAME_LENGTH} letters")
+    wanted = Score(name=clean, version=1, weights=tuple(float(w) for w in weights))
+    versions = [each.score for each in list_scores(session) if each.score.name == clean]
+    for score in versions:
+        if score.weights == wanted.weights:
+            activate_score(session, score.name, score.version)
+            return score
     # Version 1 of the default stands in no row, but reports were made with it.
-    taken = newest or (DEFAULT_SCORE.version if name == DEFAULT_SCORE.name else 0)
-    score = Score(name=name, version=taken + 1, weights=tuple(float(w) for w in weights))
-    session.execute(
-        update(ScoreDefinition).where(ScoreDefinition.is_active).values(is_active=False)
-    )
+    newest = max((score.version for score in versions), default=0)
+    score = replace(wanted, version=newest + 1)
+    _nothing_in_force(session)
     session.add(
         ScoreDefinition(
             name=score.name,
@@ -58,3 +75,35 @@ def save_score(
     )
     session.flush()
     return score
+
+
+def activate_score(session: Session, name: str, version: int) -> None:
+    """Put an earlier definition in force again. Raises ValueError where there is none."""
+    if (name, version) == (DEFAULT_SCORE.name, DEFAULT_SCORE.version):
+        _nothing_in_force(session)
+        return
+    row = session.scalar(
+        select(ScoreDefinition).where(
+            ScoreDefinition.name == name, ScoreDefinition.version == version
+        )
+    )
+    if row is None:
+        raise ValueError(f"there is no score {name}, version {version}")
+    _nothing_in_force(session)
+    row.is_active = True
+    session.flush()
+
+
+def _nothing_in_force(session: Session) -> None:
+    """Then the default is."""
+    session.execute(
+        update(ScoreDefinition).where(ScoreDefinition.is_active).values(is_active=False)
+    )
+
+
+def _score_of(row: ScoreDefinition) -> Score:
+    return Score(
+        name=row.name,
+        version=row.version,
+        weights=tuple(getattr(row, f"w_{expression}") for expression in EXPRESSIONS),
+    )
