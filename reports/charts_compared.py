@@ -6,17 +6,14 @@ import altair as alt
 import pandas as pd
 
 from reports.charts import as_data, drawn
-from reports.palette import ACCENT, INK, MUTED, PAPER_GRID, WITHHELD
-from reports.scales import index_range
+from reports.palette import ACCENT, INDEX_SHADES, INK, MUTED, PAPER_GRID, WITHHELD
+from reports.scales import heat_range, index_range
 from reports.words import index_words
 
 MOST_CAMERAS: Final = 30
 """More than these are a table only: their names would not be readable beside a chart."""
 
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_SHADES: Final = ["#F3E3C8", "#EFF3F1", "#9CD0C9", "#0F9488", "#085149"]
-"""From low to high, apart in lightness on both sides of the middle, for all kinds of sight."""
-_LEAST_HEAT_SPAN: Final = 10.0
 
 
 def heatmap_svg(hours: pd.DataFrame, *, width: int, height: int) -> str:
@@ -25,9 +22,9 @@ def heatmap_svg(hours: pd.DataFrame, *, width: int, height: int) -> str:
     ``hours``: see analytics.summary.by_weekday_hour, with at least one row. A withheld hour is
     an outlined cell with a dash; an hour without people is no cell.
     """
-    low, high = heat_range(hours)
+    low, high = heat_range(hours["index"])
     middle = (low + high) / 2
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "hour": int(row["hour"]),
             "weekday": _WEEKDAYS[int(row["weekday"])],
@@ -56,7 +53,7 @@ def heatmap_svg(hours: pd.DataFrame, *, width: int, height: int) -> str:
     cells = alt.Chart(as_data([row for row in rows if row["index"] is not None])).encode(x=x, y=y)
     shade = alt.Color(
         "index:Q",
-        scale=alt.Scale(domain=[low, high], range=_SHADES, clamp=True),
+        scale=alt.Scale(domain=[low, high], range=list(INDEX_SHADES), clamp=True),
         legend=None,
     )
     layers = [
@@ -96,16 +93,6 @@ def heatmap_svg(hours: pd.DataFrame, *, width: int, height: int) -> str:
         spacing=8,
     )
     return drawn(chart, width, height)
-
-
-def heat_range(hours: pd.DataFrame) -> tuple[float, float]:
-    """The ends of the shades: those of the index, at least ten points apart."""
-    shown = hours["index"].dropna()
-    if shown.empty:
-        return 0.0, 100.0
-    low, high = float(shown.min()), float(shown.max())
-    missing = max(_LEAST_HEAT_SPAN - (high - low), 0) / 2
-    return low - missing, high + missing
 
 
 def cameras_svg(cameras: pd.DataFrame, *, width: int, target: float | None = None) -> str:

@@ -6,6 +6,7 @@ that says why, never a zero. Hover texts are sentences.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -52,9 +53,13 @@ __all__ = [
     "hours_figure",
     "per_class_figure",
     "reliability_figure",
+    "small_trend_figure",
     "timeline_figure",
     "trend_figure",
 ]
+
+
+_BAND: Final = "95% interval"
 
 
 def distribution_figure(summary: Summary) -> go.Figure:
@@ -113,11 +118,18 @@ def distribution_figure(summary: Summary) -> go.Figure:
 
 
 def trend_figure(
-    days: pd.DataFrame, minimum_people: int, *, target: float | None = None
+    days: pd.DataFrame,
+    minimum_people: int,
+    *,
+    target: float | None = None,
+    before: pd.DataFrame | None = None,
+    before_name: str = "Before",
 ) -> go.Figure:
     """The index of each day with its 95 % band. ``days``: see analytics.summary.by_day.
 
-    ``target``: drawn as a dashed line when given.
+    ``target``: drawn as a dashed line when given. ``before``: days of another time, moved to
+    those that they are compared with (see analytics.summary.matched_days), a thin dotted line
+    without a band; ``before_name``: what they are.
     """
     if days.empty:
         return empty_figure("No people yet")
@@ -141,6 +153,24 @@ def trend_figure(
         name="Index",
     )
     bounds = [*shown["index_low"].dropna(), *shown["index_high"].dropna()]
+    earlier = before is not None and bool(before["index"].notna().any())
+    if before is not None and earlier:
+        known = before.set_index("day").reindex(shown.index)
+        bounds += list(known["index"].dropna())
+        figure.add_scatter(
+            x=known.index,
+            y=known["index"],
+            mode="lines+markers",
+            connectgaps=False,
+            line={"color": MUTED, "width": 1.5, "dash": "dot"},
+            marker={"color": MUTED, "size": 4},
+            customdata=[
+                _index_sentence(f"{before_name}, for {day_words(day, year=year)}", row)
+                for day, row in zip(known.index, records(known), strict=True)
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+            name=before_name,
+        )
     if target is not None:
         bounds.append(target)
         figure.add_hline(
@@ -156,7 +186,39 @@ def trend_figure(
         [(day, day_words(day, year=year), row) for day, row in _withheld(shown)],
         minimum_people,
     )
-    return styled(figure, height=320, showlegend=False)
+    for band in figure.select_traces(selector={"name": _BAND}):
+        band.showlegend = False
+    return styled(figure, height=340 if earlier else 320, showlegend=earlier, legend="above")
+
+
+def small_trend_figure(
+    days: pd.DataFrame, bounds: Sequence[float], first: pd.Timestamp, last: pd.Timestamp
+) -> go.Figure:
+    """One of many trends that stand together. ``days``: see analytics.summary.by_day;
+    ``bounds``: ends of the index axis, ``first`` and ``last``: days, the same for all of them."""
+    shown = days.set_index("day").reindex(pd.date_range(first, last, freq="D"))
+    figure = go.Figure()
+    for run in _runs(shown):
+        _add_band(figure, run)
+    figure.add_scatter(
+        x=shown.index,
+        y=shown["index"],
+        mode="lines+markers",
+        connectgaps=False,
+        line={"color": ACCENT, "width": 2},
+        marker={"color": ACCENT, "size": 6 if len(shown) <= 14 else 3},
+        customdata=[
+            _index_sentence(day_words(day), row)
+            for day, row in zip(shown.index, records(shown), strict=True)
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+        name="Index",
+    )
+    figure.update_yaxes(title="Index", range=list(bounds), nticks=5)
+    _set_day_axis(figure, shown)
+    figure.update_xaxes(nticks=4, dtick=None, tickmode="auto")
+    _add_withheld(figure, [(day, day_words(day), row) for day, row in _withheld(shown)], None)
+    return styled(figure, height=190, showlegend=False)
 
 
 def hours_figure(hours: pd.DataFrame, minimum_people: int | None = None) -> go.Figure:
@@ -316,7 +378,7 @@ def _add_band(figure: go.Figure, run: pd.DataFrame) -> None:
         fillcolor=translucent(ACCENT, 0.2),
         line={"width": 0},
         hoverinfo="skip",
-        name="95% interval",
+        name=_BAND,
     )
 
 

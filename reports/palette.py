@@ -40,6 +40,10 @@ INK: Final = "#1F2937"
 MUTED: Final = "#6B7280"
 """Text on white paper; on screens the theme's own text colour is used."""
 
+INDEX_SHADES: Final = ("#F3E3C8", "#EFF3F1", "#9CD0C9", "#0F9488", "#085149")
+"""The index in a grid, from low to high: apart in lightness on both sides of the middle, for all
+kinds of sight."""
+
 GRID: Final = "rgba(128, 128, 128, 0.22)"
 """Grid lines that show on light and dark grounds."""
 

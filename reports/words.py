@@ -5,6 +5,7 @@ from typing import Final
 
 import pandas as pd
 
+from analytics.comparison import direction, told_apart
 from analytics.intervals import Estimate
 
 _MONTHS: Final = (
@@ -35,6 +36,33 @@ def net_words(value: float) -> str:
     points = round(100 * value)
     sign = "+" if points > 0 else "−" if points < 0 else ""
     return f"{sign}{abs(points)} {'point' if abs(points) == 1 else 'points'}"
+
+
+def points_words(value: float) -> str:
+    """A difference of indices, signed: ``+4.1``, ``−0.8``, ``0.0``."""
+    shown = f"{abs(value):.1f}"
+    sign = "" if float(shown) == 0 else "+" if value > 0 else "−"
+    return f"{sign}{shown}"
+
+
+def change_words(change: Estimate, *, share: bool = False) -> str:
+    """A difference as a sentence's end: ``up 4.1 points, more than chance would explain``.
+
+    ``share``: of shares from 0 to 1, in whole points; else of indices, in tenths.
+    """
+    points = Estimate(100 * change.value, 100 * change.low, 100 * change.high) if share else change
+    way = direction(points, 0 if share else 1)
+    if way == "level":
+        return f"unchanged, to {'a point' if share else 'a tenth of a point'}"
+    size = f"{abs(points.value):.0f}" if share else index_words(abs(points.value))
+    unit = "point" if size == "1" else "points"
+    why = "more than chance would explain" if told_apart(change) else "which chance could explain"
+    return f"{way} {size} {unit}, {why}"
+
+
+def rank_words(low: int, high: int) -> str:
+    """A rank as the data allow it: ``2``, or ``2 to 5``."""
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def index_interval_words(estimate: Estimate) -> str:

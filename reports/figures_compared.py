@@ -1,0 +1,270 @@
+"""The charts that set hours, places and periods side by side (plotly); see reports.figures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from analytics.intervals import Estimate
+from fer_core.types import UNKNOWN
+from reports.palette import (
+    ACCENT,
+    DISPLAY_ORDER,
+    EXPRESSION_COLOURS,
+    INDEX_SHADES,
+    MUTED,
+    WITHHELD,
+    translucent,
+)
+from reports.scales import heat_range, index_range
+from reports.style import empty_figure, records, styled
+from reports.words import (
+    expression_words,
+    hour_words,
+    index_interval_words,
+    index_words,
+    people_words,
+    points_words,
+    share_words,
+    weekday_words,
+    withheld_words,
+)
+
+MOST_PARTS: Final = 8
+"""Parts of a change that are named; the others are one together."""
+
+
+def week_figure(hours: pd.DataFrame, minimum_people: int) -> go.Figure:
+    """The index of each hour of the week in a cell, above its number of people.
+
+    ``hours``: see analytics.summary.by_weekday_hour. A withheld hour is an open mark, an hour
+    without people is no cell. Hours run down, so that seven columns fit a small screen.
+    """
+    if hours.empty:
+        return empty_figure("No people yet")
+    first, last = int(hours["hour"].min()), int(hours["hour"].max())
+    places = pd.MultiIndex.from_product([range(first, last + 1), range(7)])
+    grid = hours.set_index(["hour", "weekday"]).reindex(places)
+    shown = grid["index"].notna().to_numpy()
+    texts = [
+        f"<b>{row['index']:.0f}</b><br><span style='font-size:10px'>{row['people']:,.0f}</span>"
+        if known
+        else ""
+        for known, row in zip(shown, records(grid), strict=True)
+    ]
+    days = [weekday_words(day)[:3] for day in range(7)]
+    names = [f"{hour}:00" for hour in range(first, last + 1)]
+    shape = (last + 1 - first, 7)
+    low, high = heat_range(hours["index"])
+    figure = go.Figure()
+    if shown.any():
+        figure.add_heatmap(
+            x=days,
+            y=names,
+            z=grid["index"].to_numpy(dtype=float).reshape(shape),
+            zmin=low,
+            zmax=high,
+            colorscale=list(INDEX_SHADES),
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            text=np.array(texts, dtype=object).reshape(shape),
+            texttemplate="%{text}",
+            customdata=np.array(
+                [
+                    _hour_sentence(place, row) if known else ""
+                    for place, known, row in zip(places, shown, records(grid), strict=True)
+                ],
+                dtype=object,
+            ).reshape(shape),
+            hovertemplate="%{customdata}<extra></extra>",
+            hoverongaps=False,
+            name="Index",
+        )
+    withheld = hours[hours["withheld"]]
+    figure.add_scatter(
+        x=[days[int(row["weekday"])] for row in records(withheld)],
+        y=[f"{int(row['hour'])}:00" for row in records(withheld)],
+        mode="markers",
+        marker={"symbol": "circle-open", "size": 8, "color": WITHHELD, "line": {"width": 1.5}},
+        customdata=[
+            f"{weekday_words(int(row['weekday']))}, {hour_words(int(row['hour']))}: "
+            f"{withheld_words(int(row['people'] - row['unknown']), minimum_people)}"
+            for row in records(withheld)
+        ],
+        hovertemplate="%{customdata}<extra></extra>",
+        name="Withheld",
+    )
+    figure.update_xaxes(
+        title="Day of the week", categoryorder="array", categoryarray=days, showgrid=False,
+        range=[-0.5, 6.5],
+    )  # fmt: skip
+    figure.update_yaxes(
+        title="Hour (local time)", categoryorder="array", categoryarray=names, showgrid=False,
+        range=[shape[0] - 0.5, -0.5],
+    )  # fmt: skip
+    return styled(figure, height=90 + 36 * shape[0], showlegend=False)
+
+
+def _hour_sentence(place: tuple[int, int], row: dict[str, float]) -> str:
+    hour, weekday = place
+    estimate = Estimate(row["index"], row["index_low"], row["index_high"])
+    return (
+        f"{weekday_words(weekday)}, {hour_words(hour)}: index {index_words(estimate.value)} "
+        f"({index_interval_words(estimate)}), {people_words(int(row['people'] - row['unknown']))}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a change of the index. ``points``: what it added; ``sure``: more than chance
+    would explain; ``says``: the sentence behind it."""
+
+    name: str
+    points: float
+    sure: bool
+    says: str
+
+
+def parts_figure(parts: Sequence[Part]) -> go.Figure:
+    """What each part added to the change of the index, largest first, and their sum.
+
+    A part that chance could explain is pale. Nothing is left out: small ones are one together.
+    """
+    if not parts:
+        return empty_figure("Nothing to compare")
+    ordered = sorted(parts, key=lambda part: -abs(part.points))
+    named = ordered[: MOST_PARTS if len(ordered) > MOST_PARTS + 1 else len(ordered)]
+    others = ordered[len(named) :]
+    rows = list(named)
+    if others:
+        points = sum(part.points for part in others)
+        rows.append(
+            Part(
+                f"{len(others)} others",
+                points,
+                sure=False,
+                says=f"{len(others)} others together: {points_words(points)} points",
+            )
+        )
+    whole = sum(part.points for part in parts)
+    rows.append(Part("All together", whole, True, f"All together: {points_words(whole)} points"))
+    colours = [ACCENT if part.sure else translucent(ACCENT, 0.35) for part in rows[:-1]]
+    figure = go.Figure(
+        go.Bar(
+            orientation="h",
+            x=[part.points for part in rows],
+            y=[part.name for part in rows],
+            marker={"color": [*colours, MUTED], "line": {"width": 0}},
+            text=[points_words(part.points) for part in rows],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=[part.says for part in rows],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )
+    reach = max(1.0, *(abs(part.points) for part in rows)) * 1.4
+    figure.update_xaxes(title="Points of the index", range=[-reach, reach])
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.add_vline(x=0, line={"color": MUTED, "width": 1})
+    return styled(figure, height=90 + 28 * len(rows), showlegend=False)
+
+
+def league_figure(
+    table: pd.DataFrame, names: Sequence[str], *, target: float | None = None
+) -> go.Figure:
+    """The index of each place with its interval, best first; withheld ones are left out.
+
+    ``table``: see analytics.comparison.league; ``names``: of its rows.
+    """
+    rows = [
+        (name, row) for name, row in zip(names, records(table), strict=True) if not row["withheld"]
+    ]
+    if not rows:
+        return empty_figure("Too few people for a figure")
+    estimates = [Estimate(row["index"], row["index_low"], row["index_high"]) for _, row in rows]
+    figure = go.Figure(
+        go.Scatter(
+            x=[estimate.value for estimate in estimates],
+            y=[name for name, _ in rows],
+            mode="markers+text",
+            text=[index_words(estimate.value) for estimate in estimates],
+            textposition="top center",
+            marker={"color": ACCENT, "size": 10},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [estimate.high - estimate.value for estimate in estimates],
+                "arrayminus": [estimate.value - estimate.low for estimate in estimates],
+                "color": translucent(ACCENT, 0.5),
+                "thickness": 4,
+                "width": 0,
+            },
+            customdata=[
+                f"{name}: index {index_words(estimate.value)} "
+                f"({index_interval_words(estimate)}), "
+                f"{people_words(int(row['people'] - row['unknown']))}"
+                for (name, row), estimate in zip(rows, estimates, strict=True)
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    )
+    bounds = [bound for estimate in estimates for bound in (estimate.low, estimate.high)]
+    if target is not None:
+        bounds.append(target)
+        figure.add_vline(
+            x=target,
+            line={"color": MUTED, "width": 1.5, "dash": "dash"},
+            annotation_text=f"Target {index_words(target)}",
+            annotation_position="bottom right",
+        )
+    figure.update_xaxes(title="Satisfaction index (0 to 100)", range=index_range(bounds))
+    figure.update_yaxes(autorange="reversed")
+    return styled(figure, height=110 + 40 * len(rows), showlegend=False)
+
+
+def distributions_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
+    """The read people of each place by expression, stacked to 100 %; withheld ones say so.
+
+    ``table``: see analytics.summary.by_camera; ``names``: of its rows, from top to bottom.
+    """
+    if table.empty:
+        return empty_figure("No people yet")
+    read = (table["people"] - table["unknown"]).to_numpy(dtype=float)
+    figure = go.Figure()
+    for expression in (e for e in DISPLAY_ORDER if e != UNKNOWN):
+        people = table[f"n_{expression}"].astype("Float64").to_numpy(float, na_value=np.nan)
+        figure.add_bar(
+            orientation="h",
+            y=list(names),
+            x=100 * people / read,
+            name=expression_words(expression),
+            marker={"color": EXPRESSION_COLOURS[expression], "line": {"width": 0}},
+            customdata=[
+                ""
+                if np.isnan(n)
+                else f"{name}: {share_words(float(n / of))} {expression}, "
+                f"{people_words(int(n))} of {int(of):,} read"
+                for name, n, of in zip(names, people, read, strict=True)
+            ],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    for name, row in zip(names, records(table), strict=True):
+        if row["withheld"]:
+            figure.add_annotation(
+                x=0,
+                y=name,
+                xanchor="left",
+                text=f"Withheld: {people_words(int(row['people'] - row['unknown']))} read",
+                showarrow=False,
+            )
+    figure.update_xaxes(title="Share of people read (%)", range=[0, 100])
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_layout(barmode="stack", bargap=0.3)
+    figure = styled(figure, height=190 + 40 * len(table), legend="above")
+    # The legend may wrap to three lines on a small screen.
+    figure.update_layout(margin={"t": 80})
+    return figure
