@@ -28,6 +28,7 @@ class RecordingRow:
     ``progress``: 0 to 1 of its footage. ``seconds_left``: from its pace so far, None until that
     is known (while it waits, and when it is at its end). ``people``, ``unknown`` (people who
     could not be read) and ``faces``: found so far. ``bytes``: of the file as uploaded.
+    ``has_faces``, ``has_people``: False once those rows were deleted (db.retention).
     """
 
     id: int
@@ -55,6 +56,8 @@ class RecordingRow:
     segments: int
     segments_done: int
     has_footage: bool
+    has_faces: bool
+    has_people: bool
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -85,6 +88,9 @@ def list_recordings(
     camera_ids: Collection[int] | None = None,
     search: str | None = None,
     ids: Collection[int] | None = None,
+    taken_from: datetime | None = None,
+    taken_before: datetime | None = None,
+    with_footage: bool = False,
     newest_first: bool = True,
     limit: int = 50,
     offset: int = 0,
@@ -92,7 +98,8 @@ def list_recordings(
 ) -> list[RecordingRow]:
     """Recordings in the order in which they were added, a page at a time.
 
-    ``search``: part of the name of the recording, its camera or its site. None: no filter.
+    ``search``: part of the name of the recording, its camera or its site. ``taken_from``,
+    ``taken_before``: those that began in this stretch. None: no filter.
     """
     order = (Recording.created_at, Recording.id)
     query = _filtered(
@@ -101,6 +108,9 @@ def list_recordings(
         camera_ids=camera_ids,
         search=search,
         ids=ids,
+        taken_from=taken_from,
+        taken_before=taken_before,
+        with_footage=with_footage,
     )
     query = query.order_by(*(column.desc() if newest_first else column for column in order))
     return _rows(session, query.limit(limit).offset(offset), now or datetime.now(UTC))
@@ -113,6 +123,9 @@ def count_recordings(
     camera_ids: Collection[int] | None = None,
     search: str | None = None,
     ids: Collection[int] | None = None,
+    taken_from: datetime | None = None,
+    taken_before: datetime | None = None,
+    with_footage: bool = False,
 ) -> int:
     """How many recordings list_recordings would give without limit."""
     query = _filtered(
@@ -121,6 +134,9 @@ def count_recordings(
         camera_ids=camera_ids,
         search=search,
         ids=ids,
+        taken_from=taken_from,
+        taken_before=taken_before,
+        with_footage=with_footage,
     )
     return session.scalar(query) or 0
 
@@ -147,6 +163,9 @@ def _filtered(
     camera_ids: Collection[int] | None = None,
     search: str | None = None,
     ids: Collection[int] | None = None,
+    taken_from: datetime | None = None,
+    taken_before: datetime | None = None,
+    with_footage: bool = False,
 ) -> Select[*Columns]:
     query = query.select_from(Recording).join(Recording.camera).join(Camera.site)
     if states is not None:
@@ -155,6 +174,12 @@ def _filtered(
         query = query.where(Recording.camera_id.in_(camera_ids))
     if ids is not None:
         query = query.where(Recording.id.in_(ids))
+    if taken_from is not None:
+        query = query.where(Recording.captured_at >= taken_from)
+    if taken_before is not None:
+        query = query.where(Recording.captured_at < taken_before)
+    if with_footage:
+        query = query.where(Recording.footage_key.is_not(None))
     if search:
         names = (Recording.name, Camera.name, Site.name)
         query = query.where(or_(*(name.icontains(search, autoescape=True) for name in names)))
@@ -217,6 +242,8 @@ def _row(
         segments=read.segments,
         segments_done=read.done,
         has_footage=recording.footage_key is not None,
+        has_faces=recording.faces_deleted_at is None,
+        has_people=recording.people_deleted_at is None,
         created_at=recording.created_at,
         started_at=recording.started_at,
         finished_at=recording.finished_at,

@@ -11,7 +11,6 @@ from db.places import (
     delete_camera,
     delete_site,
     update_camera,
-    update_site,
 )
 from db.recording_rows import count_recordings, list_recordings
 from db.scores import active_score
@@ -20,16 +19,22 @@ from fer_core.errors import ModelError
 from fer_core.model_card import read_card
 from fer_core.types import EXPRESSIONS
 from pages.format import counted, escaped, moment
-from pages.place_forms import camera_form, choose_time_zone, first_place_form, site_form
+from pages.place_forms import camera_form, edit_site, first_place_form, hours_words, site_form
+from pages.retention_form import retention_form
 from pages.state import app_version, database, say_after_rerun, sites
+from pages.zones import zones_page
 from reports.palette import DISPLAY_ORDER
 from reports.words import expression_words
 from settings import settings
 
 
 def page() -> None:
-    st.title("Settings")
     all_sites = sites()
+    asked_for = st.query_params.get("zones")
+    if asked_for is not None:
+        _zones(asked_for, all_sites)
+        return
+    st.title("Settings")
     st.subheader("Sites and cameras")
     if not all_sites:
         first_place_form()
@@ -39,7 +44,20 @@ def page() -> None:
         with st.popover("Add a site", icon=":material/add_business:"):
             site_form()
     _score()
+    retention_form()
     _system(all_sites)
+
+
+def _zones(asked_for: str, all_sites: Sequence[SiteRow]) -> None:
+    """``asked_for``: the id as it stands in the address, which anybody can change."""
+    for site in all_sites:
+        for camera in site.cameras:
+            if str(camera.id) == asked_for:
+                zones_page(site, camera)
+                return
+    st.title("No such camera")
+    st.info("It may have been deleted, or the address is not complete.")
+    st.page_link("configuration.py", label="All settings", icon=":material/arrow_back:")
 
 
 def _site(site: SiteRow) -> None:
@@ -48,12 +66,10 @@ def _site(site: SiteRow) -> None:
             horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
         ):
             invented = " :orange-badge[Invented data]" if site.is_demonstration else ""
-            st.markdown(
-                f"**{escaped(site.name)}**{invented}  \n:small[{site.time_zone.replace('_', ' ')}]"
-            )
+            st.markdown(f"**{escaped(site.name)}**{invented}  \n:small[{_about(site)}]")
             with st.container(horizontal=True, width="content"):
                 if st.button("Edit", key=f"edit_site_{site.id}", help=f"Edit {site.name}"):
-                    _edit_site(site)
+                    edit_site(site)
                 if st.button("Delete", key=f"delete_site_{site.id}", help=f"Delete {site.name}"):
                     _delete_site(site)
         for camera in site.cameras:
@@ -62,16 +78,35 @@ def _site(site: SiteRow) -> None:
             camera_form([site], key=f"camera_form_{site.id}")
 
 
+def _about(site: SiteRow) -> str:
+    facts = [site.time_zone.replace("_", " ")]
+    if site.target is not None:
+        facts.append(f"target {site.target:.1f}")
+    if site.opening_hours:
+        facts.append(hours_words(site.opening_hours))
+    return escaped(" · ".join(facts))
+
+
 def _camera(site: SiteRow, camera: CameraRow) -> None:
+    zones = len(camera.staff_zones)
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         st.markdown(
             f":material/videocam: {escaped(camera.name)} · "
-            f":small[{counted(camera.recordings, 'recording')}]"
+            f":small[{counted(camera.recordings, 'recording')}"
+            f"{', ' + counted(zones, 'staff zone') if zones else ''}]"
         )
         with st.container(horizontal=True, width="content"):
             place = f"{site.name} / {camera.name}"
+            if st.button(
+                "Staff zones",
+                key=f"zones_camera_{camera.id}",
+                type="tertiary",
+                help=f"Parts of the view of {place} that are left out",
+            ):
+                st.query_params["zones"] = str(camera.id)
+                st.rerun()
             if st.button(
                 "Rename", key=f"rename_camera_{camera.id}", type="tertiary", help=f"Rename {place}"
             ):
@@ -80,23 +115,6 @@ def _camera(site: SiteRow, camera: CameraRow) -> None:
                 "Delete", key=f"delete_camera_{camera.id}", type="tertiary", help=f"Delete {place}"
             ):
                 _delete_camera(site, camera)
-
-
-@st.dialog("Edit the site")
-def _edit_site(site: SiteRow) -> None:
-    name = st.text_input("Name", value=site.name, max_chars=100)
-    zone = choose_time_zone(site.time_zone, key=f"zone_{site.id}")
-    if zone != site.time_zone:
-        st.caption("All figures of this site are then counted anew on the other clock.")
-    if st.button("Save", type="primary"):
-        try:
-            with database().write() as session:
-                update_site(session, site.id, name=name, time_zone=zone)
-        except PlaceError as error:
-            st.error(escaped(str(error)))
-            return
-        say_after_rerun(f"{escaped(name)} was saved.")
-        st.rerun()
 
 
 @st.dialog("Rename the camera")

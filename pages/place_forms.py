@@ -1,17 +1,41 @@
-"""Forms that add sites and cameras, on Upload and on Settings."""
+"""Forms that add sites and cameras, on Upload and on Settings, and that change a site."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
+from itertools import groupby
+from typing import Final
 from zoneinfo import available_timezones
 
 import streamlit as st
 
-from db.places import PlaceError, SiteRow, create_camera, create_site
+from db.places import (
+    OpeningHours,
+    PlaceError,
+    SiteRow,
+    create_camera,
+    create_site,
+    set_opening_hours,
+    set_target,
+    update_site,
+)
 from pages.format import escaped
 from pages.state import database, say_after_rerun
 
 NEW_CAMERA = "new_camera"
 """Session state: id of the camera that was just added, for the page to choose it."""
+
+WEEKDAYS: Final = (
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+)
+_CLOCK: Final = r"(\d{1,2})(?:[:.h](\d{2}))?"
+_STRETCH: Final = re.compile(rf"{_CLOCK}\s*(?:-|–|to)\s*{_CLOCK}")
 
 
 @cache
@@ -93,3 +117,88 @@ def camera_form(sites: Sequence[SiteRow], *, key: str) -> None:
                 return
             say_after_rerun(f"{escaped(site.name)} / {escaped(name)} was added.")
             st.rerun()
+
+
+@st.dialog("Edit the site", width="medium")
+def edit_site(site: SiteRow) -> None:
+    """Name, time zone, target and opening hours."""
+    name = st.text_input("Name", value=site.name, max_chars=100)
+    zone = choose_time_zone(site.time_zone, key=f"zone_{site.id}")
+    if zone != site.time_zone:
+        st.caption("All figures of this site are then counted anew on the other clock.")
+    target = st.number_input(
+        "Target",
+        0.0,
+        100.0,
+        site.target,
+        1.0,
+        format="%.1f",
+        placeholder="no target",
+        help="The satisfaction index that the site aims at, 0 to 100: a line in its charts, and "
+        "what it is measured against. Empty: none.",
+        width=200,
+    )
+    st.markdown("**Opening hours**")
+    st.caption("Such as 9:00 to 20:00. An empty day is closed; all empty: not known.")
+    known = site.opening_hours or (None,) * len(WEEKDAYS)
+    with st.grid(2, min_column_width=200):
+        written = [
+            st.text_input(
+                day,
+                value=_stretch_words(stretch),
+                key=f"hours_{site.id}_{day}",
+                placeholder="closed" if site.opening_hours else "not known",
+            )
+            for day, stretch in zip(WEEKDAYS, known, strict=True)
+        ]
+    if st.button("Save", type="primary"):
+        try:
+            hours = read_hours(written)
+            with database().write() as session:
+                update_site(session, site.id, name=name, time_zone=zone)
+                set_target(session, site.id, target)
+                set_opening_hours(session, site.id, hours)
+        except PlaceError as error:
+            st.error(escaped(str(error)))
+            return
+        say_after_rerun(f"{escaped(name)} was saved.")
+        st.rerun()
+
+
+def read_hours(written: Sequence[str]) -> OpeningHours:
+    """Seven lines such as "9:00 to 20:00", from Monday on. Raises PlaceError for one that is not
+    understood."""
+    if not any(line.strip() for line in written):
+        return ()
+    return tuple(_read_stretch(day, line) for day, line in zip(WEEKDAYS, written, strict=True))
+
+
+def _read_stretch(day: str, line: str) -> tuple[int, int] | None:
+    if not line.strip() or line.strip().casefold() == "closed":
+        return None
+    found = _STRETCH.fullmatch(line.strip())
+    if found is None:
+        raise PlaceError(f"{day}: write opening hours like 9:00 to 20:00, or leave the day empty.")
+    opens, opens_past, closes, closes_past = (int(part or 0) for part in found.groups())
+    if max(opens_past, closes_past) > 59 or max(opens, closes) > 24:
+        raise PlaceError(f"{day}: a day has hours from 0:00 to 24:00.")
+    return opens * 60 + opens_past, closes * 60 + closes_past
+
+
+def _stretch_words(stretch: tuple[int, int] | None) -> str:
+    """(540, 1200) -> "9:00 to 20:00"; nothing for a closed day."""
+    if stretch is None:
+        return ""
+    opens, closes = (f"{minute // 60}:{minute % 60:02}" for minute in stretch)
+    return f"{opens} to {closes}"
+
+
+def hours_words(hours: OpeningHours) -> str:
+    """A week in words, days alike together: "Mon to Fri 9:00 to 20:00, Sat and Sun closed"."""
+    parts = []
+    for stretch, alike in groupby(zip(WEEKDAYS, hours, strict=False), key=lambda day: day[1]):
+        days = [day[:3] for day, _ in alike]
+        joined = " and " if len(days) == 2 else " to "
+        named = days[0] if len(days) == 1 else f"{days[0]}{joined}{days[-1]}"
+        parts.append(f"{named} {_stretch_words(stretch) or 'closed'}")
+    return ", ".join(parts)

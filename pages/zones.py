@@ -1,0 +1,195 @@
+"""The staff zones of one camera, drawn on a picture from it; on Settings by ?zones=ID."""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import streamlit as st
+
+from db.places import CameraRow, PlaceError, SiteRow, StaffZones, update_camera
+from db.recording_rows import RecordingRow, list_recordings
+from db.recordings import RecordingError, readable_again, retry_recording
+from db.stills import footage_of
+from fer_core.errors import FootageError
+from pages.format import counted, duration, escaped, moment
+from pages.state import database, footage_store, say_after_rerun
+from settings import settings
+
+if TYPE_CHECKING:
+    from jobs.stills import Still
+
+_ASSETS: Final = Path(__file__).parent / "assets" / "zones"
+_editor = st.components.v2.component(
+    "satisface_zones",
+    html=(_ASSETS / "editor.html").read_text(encoding="utf-8"),
+    css=(_ASSETS / "editor.css").read_text(encoding="utf-8"),
+    js=(_ASSETS / "editor.js").read_text(encoding="utf-8"),
+)
+
+_RECORDINGS: Final = 20
+_OWN_PICTURE: Final = "A picture of mine"
+_BLANK: Final = "No picture"
+_KINDS: Final = ["jpg", "jpeg", "png", "webp", "bmp"]
+
+
+def zones_page(site: SiteRow, camera: CameraRow) -> None:
+    st.button("All settings", icon=":material/arrow_back:", type="tertiary", on_click=_leave)
+    st.title(f"Staff zones of {escaped(site.name)} / {escaped(camera.name)}")
+    st.markdown(
+        "Draw a zone around each place where employees stand or sit. A face whose middle lies in "
+        "a zone is left out before anything is read from it. Zones hold for footage that is read "
+        "**from now on**; figures that are there already stay as they are."
+    )
+    with database().read() as session:
+        recordings = list_recordings(
+            session, camera_ids=[camera.id], with_footage=True, limit=_RECORDINGS
+        )
+        last = list_recordings(session, camera_ids=[camera.id], limit=1)
+        again = readable_again(session, camera.id)
+    picture = _choose_picture(recordings)
+    shape = (last[0].width, last[0].height) if last else (16, 9)
+    _draw(camera, picture, shape)
+    if again:
+        _read_again(again)
+
+
+def _leave() -> None:
+    del st.query_params["zones"]
+
+
+def _choose_picture(recordings: list[RecordingRow]) -> "Still | None":
+    """A picture to draw on, faces made mosaics; None for none."""
+    source = st.segmented_control(
+        "Draw on",
+        [*(["A recording"] if recordings else []), _OWN_PICTURE, _BLANK],
+        default="A recording" if recordings else _OWN_PICTURE,
+        required=True,
+        key="zones_source",
+    )
+    try:
+        if source == "A recording":
+            return _from_recording(recordings)
+        if source == _OWN_PICTURE:
+            return _from_upload()
+    except FileNotFoundError:
+        st.warning("This footage is not in the store any more. Choose another picture.")
+    except FootageError as error:
+        st.warning(escaped(str(error)))
+    return None
+
+
+def _from_recording(recordings: list[RecordingRow]) -> "Still | None":
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        row = st.selectbox(
+            "Recording",
+            recordings,
+            format_func=lambda row: f"{row.name} · {moment(row.captured_at, row.time_zone)}",
+            key="zones_recording",
+            width=420,
+        )
+        seconds = 0
+        if row.duration_ms > 2000:
+            seconds = st.slider(
+                "Moment",
+                0,
+                row.duration_ms // 1000 - 1,
+                row.duration_ms // 2000,
+                format="%d s",
+                key=f"zones_moment_{row.id}",
+                width=320,
+                help=f"Seconds since it began; it lasts {duration(row.duration_ms)}",
+            )
+    return _frame(row.id, 1000 * int(seconds))
+
+
+@st.cache_data(show_spinner="Looking for a picture …", max_entries=30)
+def _frame(recording_id: int, time_ms: int) -> "Still | None":
+    from jobs.stills import stills  # decodes: not for the first page to load
+
+    with database().read() as session:
+        footage = footage_of(session, recording_id, around_ms=[time_ms])
+    if footage is None:
+        raise FileNotFoundError
+    found = stills(
+        footage_store(), footage.key, [time_ms], seen=footage.seen, limits=settings().footage_limits
+    )
+    return found[0] if found else None
+
+
+def _from_upload() -> "Still | None":
+    given = st.file_uploader(
+        "A picture from this camera",
+        type=_KINDS,
+        key="zones_picture",
+        help="Only to draw on: it is not stored, and not read.",
+    )
+    if given is None:
+        st.caption("The picture is only drawn on: it is not stored, and not read.")
+        return None
+    return _hidden(given.getvalue(), given.name)
+
+
+@st.cache_data(show_spinner=False, max_entries=4, ttl=600)
+def _hidden(picture: bytes, name: str) -> "Still":
+    from jobs.stills import hidden_picture
+
+    return hidden_picture(picture, name, limits=settings().footage_limits)
+
+
+def _draw(camera: CameraRow, picture: "Still | None", shape: tuple[int, int]) -> None:
+    zones = [[list(point) for point in zone] for zone in camera.staff_zones]
+    width, height = shape if picture is None else (picture.width, picture.height)
+    drawn = _editor(
+        key=f"zones_{camera.id}",
+        data={
+            "zones": zones,
+            # A change of the stored zones replaces what is on the board, another picture does not.
+            "revision": hashlib.sha256(json.dumps(zones).encode()).hexdigest(),
+            "picture": None
+            if picture is None
+            else f"data:image/jpeg;base64,{base64.b64encode(picture.jpeg).decode()}",
+            "width": width,
+            "height": height,
+        },
+        on_saved_change=lambda: None,
+    )
+    st.caption(
+        "With the keyboard: Tab goes from corner to corner, the arrow keys move it (with Shift in "
+        "large steps), Delete takes it away, Enter on a plus adds one, Ctrl+Z takes a change back."
+    )
+    if drawn.saved is not None:
+        save_zones(camera, drawn.saved)
+
+
+def save_zones(camera: CameraRow, drawn: StaffZones) -> None:
+    """Store what was drawn, and say so on the next run."""
+    try:
+        with database().write() as session:
+            update_camera(session, camera.id, staff_zones=drawn)
+    except PlaceError as error:
+        st.error(escaped(str(error)))
+        return
+    zones = counted(len(drawn), "staff zone") if drawn else "No staff zone"
+    say_after_rerun(f"{zones} saved for {escaped(camera.name)}, for footage read from now on.")
+    st.rerun()
+
+
+def _read_again(again: list[int]) -> None:
+    with st.container(border=True):
+        st.markdown(
+            f"The footage of {counted(len(again), 'recording')} of this camera is still kept. "
+            "Read again, their figures follow the zones as they are saved now."
+        )
+        if st.button(f"Read {counted(len(again), 'recording')} again", icon=":material/replay:"):
+            queued = 0
+            for recording_id in again:
+                try:
+                    with database().write() as session:
+                        retry_recording(session, recording_id)
+                    queued += 1
+                except RecordingError:
+                    continue  # gone, or queued by somebody else meanwhile
+            say_after_rerun(f"{counted(queued, 'recording')} will be read again.")
+            st.rerun()
