@@ -1,18 +1,25 @@
-"""Rules for alerts, and which cameras have fallen silent."""
+"""Alerts, the rules for them, and which cameras have fallen silent."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from statistics import median, quantiles
 from typing import Final
+from zoneinfo import ZoneInfo
 
+import pandas as pd
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from analytics.alert_rules import AlertKind, rules_of
 from analytics.alert_rules import AlertRule as Rule
+from analytics.alerts import RECENT_DAYS, Alert, WatchedSite, find_alerts
+from analytics.control_chart import HISTORY_DAYS as CHART_DAYS
+from analytics.periods import day_bounds
 from analytics.silence import FORGOTTEN_DAYS, HISTORY_DAYS, Silence, silence
+from db.buckets import read_buckets
 from db.places import SiteRow
+from db.scores import active_score
 from db.tables import AlertRule, Bucket, Recording, RecordingState
 
 _READ_BACK: Final = timedelta(days=HISTORY_DAYS + FORGOTTEN_DAYS)
@@ -58,6 +65,60 @@ def restore_rules(session: Session, rules: Iterable[Rule], *, now: datetime | No
     session.execute(delete(AlertRule))
     for rule in rules:
         save_rule(session, rule, now=now)
+
+
+def read_alerts(
+    session: Session,
+    sites: Sequence[SiteRow],
+    *,
+    first: date,
+    last: date,
+    minimum_people: int,
+    now: datetime,
+) -> list[Alert]:
+    """The alerts of ``sites`` about the last days of a period (both ends included), the most
+    pressing and newest first.
+
+    A camera that is silent by ``now`` is left out of periods that end before it fell silent.
+    """
+    if not sites:
+        return []
+    rules = read_rules(session)
+    silent = {
+        camera_id: since
+        for camera_id, since in silent_cameras(session, sites, rules, now=now).items()
+        if since.last_seen.date() <= last
+    }
+    first = max(first, last - timedelta(days=RECENT_DAYS - 1))
+    watched = [
+        WatchedSite(
+            site_id=site.id,
+            name=site.name,
+            target=site.target,
+            cameras={camera.id: camera.name for camera in site.cameras},
+            today=now.astimezone(ZoneInfo(site.time_zone)).date(),
+            rules=rules_of(rules, site.id),
+            silent={camera.id: silent[camera.id] for camera in site.cameras if camera.id in silent},
+        )
+        for site in sites
+    ]
+    buckets = _buckets(session, sites, first - timedelta(days=CHART_DAYS), last)
+    return find_alerts(
+        buckets, watched, active_score(session), minimum_people, first=first, last=last
+    )
+
+
+def _buckets(session: Session, sites: Sequence[SiteRow], first: date, last: date) -> pd.DataFrame:
+    """Of each site by its own days."""
+    zones: dict[str, list[int]] = {}
+    for site in sites:
+        zones.setdefault(site.time_zone, []).extend(camera.id for camera in site.cameras)
+    frames = []
+    for zone, cameras in zones.items():
+        start, end = day_bounds(first, last, zone)
+        frames.append(read_buckets(session, start=start, end=end, camera_ids=cameras))
+    filled = [frame for frame in frames if not frame.empty] or frames[:1]
+    return pd.concat(filled, ignore_index=True)
 
 
 @dataclass(slots=True)

@@ -6,6 +6,7 @@ from analytics.summary import by_camera, by_day, by_hour, summarise
 from db.recording_rows import count_recordings
 from db.scores import active_score
 from db.tables import RecordingState
+from pages.alerts_shown import alerts
 from pages.figures_shown import camera_table, cards, chart, withheld_days
 from pages.filters import choose_period, choose_places, covered_days, read_period
 from pages.format import counted
@@ -50,6 +51,7 @@ def page() -> None:
         f"{period_words(period.first, period.last)}, on each site's own clock. "
         f"Intervals are 95%. Scored by {score.label}."
     )
+    alerts(chosen, period.first, period.last)
     if buckets.empty:
         st.info(
             "Nobody was seen in this period. The footage of this choice is from "

@@ -1,0 +1,90 @@
+"""Alerts at the top of the Overview: nothing where nothing is wrong."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import streamlit as st
+
+from analytics.alert_rules import AlertKind
+from analytics.alerts import Alert
+from db.alerts import read_alerts
+from db.places import SiteRow
+from pages.filters import OWN_DATES
+from pages.format import counted, escaped
+from pages.state import Place, database
+from reports.alert_words import TITLES, alert_sentence, next_step, place_words, when_words
+from settings import settings
+
+_SHOWN = 3
+
+_ICONS = {
+    AlertKind.BELOW_TARGET: ":orange[:material/flag:]",
+    AlertKind.SUDDEN_DROP: ":red[:material/trending_down:]",
+    AlertKind.SILENT: ":red[:material/videocam_off:]",
+    AlertKind.UNKNOWN_SHARE: ":orange[:material/visibility_off:]",
+}
+
+
+def alerts(chosen: Sequence[Place], first: date, last: date) -> None:
+    """What to look into at the sites of ``chosen``, about the last days of a period (both ends
+    included)."""
+    sites: dict[int, SiteRow] = {place.site.id: place.site for place in chosen}
+    with database().read() as session:
+        found = read_alerts(
+            session,
+            list(sites.values()),
+            first=first,
+            last=last,
+            minimum_people=settings().minimum_people,
+            now=datetime.now(UTC),
+        )
+    if not found:
+        return
+    with st.container(border=True, key="alerts"):
+        st.markdown(f"**{counted(len(found), 'thing')} to look into**")
+        for place, alert in enumerate(found[:_SHOWN]):
+            _alert(alert, place)
+        if len(found) > _SHOWN:
+            with st.expander(f"{len(found) - _SHOWN} more"):
+                for place, alert in enumerate(found[_SHOWN:], start=_SHOWN):
+                    _alert(alert, place)
+
+
+def _alert(alert: Alert, place: int) -> None:
+    with st.container(
+        horizontal=True,
+        vertical_alignment="center",
+        horizontal_alignment="distribute",
+        key=f"alert_{place}",
+    ):
+        with st.container(gap=None, width="stretch"):
+            st.markdown(
+                f"{_ICONS[alert.kind]} **{TITLES[alert.kind]}** · {escaped(place_words(alert))} · "
+                f"{when_words(alert)}  \n{escaped(alert_sentence(alert))} "
+                f":gray[{escaped(next_step(alert))}]"
+            )
+        _link(alert)
+
+
+def _link(alert: Alert) -> None:
+    """To the view that shows it."""
+    address = {"site": alert.site}
+    if alert.camera is not None:
+        address["camera"] = alert.camera
+    if alert.kind is AlertKind.SILENT:
+        st.page_link(
+            "recordings.py",
+            label="Its recordings",
+            icon=":material/arrow_forward:",
+            query_params=address,
+            width="content",
+        )
+        return
+    days = [("dates", alert.first.isoformat()), ("dates", alert.last.isoformat())]
+    st.page_link(
+        "overview.py",
+        label="See the day" if alert.first == alert.last else "See these days",
+        icon=":material/arrow_forward:",
+        query_params=[*address.items(), ("period", OWN_DATES), *days],
+        width="content",
+    )
