@@ -10,12 +10,12 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from db.engine import Database
 from db.recording_rows import RecordingRow, find_by_sha256
@@ -88,10 +88,12 @@ class Duplicate:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """``sentence`` names the file and says why."""
+    """``sentence`` names the file and says why. ``may_pass``: the file is not to blame (a full
+    disk, a database that does not answer); another time it may be taken in."""
 
     name: str
     sentence: str
+    may_pass: bool = False
 
 
 Outcome = Accepted | Duplicate | Refused
@@ -99,12 +101,15 @@ Outcome = Accepted | Duplicate | Refused
 
 @dataclass(frozen=True, slots=True)
 class GivenFile:
-    """One file to take in; ``problem`` when it could not even be unpacked."""
+    """One file to take in; ``problem`` when it could not even be unpacked. ``sha256`` where it is
+    known already; ``is_ours``: see ``FootageStore.put``."""
 
     name: str
     path: Path | None
     problem: str | None = None
     is_member: bool = False
+    sha256: str | None = None
+    is_ours: bool = False
 
 
 def inspect(path: Path, name: str, scratch: Path | None = None) -> tuple[Inspected, ...]:
@@ -139,22 +144,31 @@ def admit(
     name: str,
     camera_id: int,
     captured_at: datetime | None = None,
+    sha256: str | None = None,
+    is_ours: bool = False,
 ) -> Iterator[Outcome]:
     """Take in a file, or every member of a zip: one outcome each, as it comes about.
 
     ``captured_at``: when the footage begins; naive means the site's local time. For a member of
-    a zip it counts only where the member itself does not tell. Nothing is raised: what goes
-    wrong with one file is its outcome, and the others go on.
+    a zip it counts only where the member itself does not tell. ``sha256``: of the file, where it
+    was hashed already. ``is_ours``: see ``FootageStore.put``. Nothing is raised: what goes wrong
+    with one file is its outcome, and the others go on.
     """
     folder = unfinished_folder(settings)
     for file in unpacked_files(path, name, folder, settings.footage_limits):
         try:
+            if not file.is_member:
+                file = replace(file, sha256=sha256, is_ours=is_ours)
             yield _admit(database, store, settings, file, camera_id, captured_at)
         except SatisfaceError as error:
             yield Refused(file.name, str(error))
         except Exception as error:
             log.exception("taking in %s", file.name)
-            yield Refused(file.name, _sentence(file.name, error))
+            yield Refused(file.name, _sentence(file.name, error), may_pass=_may_pass(error))
+
+
+def _may_pass(error: Exception) -> bool:
+    return isinstance(error, OSError | SQLAlchemyError) and not isinstance(error, FileNotFoundError)
 
 
 def _sentence(name: str, error: Exception) -> str:
@@ -180,7 +194,7 @@ def unpacked_files(
                 if member.path is None:
                     yield GivenFile(member.name, None, str(member.error), is_member=True)
                     continue
-                yield GivenFile(member.name, member.path, is_member=True)
+                yield GivenFile(member.name, member.path, is_member=True, is_ours=True)
                 member.path.unlink(missing_ok=True)
     except FootageError as error:
         yield GivenFile(name, None, str(error))
@@ -200,7 +214,7 @@ def _admit(
     if file.path is None:
         return Refused(file.name, file.problem or f"{file.name}: {_UNEXPECTED}")
     info = probe(file.path, file.name, settings.footage_limits)
-    digest = _sha256(file.path)
+    digest = file.sha256 or _sha256(file.path)
     with database.read() as session:
         camera = session.get(Camera, camera_id)
         if camera is None:
@@ -242,7 +256,7 @@ def _admit(
 def _stored(store: FootageStore, file: GivenFile) -> Iterator[str]:
     """The key of the stored footage, which is removed again when the block raises."""
     assert file.path is not None
-    key = store.put(file.path, PurePath(file.name).suffix[:10])
+    key = store.put(file.path, PurePath(file.name).suffix[:10], is_ours=file.is_ours)
     try:
         yield key
     except BaseException:

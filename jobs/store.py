@@ -1,6 +1,8 @@
 """The footage store: a local folder by default, any fsspec address otherwise.
 
-Keys are flat, random names that keep the file's ending; they tell nothing of the file.
+A store elsewhere keeps its own account of who may read it: for S3 the AWS_* variables, as boto3
+knows them (AWS_ENDPOINT_URL for stores that speak like S3). Keys are flat, random names that keep
+the file's ending; they tell nothing of the file.
 """
 
 import os
@@ -17,10 +19,19 @@ from typing import Final
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from fer_core.errors import SatisfaceError
+from fer_core.remote import Reader, RemoteVideo
 from settings import Settings
 
 _UNFINISHED = ".part"
 _CHUNK = 4 * 1024 * 1024
+_PIECE: Final = 4 * 1024 * 1024
+_PIECES: Final = 8
+"""Pieces of a remote video in memory at a time: its index, its sound and its pictures lie apart."""
+
+
+class StoreUnreachable(SatisfaceError):
+    """A remote store did not give what it holds; trying again later may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +62,8 @@ class FootageStore:
 
     def __init__(self, url: str, scratch: Path | None = None) -> None:
         self._scratch = scratch
-        self._files, self._root = fsspec.core.url_to_fs(url)
+        # A list that is kept would hide what other machines put there.
+        self._files, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         self._local = isinstance(self._files, LocalFileSystem)
 
     def _path(self, key: str) -> str:
@@ -59,18 +71,29 @@ class FootageStore:
             raise ValueError(f"not a key of the footage store: {key!r}")
         return f"{self._root}/{key}"
 
-    def put(self, path: Path, suffix: str | None = None) -> str:
+    def put(self, path: Path, suffix: str | None = None, *, is_ours: bool = False) -> str:
         """Copy a local file into the store, in a stream; the key appears when it is whole.
 
-        ``suffix``: the ending that the key keeps, by default the path's own.
+        ``suffix``: the ending that the key keeps, by default the path's own. ``is_ours``: nobody
+        else writes to the file, which is about to be deleted: where the disk can, it gets a
+        second name instead of a copy.
         """
         key = uuid.uuid4().hex + (path.suffix if suffix is None else suffix).lower()
+        if self._local and is_ours:
+            self._files.makedirs(self._root, exist_ok=True)
+            if _linked(path, Path(self._path(key))):
+                return key
+        self.put_as(key, path)
+        return key
+
+    def put_as(self, key: str, path: Path) -> None:
+        """As ``put``, under a key that is given: for footage that comes back from a backup."""
         target = self._path(key)
         self._files.makedirs(self._root, exist_ok=True)
         if not self._local:
             # Object stores show an object when it is complete.
             self._files.put_file(str(path), target)
-            return key
+            return
         unfinished = Path(target + _UNFINISHED)
         try:
             with path.open("rb") as source, unfinished.open("wb") as sink:
@@ -82,17 +105,14 @@ class FootageStore:
         except BaseException:
             unfinished.unlink(missing_ok=True)
             raise
-        return key
 
     @contextmanager
     def local(self, key: str) -> Iterator[Path]:
         """A local path to the footage: the file itself, or a copy that is removed afterwards.
 
-        Raises FileNotFoundError when the store does not hold the key.
+        Raises FileNotFoundError when the store does not hold the key, StoreUnreachable.
         """
-        source = self._path(key)
-        if not self._files.exists(source):
-            raise FileNotFoundError(f"the footage store holds no {key}")
+        source = self._held(key)
         if self._local:
             yield Path(source)
             return
@@ -100,8 +120,57 @@ class FootageStore:
             self._scratch.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
             copy = Path(folder) / key
-            self._files.get_file(source, str(copy))
+            with _reaching():
+                self._files.get_file(source, str(copy))
             yield copy
+
+    @contextmanager
+    def video(self, key: str) -> Iterator[Path | RemoteVideo]:
+        """A video to be read: the file itself, or one elsewhere of which only the pieces that are
+        asked for are fetched.
+
+        Raises FileNotFoundError when the store does not hold the key, StoreUnreachable; also in
+        place of what the block raises or makes of a piece that could not be fetched.
+        """
+        source = self._held(key)
+        if self._local:
+            yield Path(source)
+            return
+        failures: list[Exception] = []
+
+        def opened() -> Reader:
+            file = self._files.open(
+                source,
+                "rb",
+                block_size=_PIECE,
+                cache_type="blockcache",
+                cache_options={"maxblocks": _PIECES},
+            )
+            return _Watched(file, failures)
+
+        try:
+            yield RemoteVideo(key, opened)
+        except Exception:
+            if not failures:
+                raise
+        if failures:
+            raise StoreUnreachable("The footage store could not be read.") from failures[0]
+
+    def check(self) -> None:
+        """Write a little and delete it again. Raises StoreUnreachable where that goes wrong."""
+        probe = f"{self._root}/{uuid.uuid4().hex}{_UNFINISHED}"
+        with _reaching():
+            self._files.makedirs(self._root, exist_ok=True)
+            self._files.pipe_file(probe, b"probe")
+            self._files.rm_file(probe)
+
+    def _held(self, key: str) -> str:
+        source = self._path(key)
+        with _reaching():
+            held = self._files.exists(source)
+        if not held:
+            raise FileNotFoundError(f"the footage store holds no {key}")
+        return source
 
     def delete(self, key: str) -> None:
         """Remove the footage; nothing happens when it is gone already."""
@@ -127,3 +196,43 @@ class FootageStore:
             if written.tzinfo is None:
                 written = written.replace(tzinfo=UTC)
             yield StoredFootage(entry["name"].rsplit("/", 1)[-1], written.astimezone(UTC))
+
+
+class _Watched:
+    """A reader that keeps what went wrong: FFmpeg would take it for the end of the video."""
+
+    def __init__(self, file: Reader, failures: list[Exception]) -> None:
+        self._file = file
+        self._failures = failures
+        self.seek, self.tell, self.close = file.seek, file.tell, file.close
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return self._file.read(size)
+        except Exception as error:
+            self._failures.append(error)
+            raise
+
+
+@contextmanager
+def _reaching() -> Iterator[None]:
+    """Whatever a store raises where it cannot be reached is one error."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise StoreUnreachable("The footage store could not be reached.") from error
+
+
+def _linked(path: Path, target: Path) -> bool:
+    """Give the file another name. False where the disk cannot, or the target is on another one."""
+    try:
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+        # Before it can be seen: footage without a row is swept by its age.
+        os.utime(path)
+        target.hardlink_to(path)
+    except OSError:
+        return False
+    return True

@@ -1,10 +1,8 @@
 """Upload: footage comes in, and one sees it being read."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -15,16 +13,15 @@ from pages.format import CAPTURED_FROM, counted, duration, escaped, listed
 from pages.place_forms import NEW_CAMERA, camera_form, first_place_form
 from pages.reading import being_read
 from pages.state import Place, database, footage_store, places, sites
+from pages.uploader import uploader, uploads
 from settings import settings
 
 if TYPE_CHECKING:
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
-
     from jobs.intake import Inspected, Outcome
+    from jobs.uploads import Upload
 
-# Session state: a number that grows to empty the uploader; what each file was found to be; what
-# came of the last upload, and the recordings it made; capture times entered by hand, by file.
-_ROUND = "upload_round"
+# Session state: what each upload was found to be; what came of the last ones, and the recordings
+# they made; capture times entered by hand, by upload.
 _LOOKED_AT = "upload_looked_at"
 _OUTCOMES = "upload_outcomes"
 _RECENT = "upload_recent"
@@ -54,7 +51,7 @@ def page() -> None:
         place = _choose_camera(everywhere)
         with st.popover("Add a camera", icon=":material/add:"):
             camera_form(all_sites, key="upload_camera_form")
-    files = _choose_files()
+    given = uploader(place.camera.id)
     st.caption(
         "Footage stays on this machine and is "
         + ("kept after it was read." if settings().keep_footage else "deleted once it was read.")
@@ -62,8 +59,8 @@ def page() -> None:
     )
     with st.expander("Before you film: the law in short", icon=":material/gavel:"):
         st.markdown(_LAW)
-    if files:
-        _review(files, place)
+    if given.files:
+        _review(given.files, place, more_to_come=given.more_to_come)
     _show_outcomes()
     being_read(st.session_state.get(_RECENT, ()))
 
@@ -86,21 +83,12 @@ def _choose_camera(everywhere: Sequence[Place]) -> Place:
     return by_id[chosen]
 
 
-def _choose_files() -> "list[UploadedFile]":
-    return st.file_uploader(
-        "Drop photos, videos or a zip of them here",
-        accept_multiple_files=True,
-        key=f"files_{st.session_state.setdefault(_ROUND, 0)}",
-        max_upload_size=settings().max_upload_mb,
-    )
-
-
-def _review(files: "list[UploadedFile]", place: Place) -> None:
+def _review(files: "Sequence[Upload]", place: Place, *, more_to_come: bool) -> None:
     """What the files are and when they were taken, to be corrected before reading starts."""
     looked_at = [_look_at(file) for file in files]
     problems = [found.problem for members in looked_at for found in members if found.problem]
     zone = ZoneInfo(place.site.time_zone)
-    st.subheader("What you chose")
+    st.subheader("What is in so far" if more_to_come else "What you chose")
     entered, shown = _table(files, looked_at, zone)
     if any(
         when is None and len(members) == 1 and not members[0].problem
@@ -116,50 +104,35 @@ def _review(files: "list[UploadedFile]", place: Place) -> None:
             + "\n".join(f"- {escaped(problem)}" for problem in problems)
         )
     if st.button(
-        "Start reading",
-        type="primary",
+        f"Read the {counted(len(files), 'file')} that {'is' if len(files) == 1 else 'are'} in"
+        if more_to_come
+        else "Start reading",
+        key="start_reading",
+        type="secondary" if more_to_come else "primary",
         icon=":material/play_arrow:",
         disabled=all(found.problem for members in looked_at for found in members),
     ):
         _take_in(files, place, entered)
 
 
-def _look_at(file: "UploadedFile") -> "tuple[Inspected, ...]":
+def _look_at(file: "Upload") -> "tuple[Inspected, ...]":
     cache: dict[str, tuple[Inspected, ...]] = st.session_state.setdefault(_LOOKED_AT, {})
-    if file.file_id not in cache:
+    if file.id not in cache:
         # Decoders are loaded here, not when the page opens.
         from jobs.intake import inspect
 
-        with st.spinner(f"Looking at {escaped(file.name)} …"), _on_disk() as folder:
-            cache[file.file_id] = inspect(_written(file, folder), file.name)
-    return cache[file.file_id]
-
-
-def _on_disk() -> tempfile.TemporaryDirectory[str]:
-    """A folder for a file's time on disk, beside the other unfinished uploads."""
-    from jobs.intake import unfinished_folder
-
-    return tempfile.TemporaryDirectory(
-        dir=unfinished_folder(settings()), prefix="upload-", ignore_cleanup_errors=True
-    )
-
-
-def _written(file: "UploadedFile", folder: str) -> Path:
-    path = Path(folder) / "file"
-    with path.open("wb") as target:
-        target.write(file.getbuffer())
-    return path
+        with st.spinner(f"Looking at {escaped(file.name)} …"):
+            cache[file.id] = inspect(file.path, file.name)
+    return cache[file.id]
 
 
 def _table(
-    files: "list[UploadedFile]", looked_at: "list[tuple[Inspected, ...]]", zone: ZoneInfo
+    files: "Sequence[Upload]", looked_at: "list[tuple[Inspected, ...]]", zone: ZoneInfo
 ) -> tuple[dict[str, datetime], list[datetime | None]]:
-    """The editable table. Returns the times that were entered by hand, by file id, and the times
+    """The editable table. Returns the times that were entered by hand, by upload, and the times
     as shown, by row: both on the site's clock."""
     entered: dict[str, datetime] = st.session_state.setdefault(_ENTERED, {})
-    told = {
-        file.file_id: _told(members, zone) for file, members in zip(files, looked_at, strict=True)
-    }
+    told = {file.id: _told(members, zone) for file, members in zip(files, looked_at, strict=True)}
     key = f"taken_{hash((zone.key, *told))}"
     if st.session_state.get("taken_key") != key:
         # The editor keeps its edits by row: a new list of files begins with what was entered.
@@ -234,34 +207,38 @@ def _holds(members: "Sequence[Inspected]") -> str:
     return listed(word for word in words if word) or "nothing"
 
 
-def _take_in(files: "list[UploadedFile]", place: Place, entered: dict[str, datetime]) -> None:
-    from jobs.intake import Accepted, admit
+def _take_in(files: "Sequence[Upload]", place: Place, entered: dict[str, datetime]) -> None:
+    from jobs.intake import Accepted, Refused, admit
 
     outcomes: list[Outcome] = []
     bar = st.progress(0.0, text="Taking in …")
-    store = footage_store()
+    store, kept = footage_store(), uploads()
     for number, file in enumerate(files):
         bar.progress(
             number / len(files),
             text=f"Taking in {escaped(file.name)} ({number + 1} of {len(files)}). "
             "Please stay on this page until all are in.",
         )
-        with _on_disk() as folder:
-            outcomes.extend(
-                admit(
-                    database(),
-                    store,
-                    settings(),
-                    path=_written(file, folder),
-                    name=file.name,
-                    camera_id=place.camera.id,
-                    captured_at=entered.get(file.file_id),
-                )
+        of_file = list(
+            admit(
+                database(),
+                store,
+                settings(),
+                path=file.path,
+                name=file.name,
+                camera_id=place.camera.id,
+                captured_at=entered.get(file.id),
+                sha256=kept.sha256(file),
+                is_ours=True,
             )
+        )
+        outcomes += of_file
+        # Nobody sends it again because the disk was full for a moment.
+        if not any(isinstance(outcome, Refused) and outcome.may_pass for outcome in of_file):
+            kept.remove(file.id)
     bar.progress(1.0, text="All are in.")
     st.session_state[_OUTCOMES] = outcomes
     st.session_state[_RECENT] = [o.recording_id for o in outcomes if isinstance(o, Accepted)]
-    st.session_state[_ROUND] += 1
     for key in (_LOOKED_AT, _ENTERED, "taken_key", "taken_rows"):
         st.session_state.pop(key, None)
     st.rerun()

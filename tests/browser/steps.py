@@ -15,9 +15,13 @@ def add_first_camera(page: Page, site: str, camera: str) -> None:
     expect(page.get_by_text(f"{site} / {camera} was added.")).to_be_visible()
 
 
+def choose(page: Page, files: Sequence[Path]) -> None:
+    page.get_by_test_id("files").set_input_files([str(file) for file in files])
+
+
 def upload(page: Page, files: Sequence[Path]) -> None:
     """From choosing files to their being taken in."""
-    page.locator("input[type=file]").set_input_files([str(file) for file in files])
+    choose(page, files)
     page.get_by_role("button", name="Start reading").click(timeout=180_000)
     expect(page.get_by_text("Taking in")).to_be_hidden(timeout=180_000)
     expect(page.get_by_text("taken in.").first).to_be_visible(timeout=180_000)

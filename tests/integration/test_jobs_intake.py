@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from db.engine import Database
-from db.recording_rows import count_recordings
+from db.recording_rows import count_recordings, find_by_sha256
 from db.recordings import delete_recording
 from fer_core.types import FootageKind
 from jobs import intake
@@ -147,6 +147,28 @@ def test_a_file_that_the_camera_has_already_is_noticed(
     assert len(list(store(settings).stored())) == 1
 
 
+def test_a_file_that_is_ours_is_not_copied_and_its_hash_is_believed(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    path = tmp_path / "photo.jpg"
+    write_picture(path)
+    (outcome,) = intake.admit(
+        database,
+        store(settings),
+        settings,
+        path=path,
+        name="photo.jpg",
+        camera_id=made_camera(database),
+        sha256="0" * 64,
+        is_ours=True,
+    )
+    accepted(outcome)
+    (kept,) = store(settings).stored()
+    assert Path(settings.resolved_footage_url, kept.key).samefile(path)
+    with database.read() as session:
+        assert len(find_by_sha256(session, "0" * 64)) == 1
+
+
 def test_the_same_file_of_another_camera_is_taken_in_and_said(
     tmp_path: Path, settings: Settings, database: Database
 ) -> None:
@@ -179,9 +201,11 @@ def test_of_two_uploads_of_a_file_at_once_one_is_the_duplicate(
     both_have_looked = threading.Barrier(2)
     put = FootageStore.put
 
-    def slowly(self: FootageStore, path: Path, suffix: str | None = None) -> str:
+    def slowly(
+        self: FootageStore, path: Path, suffix: str | None = None, *, is_ours: bool = False
+    ) -> str:
         both_have_looked.wait(60)
-        return put(self, path, suffix)
+        return put(self, path, suffix, is_ours=is_ours)
 
     monkeypatch.setattr(FootageStore, "put", slowly)
     with ThreadPoolExecutor(2) as pool:
@@ -233,17 +257,21 @@ def test_a_fault_at_one_file_is_a_sentence_and_stops_nothing(
         write_picture(tmp_path / name)
     put = FootageStore.put
 
-    def failing(self: FootageStore, path: Path, suffix: str | None = None) -> str:
+    def failing(
+        self: FootageStore, path: Path, suffix: str | None = None, *, is_ours: bool = False
+    ) -> str:
         if suffix == ".jpg":
             raise OSError(28, "No space left on device")
-        return put(self, path, suffix)
+        return put(self, path, suffix, is_ours=is_ours)
 
     monkeypatch.setattr(FootageStore, "put", failing)
     camera = made_camera(database)
     outcomes = take_in(
         database, settings, camera, tmp_path / "a.jpg", tmp_path / "b.png", tmp_path / "c.jpg"
     )
-    assert outcomes["a.jpg"] == Refused("a.jpg", "a.jpg: there is no space left to store it.")
+    assert outcomes["a.jpg"] == Refused(
+        "a.jpg", "a.jpg: there is no space left to store it.", may_pass=True
+    )
     accepted(outcomes["b.png"])
     assert isinstance(outcomes["c.jpg"], Refused)  # there is no such file
 

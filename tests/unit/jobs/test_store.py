@@ -1,9 +1,12 @@
+import os
 import shutil
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from jobs.store import FootageStore
+from fer_core.remote import RemoteVideo
+from jobs.store import FootageStore, StoreUnreachable
 
 CONTENT = bytes(range(256)) * 40_000  # longer than one chunk
 
@@ -20,12 +23,45 @@ def store(tmp_path: Path) -> FootageStore:
     return FootageStore(str(tmp_path / "a folder" / "footage"))
 
 
+@pytest.fixture(params=["folder", "memory", "s3"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> FootageStore:
+    if request.param == "folder":
+        return FootageStore(str(tmp_path / "footage"))
+    if request.param == "memory":
+        return FootageStore(f"memory://footage-{tmp_path.name}", tmp_path / "scratch")
+    return FootageStore(request.getfixturevalue("s3_url"), tmp_path / "scratch")
+
+
 def test_what_was_put_is_given_back(store: FootageStore, file: Path) -> None:
     key = store.put(file)
     with store.local(key) as path:
         assert path.read_bytes() == CONTENT
     assert store.exists(key)
     assert file.exists()
+
+
+def test_a_file_of_ours_gets_a_second_name_and_is_young(store: FootageStore, file: Path) -> None:
+    os.utime(file, (0, 0))
+    key = store.put(file, is_ours=True)
+    with store.local(key) as path:
+        assert path.samefile(file)
+    (stored,) = store.stored()
+    assert datetime.now(UTC) - stored.modified < timedelta(hours=1)
+    file.unlink()
+    with store.local(key) as path:
+        assert path.read_bytes() == CONTENT
+
+
+def test_a_disk_without_second_names_gets_a_copy(
+    store: FootageStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    with store.local(store.put(file, is_ours=True)) as path:
+        assert path.read_bytes() == CONTENT
+        assert not path.samefile(file)
 
 
 def test_a_key_tells_nothing_of_the_file_but_its_ending(store: FootageStore, file: Path) -> None:
@@ -80,15 +116,93 @@ def test_a_key_cannot_lead_elsewhere(store: FootageStore, key: str) -> None:
         store.exists(key)
 
 
-def test_footage_of_a_remote_store_is_copied_for_its_use_only(tmp_path: Path, file: Path) -> None:
-    scratch = tmp_path / "scratch"
-    store = FootageStore(f"memory://footage-{tmp_path.name}", scratch)
-    key = store.put(file)
-    assert [footage.key for footage in store.stored()] == [key]
-    with store.local(key) as path:
-        assert path.is_relative_to(scratch)
+def test_footage_comes_and_goes(any_store: FootageStore, file: Path) -> None:
+    assert list(any_store.stored()) == []
+    key = any_store.put(file)
+    assert [footage.key for footage in any_store.stored()] == [key]
+    with any_store.local(key) as path:
         assert path.read_bytes() == CONTENT
+    any_store.put_as("given.mp4", file)
+    assert any_store.exists("given.mp4")
+    any_store.check()
+    assert {footage.key for footage in any_store.stored()} == {key, "given.mp4"}
+    any_store.delete(key)
+    any_store.delete(key)
+    assert not any_store.exists(key)
+    with pytest.raises(FileNotFoundError), any_store.local(key):
+        pass
+    with pytest.raises(FileNotFoundError), any_store.video(key):
+        pass
+
+
+@pytest.mark.parametrize("any_store", ["memory", "s3"], indirect=True)
+def test_footage_of_a_remote_store_is_copied_for_its_use_only(
+    any_store: FootageStore, tmp_path: Path, file: Path
+) -> None:
+    scratch = tmp_path / "scratch"
+    key = any_store.put(file)
+
+    def use_and_fail() -> None:
+        with any_store.local(key) as path:
+            assert path.is_relative_to(scratch)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        use_and_fail()
     assert list(scratch.iterdir()) == []
-    store.delete(key)
-    store.delete(key)
-    assert not store.exists(key)
+
+
+@pytest.mark.parametrize("any_store", ["memory", "s3"], indirect=True)
+def test_a_remote_video_is_read_from_any_place(any_store: FootageStore, file: Path) -> None:
+    key = any_store.put(file)
+    with any_store.video(key) as video:
+        assert isinstance(video, RemoteVideo)
+        with closing(video.open()) as reader:
+            assert reader.seek(-500, 2) == len(CONTENT) - 500
+            assert reader.read() == CONTENT[-500:]
+            assert reader.seek(1000) == reader.tell() == 1000
+            assert reader.read(300) == CONTENT[1000:1300]
+
+
+@pytest.mark.parametrize("swallow", [False, True], ids=["told", "swallowed"])
+def test_a_piece_that_cannot_be_fetched_is_not_the_end_of_the_video(
+    s3_url: str, file: Path, monkeypatch: pytest.MonkeyPatch, *, swallow: bool
+) -> None:
+    store = FootageStore(s3_url)
+    key = store.put(file)
+
+    def refuse(*_: object, **__: object) -> bytes:
+        raise ConnectionResetError("gone")
+
+    def use() -> None:
+        with store.video(key) as video:
+            assert isinstance(video, RemoteVideo)
+            monkeypatch.setattr("s3fs.core.S3File._fetch_range", refuse)
+            with (
+                closing(video.open()) as reader,
+                suppress(OSError if swallow else ZeroDivisionError),
+            ):
+                reader.read(10)
+
+    with pytest.raises(StoreUnreachable):
+        use()
+
+
+def test_a_store_that_cannot_be_reached_says_so(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch, s3_url: str
+) -> None:
+    store = FootageStore(s3_url)
+    key = store.put(file)
+
+    def refuse(*_: object, **__: object) -> bool:
+        raise ConnectionRefusedError("nobody listens")
+
+    for name in ("exists", "pipe_file"):
+        monkeypatch.setattr(store._files, name, refuse)
+    with pytest.raises(StoreUnreachable), store.local(key):
+        pass
+    with pytest.raises(StoreUnreachable):
+        store.check()
+    (tmp_path / "a file").write_bytes(b"x")
+    with pytest.raises(StoreUnreachable):
+        FootageStore(str(tmp_path / "a file" / "footage")).check()
