@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -89,6 +89,26 @@ class Settings(BaseSettings):
         "large video; 24 suits cameras far away, and takes longer.",
     )
 
+    reports_folder: str = Field(
+        default="",
+        description="Folder that scheduled reports are left in; empty means reports inside the "
+        "home folder.",
+    )
+    smtp_host: str = Field(
+        default="", description="Mail server that sends scheduled reports; empty means no mail."
+    )
+    smtp_port: int = Field(default=587, ge=1, le=65535, description="Its port.")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="How the connection to it is encrypted: starttls (port 587), tls (port 465) "
+        "or none.",
+    )
+    smtp_user: str = Field(default="", description="User name there; empty means no login.")
+    smtp_password: str = Field(
+        default="", repr=False, description="The password that goes with it."
+    )
+    smtp_from: str = Field(default="", description="Address that the mails come from.")
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
@@ -113,6 +133,10 @@ class Settings(BaseSettings):
             archive_entries=self.max_zip_files,
             archive_bytes=round(self.max_zip_gb * 1e9),
         )
+
+    @property
+    def resolved_reports_folder(self) -> Path:
+        return Path(self.reports_folder or self.home / "reports").expanduser().absolute()
 
     @property
     def resolved_footage_url(self) -> str:

@@ -25,6 +25,7 @@ from db.tables import Segment, SegmentState
 from jobs.cluster import Cluster
 from jobs.expiry import delete_expired
 from jobs.pool import ProcessDied, SegmentPool
+from jobs.schedules import ScheduledReports
 from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
 from jobs.store import FootageStore, unfinished_folder
 from jobs.sweep import delete_orphans, delete_read_footage, delete_unfinished
@@ -80,6 +81,7 @@ class _Worker:
         self._running: dict[Future[SegmentOutcome], Lease] = {}
         self._next_start = -math.inf
         self._swept = -math.inf
+        self._reports = ScheduledReports(settings, database)
 
     def run(self, stop: threading.Event, *, until_idle: bool) -> None:
         log.info("worker=%s started processes=%d", self._name, self._settings.worker_processes)
@@ -105,6 +107,7 @@ class _Worker:
         self._collect()
         if time.monotonic() - self._swept >= SWEEP_S:
             self._sweep()
+        self._reports.step()
         with self._database.read() as session:
             unfinished = (SegmentState.QUEUED.value, SegmentState.LEASED.value)
             busy = bool(session.scalar(select(exists().where(Segment.state.in_(unfinished)))))
@@ -251,6 +254,7 @@ class _Worker:
 
     def _end(self) -> None:
         """Hand back what is being read, then end the executor."""
+        self._reports.close()
         for lease in self._running.values():
             try:
                 self._give_back(lease)

@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from analytics.comparison import Comparison, compare
 from analytics.scores import ScoreDefinition
 from analytics.summary import (
     Summary,
@@ -89,15 +90,15 @@ class ReportContent:
 class ReportFigures:
     """The figures of a report; for the frames see analytics.summary.
 
-    ``before``: None where there is nothing to compare with. ``trend``: days, or weeks where a
-    line of days would be noise (``trend_weekly``); its key is ``day``. ``stretches``: days,
-    weeks or months, so many that a page or two hold them, with their names in the column
-    ``name``; ``stretch``: which of the three. ``hours``: of the week; ``hours_of_day``:
-    all days together.
+    ``comparison``: with the period before; None where that holds nobody. ``trend``: days, or
+    weeks where a line of days would be noise (``trend_weekly``); its key is ``day``.
+    ``stretches``: days, weeks or months, so many that a page or two hold them, with their names
+    in the column ``name``; ``stretch``: which of the three. ``hours``: of the week;
+    ``hours_of_day``: all days together.
     """
 
     summary: Summary
-    before: Summary | None
+    comparison: Comparison | None
     days: pd.DataFrame
     trend: pd.DataFrame
     trend_weekly: bool
@@ -107,16 +108,21 @@ class ReportFigures:
     hours_of_day: pd.DataFrame
     cameras: pd.DataFrame
 
+    @property
+    def before(self) -> Summary | None:
+        """The figures of the period before."""
+        return self.comparison.before if self.comparison else None
+
 
 def report_figures(content: ReportContent) -> ReportFigures:
     """Every figure that a report prints, by the functions that the pages use."""
     args = (content.buckets, content.score, content.minimum_people)
     days = by_day(*args)
     weekly = content.days > MOST_TREND_DAYS
-    before = (
+    comparison = (
         None
         if content.before is None or content.before.empty
-        else summarise(content.before, content.score, content.minimum_people)
+        else compare(content.buckets, content.before, content.score, content.minimum_people)
     )
     stretch, stretches = "day", days
     words: Callable[[pd.Timestamp], str] = day_words
@@ -128,7 +134,7 @@ def report_figures(content: ReportContent) -> ReportFigures:
     several = cameras["site"].nunique() > 1
     return ReportFigures(
         summary=summarise(*args),
-        before=before,
+        comparison=comparison,
         days=days,
         trend=by_week(*args).rename(columns={"week": "day"}) if weekly else days,
         trend_weekly=weekly,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from analytics.comparison import direction, told_apart
 from analytics.summary import Summary
 from reports.content import ReportContent, ReportFigures
 from reports.words import (
@@ -34,18 +35,24 @@ def people_sentence(summary: Summary, minimum_people: int) -> str:
 
 
 def change_sentence(content: ReportContent, figures: ReportFigures) -> str | None:
-    """The index against the period before; None where one of the two is not known."""
-    now, before = figures.summary.index, figures.before.index if figures.before else None
-    if now is None or before is None:
+    """The index against the period before, with the interval of the difference; None where one
+    of the two is not known."""
+    change = figures.comparison.index if figures.comparison else None
+    if change is None:
         return None
-    change = now.value - before.value
-    if abs(change) < 0.05:
-        return f"The index is the same as in {content.versus}."
-    words = f"The index is {'up' if change > 0 else 'down'} {index_words(abs(change))} points on "
-    surely = now.low > before.high or now.high < before.low
-    return f"{words}{content.versus}" + (
-        ", more than chance would explain." if surely else "; that may be chance."
+    way = direction(change, 1)
+    if way == "level":
+        return f"The index is level with {content.versus}."
+    return (
+        f"The index is {way} {index_words(abs(change.value))} points on {content.versus} (interval "
+        f"{_points(change.low)} to {_points(change.high)}), "
+        + ("more than chance would explain." if told_apart(change) else "which may be chance.")
     )
+
+
+def _points(value: float) -> str:
+    """Signed, to one decimal: ``+0.7``, ``−1.2``."""
+    return f"{value:+.1f}".replace("-", "−")
 
 
 def target_sentence(summary: Summary, target: float | None) -> str | None:

@@ -4,10 +4,11 @@ Format: UTF-8 with a byte order mark (Excel takes the file for an old code page 
 commas, quoted text, one header, an empty field where there is no value, times in ISO 8601 with
 milliseconds: ``*_utc`` ends in Z, ``*_local`` is the same instant on the site's clock with its
 offset.
-Nothing in these rows is withheld: they are single people and faces. Withholding is for figures.
+Hours of fewer people than a figure may be made of keep their counts of people and faces, and
+nothing of how these looked. Predictions and tracks are single people, not figures of a group.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from typing import Final
 
@@ -87,12 +88,32 @@ BUCKET_COLUMNS: Final[Mapping[str, str]] = {
     "faces_unknown": "How many of these faces could not be read",
     **{f"n_{e}": f"People whose expression was {e}" for e in EXPRESSIONS},
     **{f"sum_{e}": f"Sum over read people of their probability of {e}" for e in EXPRESSIONS},
+    "withheld": "True where too few people were read: how they looked is then left out",
 }
 """One row for each camera and local hour with people."""
 
+_COUNTED: Final = [f"n_{expression}" for expression in EXPRESSIONS]
+_SUMMED: Final = [f"sum_{expression}" for expression in EXPRESSIONS]
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _DECIMALS: Final = 6
+
+
+def without_withheld(frames: Iterable[pd.DataFrame], minimum_people: int) -> Iterator[pd.DataFrame]:
+    """Rows of hours (db.exports.iterate_buckets) as they may be handed on: BUCKET_COLUMNS.
+
+    Where fewer than ``minimum_people`` were read, expressions and sums are missing.
+    """
+    for frame in frames:
+        withheld = (frame["people"] - frame["unknown"]) < minimum_people
+        kept = frame.copy()
+        # One type for every frame, whether or not something is missing in it.
+        for column in _COUNTED:
+            kept[column] = frame[column].astype("Int64").mask(withheld)
+        for column in _SUMMED:
+            kept[column] = frame[column].mask(withheld)
+        kept["withheld"] = withheld
+        yield kept
 
 
 def csv_chunks(frames: Iterator[pd.DataFrame]) -> Iterator[bytes]:

@@ -7,7 +7,14 @@ import pandas as pd
 import pytest
 
 from db import exports
-from reports.tables import BUCKET_COLUMNS, PREDICTION_COLUMNS, TRACK_COLUMNS, csv_chunks
+from fer_core.types import EXPRESSIONS
+from reports.tables import (
+    BUCKET_COLUMNS,
+    PREDICTION_COLUMNS,
+    TRACK_COLUMNS,
+    csv_chunks,
+    without_withheld,
+)
 
 
 def rows_of(*frames: pd.DataFrame) -> list[list[str]]:
@@ -108,7 +115,7 @@ def test_frames_are_taken_one_at_a_time() -> None:
     [
         (PREDICTION_COLUMNS, exports.PREDICTION_COLUMNS),
         (TRACK_COLUMNS, exports.TRACK_COLUMNS),
-        (BUCKET_COLUMNS, exports.BUCKET_EXPORT_COLUMNS),
+        (BUCKET_COLUMNS, (*exports.BUCKET_EXPORT_COLUMNS, "withheld")),
     ],
 )
 def test_every_exported_column_is_explained_in_its_order(
@@ -116,3 +123,21 @@ def test_every_exported_column_is_explained_in_its_order(
 ) -> None:
     assert tuple(explained) == tuple(exported)
     assert all(explained.values())
+
+
+def test_hours_of_few_people_tell_how_many_and_not_how_they_looked() -> None:
+    looks = {f"{kind}_{e}": [4, 5] for kind in ("n", "sum") for e in EXPRESSIONS}
+    hours = pd.DataFrame({"people": [12, 11], "unknown": [3, 1], **looks})
+    (kept,) = without_withheld([hours], 10)
+    assert kept["withheld"].tolist() == [True, False]
+    assert kept["people"].tolist() == [12, 11]
+    assert kept.loc[0, list(looks)].isna().all()
+    assert kept.loc[1, list(looks)].tolist() == [5] * 14
+    assert rows_of(kept)[1] == ["12", "3", *[""] * 14, "true"]
+
+
+def test_every_piece_of_hours_has_the_same_types() -> None:
+    looks = {f"n_{e}": [4] for e in EXPRESSIONS} | {f"sum_{e}": [4.0] for e in EXPRESSIONS}
+    pieces = [pd.DataFrame({"people": [n], "unknown": [0], **looks}) for n in (9, 20)]
+    one, two = without_withheld([*pieces], 10)
+    assert one.dtypes.equals(two.dtypes)

@@ -1,0 +1,202 @@
+"""The workbook is read back from its XML: what Excel would show, cell by cell."""
+
+import io
+import re
+import zipfile
+from datetime import date, datetime
+from typing import Any
+from xml.etree import ElementTree as ET
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+import pytest
+
+from analytics.scores import DEFAULT_SCORE
+from analytics.summary import by_camera, by_day, by_weekday_hour, expression_shares, summarise
+from fer_core.types import EXPRESSIONS
+from reports.content import ReportContent
+from reports.excel import satisfaction_workbook
+from tests.unit.analytics.people import bucket_frame, crowd
+
+MINIMUM = 10
+_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+
+
+def buckets() -> pd.DataFrame:
+    people = pd.concat(
+        [
+            crowd("2026-11-02 09:00", 120, seed=1),
+            crowd("2026-11-03 09:00", 150, seed=2),
+            crowd("2026-11-04 09:00", 6, unknown_share=0),
+        ]
+    )
+    return bucket_frame(people)
+
+
+def content(**changes: Any) -> ReportContent:
+    values: dict[str, Any] = {
+        "sites": ["Berlin Mitte"],
+        "first_day": date(2026, 11, 2),
+        "last_day": date(2026, 11, 4),
+        "buckets": buckets(),
+        "before": bucket_frame(crowd("2026-10-30 09:00", 100, seed=5)),
+        "target": 55.0,
+        "score": DEFAULT_SCORE,
+        "minimum_people": MINIMUM,
+        "generated_at": datetime(2026, 11, 6, 8, 5, tzinfo=ZoneInfo("Europe/Berlin")),
+    }
+    return ReportContent(**{**values, **changes})
+
+
+class Book:
+    """Sheets by name; a cell is its text, its number, or nothing."""
+
+    def __init__(self, data: bytes) -> None:
+        self.files = zipfile.ZipFile(io.BytesIO(data))
+        self._texts = [
+            "".join(text.itertext())
+            for text in self._xml("xl/sharedStrings.xml").iter(f"{_MAIN}si")
+        ]
+        targets = {
+            one.attrib["Id"]: one.attrib["Target"]
+            for one in self._xml("xl/_rels/workbook.xml.rels")
+        }
+        self.sheets = {
+            sheet.attrib["name"]: self._xml(f"xl/{targets[sheet.attrib[_REL]]}")
+            for sheet in self._xml("xl/workbook.xml").iter(f"{_MAIN}sheet")
+        }
+
+    def _xml(self, name: str) -> ET.Element:
+        return ET.fromstring(self.files.read(name))
+
+    def rows(self, sheet: str) -> list[dict[str, str | float]]:
+        """Cells of each row by column letter."""
+        return [
+            {
+                re.sub(r"\d", "", cell.attrib["r"]): self._value(cell)
+                for cell in row
+                if cell.find(f"{_MAIN}v") is not None
+            }
+            for row in self.sheets[sheet].iter(f"{_MAIN}row")
+        ]
+
+    def table(self, sheet: str) -> pd.DataFrame:
+        """By the titles of the first row."""
+        head, *rows = self.rows(sheet)
+        return pd.DataFrame(
+            [{head[letter]: value for letter, value in row.items()} for row in rows],
+            columns=list(head.values()),
+        )
+
+    def _value(self, cell: ET.Element) -> str | float:
+        text = cell.findtext(f"{_MAIN}v", "")
+        return self._texts[int(text)] if cell.attrib.get("t") == "s" else float(text)
+
+
+def test_its_sheets_stand_in_the_order_in_which_they_are_read() -> None:
+    book = Book(satisfaction_workbook(content()))
+    assert list(book.sheets) == ["Summary", "Days", "Hours", "Cameras", "Expressions", "About"]
+
+
+def test_the_cells_are_the_figures_of_the_pages() -> None:
+    book = Book(satisfaction_workbook(content()))
+    args = (buckets(), DEFAULT_SCORE, MINIMUM)
+    for sheet, figures in (
+        ("Days", by_day(*args)),
+        ("Hours", by_weekday_hour(*args)),
+        ("Cameras", by_camera(*args)),
+    ):
+        table = book.table(sheet)
+        assert len(table) == len(figures)
+        for title, name in (
+            ("People", "people"),
+            ("Not read", "unknown"),
+            ("Index", "index"),
+            ("Index, lower bound (95%)", "index_low"),
+            ("Index, upper bound (95%)", "index_high"),
+            ("Happy", "happy"),
+            ("Negative", "negative"),
+            ("Net", "net"),
+            ("Net, upper bound (95%)", "net_high"),
+            *((f"People {e}", f"n_{e}") for e in EXPRESSIONS),
+        ):
+            expected = figures[name].astype("float64").tolist()
+            assert table[title].astype("float64").tolist() == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_summary_holds_the_period_the_one_before_and_the_target() -> None:
+    rows = {row.get("A"): row for row in Book(satisfaction_workbook(content())).rows("Summary")}
+    now = summarise(buckets(), DEFAULT_SCORE, MINIMUM)
+    before = content().before
+    assert before is not None
+    then = summarise(before, DEFAULT_SCORE, MINIMUM)
+    assert now.index is not None
+    assert then.index is not None
+    index = rows["Satisfaction index (0 to 100)"]
+    assert [index[c] for c in "BCDE"] == pytest.approx(
+        [now.index.value, now.index.low, now.index.high, then.index.value]
+    )
+    assert (rows["People"]["B"], rows["People"]["E"]) == (now.people, then.people)
+    assert rows["Target"]["B"] == 55
+    shares = expression_shares(now).set_index("expression")
+    table = Book(satisfaction_workbook(content())).table("Expressions").set_index("Expression")
+    for e in EXPRESSIONS:
+        assert table.loc[e.capitalize(), "People"] == shares.loc[e, "people"]
+        assert table.loc[e.capitalize(), "Lower bound (95%)"] == pytest.approx(shares.loc[e, "low"])
+
+
+def test_days_are_dates_that_excel_can_sort() -> None:
+    days = Book(satisfaction_workbook(content())).table("Days")["Day"]
+    epoch = date(1899, 12, 30)
+    assert days.tolist() == [(date(2026, 11, day) - epoch).days for day in (2, 3, 4)]
+
+
+def test_what_is_withheld_is_empty_and_says_why() -> None:
+    day = Book(satisfaction_workbook(content())).table("Days").iloc[2]
+    assert day["People"] == 6
+    assert day["Remark"] == "withheld, 6 people read (fewer than 10)"
+    assert day.drop(["Day", "People", "Not read", "Remark"]).isna().all()
+
+
+def test_a_withheld_period_shows_no_figure_anywhere() -> None:
+    few = bucket_frame(crowd("2026-11-02 09:00", 7, hours=1, unknown_share=0))
+    book = Book(satisfaction_workbook(content(buckets=few, before=None)))
+    rows = {row.get("A"): row for row in book.rows("Summary")}
+    assert rows["Satisfaction index (0 to 100)"]["B"] == "withheld"
+    assert rows["Share happy"]["B"] == "withheld"
+    assert book.rows("Expressions")[1] == {"A": "withheld, 7 people read (too few)"}
+    assert not [name for name in book.files.namelist() if "charts/" in name]
+
+
+def test_nobody_at_all_is_still_a_workbook() -> None:
+    book = Book(satisfaction_workbook(content(buckets=buckets().iloc[:0], before=None)))
+    assert book.table("Days").empty
+    assert any("Nobody was seen" in str(row.get("A")) for row in book.rows("Summary"))
+
+
+@pytest.mark.parametrize(
+    "name", ['=HYPERLINK("http://x","y")', "+1", "@x", "http://x.example", "-1"]
+)
+def test_a_name_is_text_and_never_a_formula_or_a_link(name: str) -> None:
+    named = buckets().assign(site=name, camera=name)
+    book = Book(satisfaction_workbook(content(sites=[name], cameras=[name], buckets=named)))
+    for sheet in book.sheets.values():
+        assert not list(sheet.iter(f"{_MAIN}f"))
+        assert not list(sheet.iter(f"{_MAIN}hyperlink"))
+    assert book.table("Cameras")[["Site", "Camera"]].to_numpy().tolist() == [[name, name]]
+
+
+def test_a_chart_of_excels_own_draws_the_days() -> None:
+    book = Book(satisfaction_workbook(content()))
+    charts = [name for name in book.files.namelist() if name.startswith("xl/charts/")]
+    drawn = " ".join(book.files.read(name).decode() for name in charts)
+    assert "Days!$D$2:$D$4" in drawn
+    assert "Days!$A$2:$A$4" in drawn
+
+
+def test_headers_stay_in_sight() -> None:
+    book = Book(satisfaction_workbook(content()))
+    for sheet in ("Days", "Hours", "Cameras", "Expressions"):
+        pane = next(book.sheets[sheet].iter(f"{_MAIN}pane"))
+        assert (pane.attrib["state"], pane.attrib["topLeftCell"]) == ("frozen", "B2")
