@@ -1,20 +1,23 @@
 """How figures are shown, on Overview and Reports alike: always with their people and interval."""
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from analytics.comparison import Comparison, told_apart
 from analytics.intervals import Estimate
 from analytics.summary import Summary
 from pages.filters import Period
 from reports.words import (
+    change_words,
     index_interval_words,
     index_words,
     net_words,
     people_words,
+    points_words,
     share_interval_words,
     share_words,
     withheld_words,
@@ -28,21 +31,34 @@ def chart(figure: go.Figure, *, key: str, says: str) -> None:
     st.plotly_chart(figure, key=key, config=_CHART, alt=says)
 
 
-def cards(summary: Summary, before: Summary | None, period: Period, minimum_people: int) -> None:
-    """The four figures of a period, each beside what it was in the period before."""
-    versus = None
-    if before and before.people:
-        versus = "vs the day before" if period.days == 1 else f"vs {period.days} days before"
-    with st.grid(4, min_column_width=190):
+def cards(
+    summary: Summary,
+    before: Summary | None,
+    period: Period,
+    minimum_people: int,
+    *,
+    comparison: Comparison | None = None,
+    versus: str = "",
+    times: int = 1,
+) -> None:
+    """The five figures of a period, each beside what it was before.
+
+    ``comparison``: with ``before``, for the intervals of the differences; without it none is
+    shown. ``versus``: what ``before`` is; without it as many days before. ``times``: how many
+    periods of this length ``before`` holds.
+    """
+    versus = f"vs {versus.removeprefix('the ')}" if versus else _versus(period)
+    if before is None or not before.people:
+        versus, comparison = "", None
+    with st.grid(5, min_column_width=170):
         _card(
             "Satisfaction index",
             summary.index,
-            before.index if before else None,
+            comparison.index if comparison else None,
             summary=summary,
             minimum_people=minimum_people,
             versus=versus,
-            words=index_words,
-            interval=index_interval_words,
+            share=False,
             good=1,
             about="From 0 to 100; 50 is neutral. The mean over all people whose expression could "
             "be read, by the weights on the Settings page.",
@@ -51,68 +67,93 @@ def cards(summary: Summary, before: Summary | None, period: Period, minimum_peop
             st.metric(
                 "People",
                 f"{summary.people:,}",
-                delta=_people_change(summary, before) if before and versus else None,
+                delta=_people_change(summary, before, times) if before and versus else None,
                 delta_color="off",
                 delta_arrow="off",
-                delta_description=versus,
+                delta_description=versus or None,
                 help="Appearances before a camera. Someone who leaves and comes back, or passes "
                 "two cameras, counts again: nobody is recognised.",
             )
             st.caption(_unknown_words(summary))
-        _card(
-            "Share happy",
-            summary.happy,
-            before.happy if before else None,
-            summary=summary,
-            minimum_people=minimum_people,
-            versus=versus,
-            words=share_words,
-            interval=share_interval_words,
-            good=1,
-            about="Of the people whose expression could be read, those mostly seen happy.",
-        )
-        _card(
-            "Share negative",
-            summary.negative,
-            before.negative if before else None,
-            summary=summary,
-            minimum_people=minimum_people,
-            versus=versus,
-            words=share_words,
-            interval=share_interval_words,
-            good=-1,
-            about="Of the people whose expression could be read, those mostly seen angry, "
-            "disgusted, afraid or sad.",
-        )
+        for label, name, good, about in _SHARES:
+            _card(
+                label,
+                getattr(summary, name),
+                getattr(comparison, name) if comparison else None,
+                summary=summary,
+                minimum_people=minimum_people,
+                versus=versus,
+                share=True,
+                good=good,
+                about=about,
+                whole=summary.people if name == "unknown_share" else summary.read,
+            )
+
+
+_SHARES: Final = (
+    (
+        "Share happy",
+        "happy",
+        1,
+        "Of the people whose expression could be read, those mostly seen happy.",
+    ),
+    (
+        "Share negative",
+        "negative",
+        -1,
+        (
+            "Of the people whose expression could be read, those mostly seen angry, disgusted, "
+            "afraid or sad."
+        ),
+    ),
+    (
+        "Share unknown",
+        "unknown_share",
+        0,
+        (
+            "Of all people seen, those whose expression could not be read: too small, blurred, "
+            "turned away or unsure. They are in no other share."
+        ),
+    ),
+)
+
+
+def _versus(period: Period) -> str:
+    return "vs the day before" if period.days == 1 else f"vs {period.days} days before"
 
 
 def _card(
     label: str,
     estimate: Estimate | None,
-    before: Estimate | None,
+    change: Estimate | None,
     *,
     summary: Summary,
     minimum_people: int,
-    versus: str | None,
-    words: Callable[[float], str],
-    interval: Callable[[Estimate], str],
+    versus: str,
+    share: bool,
     good: int,
     about: str,
+    whole: int | None = None,
 ) -> None:
-    """``good``: 1 where more is better, -1 where less is."""
+    """``good``: 1 where more is better, -1 where less is, 0 where neither is. ``whole``: the
+    people that a share is of, where it is not those read."""
+    of = summary.read if whole is None else whole
+    words, interval = (
+        (share_words, share_interval_words) if share else (index_words, index_interval_words)
+    )
+    read = "seen" if good == 0 else "read"
     with st.container(border=True, height="stretch"):
         if estimate is None:
             st.metric(label, "Withheld", help=about)
             st.caption(
-                f"{people_words(summary.read).capitalize()} read; shown from "
-                f"{minimum_people} people on."
+                f"{people_words(of).capitalize()} {read}; shown from {minimum_people} people on."
             )
             return
         delta = None
         colour: Literal["normal", "inverse", "off"] = "off"
-        if before is not None:
-            delta = _difference(estimate.value, before.value, words)
-            if estimate.low > before.high or estimate.high < before.low:
+        if change is not None:
+            delta = _difference(change, share=share)
+            if told_apart(change) and good:
                 colour = "normal" if good > 0 else "inverse"
         st.metric(
             label,
@@ -120,25 +161,44 @@ def _card(
             delta=delta,
             delta_color=colour,
             delta_arrow="off" if delta == "no change" else "auto",
-            delta_description=versus if delta else None,
-            help=f"{about} A grey change is smaller than the intervals: it may be chance.",
+            delta_description=(versus or None) if delta else None,
+            help=f"{about} A grey change may be chance."
+            if good
+            else f"{about} More is not worse, but says less about all who came.",
         )
         st.caption(
-            f"Between {interval(estimate).replace(' to ', ' and ')}, from "
-            f"{people_words(summary.read)} read"
+            f"Between {interval(estimate).replace(' to ', ' and ')}, from {people_words(of)} {read}"
         )
+        if change is not None and delta != "no change":
+            st.caption(_change_interval(change, share=share))
 
 
-def _difference(now: float, before: float, words: Callable[[float], str]) -> str:
-    if words is share_words:
-        points = net_words(now - before)
+def _difference(change: Estimate, *, share: bool) -> str:
+    if share:
+        points = net_words(change.value)
         return "no change" if points.startswith("0") else points
-    change = f"{now - before:+.1f}"
-    return "no change" if float(change) == 0 else change
+    points = points_words(change.value)
+    return "no change" if points == "0.0" else points
 
 
-def _people_change(now: Summary, before: Summary) -> str:
-    change = now.people - before.people
+def _change_interval(change: Estimate, *, share: bool) -> str:
+    ends = (
+        [net_words(end).split()[0] for end in (change.low, change.high)]
+        if share
+        else [points_words(end) for end in (change.low, change.high)]
+    )
+    return f"Change between {ends[0]} and {ends[1]} points"
+
+
+def change_sentence(comparison: Comparison, versus: str) -> str | None:
+    """The change of the index as one sentence; None where it is not known."""
+    if comparison.index is None:
+        return None
+    return f"Index {change_words(comparison.index)}, against {versus}."
+
+
+def _people_change(now: Summary, before: Summary, times: int) -> str:
+    change = now.people - round(before.people / times)
     return f"{change:+,}" if change else "no change"
 
 

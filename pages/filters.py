@@ -10,6 +10,7 @@ import streamlit as st
 
 from db.buckets import covered_span, read_buckets
 from pages.state import Place, database
+from reports.words import weekday_words
 
 ALL_SITES = "All sites"
 ALL_CAMERAS = "All cameras"
@@ -18,6 +19,12 @@ OWN_DATES = "Choose dates"
 _LAST_DAYS = {"Last day": 1, "Last 7 days": 7, "Last 28 days": 28, "Last 90 days": 90}
 _PERIODS = (*_LAST_DAYS, EVERYTHING, OWN_DATES)
 _DEFAULT_PERIOD = _PERIODS.index("Last 7 days")
+
+
+_WEEK = 7
+
+BEFORE = "The period before"
+SAME_WEEKDAYS = "Same weekdays, last 4 weeks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +38,23 @@ class Period:
     def days(self) -> int:
         return (self.last - self.first).days + 1
 
+    def earlier(self, days: int) -> "Period":
+        """The same stretch, that many days earlier."""
+        step = timedelta(days=days)
+        return Period(self.first - step, self.last - step)
+
     def before(self) -> "Period":
         """As many days, directly before."""
-        step = timedelta(days=self.days)
-        return Period(self.first - step, self.last - step)
+        return self.earlier(self.days)
+
+    def same_weekdays(self) -> tuple["Period", ...]:
+        """The same weekdays of the four weeks before, newest first: a Tuesday's four Tuesdays,
+        a week's four weeks, a fortnight's two; nothing for more than four weeks.
+
+        No day is in two of them or in the period, and each weekday is as frequent as in it.
+        """
+        step = -(-self.days // _WEEK) * _WEEK
+        return tuple(self.earlier(days) for days in range(step, 4 * _WEEK + 1, step))
 
     def bounds(self, time_zone: str) -> tuple[datetime, datetime]:
         """[start, end) in UTC where days begin at midnight of ``time_zone``."""
@@ -42,6 +62,15 @@ class Period:
         start = datetime.combine(self.first, time(), zone)
         end = datetime.combine(self.last + timedelta(days=1), time(), zone)
         return start.astimezone(UTC), end.astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a period is compared with: ``periods`` of its length, together. ``words``: what they
+    are, as in "against the 7 days before"."""
+
+    periods: tuple[Period, ...]
+    words: str
 
 
 def covered_days(places: Sequence[Place]) -> Period | None:
@@ -122,3 +151,25 @@ def choose_period(covered: Period) -> Period:
         return Period(dates[0], dates[1])
     # Only the first day is chosen so far.
     return Period(dates[0], dates[0]) if dates else Period(*default)
+
+
+def choose_baseline(period: Period) -> Baseline:
+    """The period before, or the same weekdays of the last four weeks where they fit."""
+    weekdays = period.same_weekdays()
+    choices = (BEFORE, SAME_WEEKDAYS) if weekdays else (BEFORE,)
+    choice = st.selectbox("Compare with", choices, key="against", bind="query-params", width=240)
+    if choice == SAME_WEEKDAYS and weekdays:
+        return Baseline(weekdays, _weekdays_words(period, len(weekdays)))
+    words = "the day before" if period.days == 1 else f"the {period.days} days before"
+    return Baseline((period.before(),), words)
+
+
+def _weekdays_words(period: Period, repeats: int) -> str:
+    if period.days == 1:
+        return f"the {repeats} {weekday_words(period.first.weekday())}s before"
+    return "the same weekdays of the 4 weeks before"
+
+
+def read_baseline(places: Sequence[Place], baseline: Baseline) -> list[pd.DataFrame]:
+    """The buckets of each of its periods; see read_period."""
+    return [read_period(places, period) for period in baseline.periods]

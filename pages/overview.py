@@ -1,22 +1,39 @@
 """Overview: how customers looked in a period, and whether that is better than before."""
 
+from collections.abc import Sequence
+
+import pandas as pd
 import streamlit as st
 
-from analytics.summary import by_camera, by_day, by_hour, summarise
+from analytics.comparison import combined_target, compare
+from analytics.scores import ScoreDefinition
+from analytics.summary import by_camera, by_day, by_hour, by_weekday_hour, matched_days
 from db.recording_rows import count_recordings
 from db.scores import active_score
 from db.tables import RecordingState
 from pages.alerts_shown import alerts
-from pages.figures_shown import camera_table, cards, chart, withheld_days
-from pages.filters import choose_period, choose_places, covered_days, read_period
+from pages.figures_shown import camera_table, cards, change_sentence, chart, withheld_days
+from pages.filters import (
+    Baseline,
+    Period,
+    choose_baseline,
+    choose_period,
+    choose_places,
+    covered_days,
+    read_baseline,
+    read_period,
+)
 from pages.format import counted
-from pages.state import database, places, sites
+from pages.state import Place, database, places, sites
+from pages.what_changed import what_changed
 from reports.figures import (
     distribution_figure,
     distribution_over_time_figure,
     hours_figure,
     trend_figure,
 )
+from reports.figures_compared import week_figure
+from reports.findings import target_sentence
 from reports.words import period_words
 from settings import settings
 
@@ -35,7 +52,8 @@ def page() -> None:
         return
     if unfinished:
         _being_read(unfinished)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    filters = st.container(horizontal=True, vertical_alignment="bottom")
+    with filters:
         chosen = choose_places(everywhere)
         covered = covered_days(chosen)
         period = choose_period(covered) if covered else None
@@ -43,10 +61,15 @@ def page() -> None:
         _nobody_yet(unfinished)
         return
 
+    with filters:
+        baseline = choose_baseline(period)
     minimum = settings().minimum_people
     buckets = read_period(chosen, period)
-    summary = summarise(buckets, score, minimum)
-    before = summarise(read_period(chosen, period.before()), score, minimum)
+    parts = read_baseline(chosen, baseline)
+    before = pd.concat(parts, ignore_index=True)
+    comparison = compare(buckets, before, score, minimum)
+    summary = comparison.now
+    target = _target(chosen, buckets)
     st.caption(
         f"{period_words(period.first, period.last)}, on each site's own clock. "
         f"Intervals are 95%. Scored by {score.label}."
@@ -58,31 +81,46 @@ def page() -> None:
             f"{period_words(covered.first, covered.last) if covered else ''}."
         )
         return
-    cards(summary, before, period, minimum)
+    cards(
+        summary,
+        comparison.before,
+        period,
+        minimum,
+        comparison=comparison,
+        versus=baseline.words,
+        times=len(baseline.periods),
+    )
+    said = [change_sentence(comparison, baseline.words), target_sentence(summary, target)]
+    if any(said):
+        st.markdown(" ".join(sentence for sentence in said if sentence))
 
     days = by_day(buckets, score, minimum)
     if len(days) > 1:
-        st.subheader("Day by day")
-        chart(
-            trend_figure(days, minimum),
-            key="trend",
-            says="The satisfaction index of each day with its interval",
-        )
-        withheld_days(days, minimum)
+        _trend(days, parts, period, baseline, score, minimum, target)
+    what_changed(buckets, before, score, minimum, baseline.words)
     left, right = st.columns(2, gap="large")
     with left:
+        if len(days) > 1:
+            st.subheader("Hours of the week")
+            st.caption("The index of each hour; below it, in small, the people seen.")
+            chart(
+                week_figure(by_weekday_hour(buckets, score, minimum), minimum),
+                key="week",
+                says="The satisfaction index and the people of each hour of the week",
+            )
+        else:
+            st.subheader("By hour of the day")
+            chart(
+                hours_figure(by_hour(buckets, score, minimum), minimum),
+                key="hours",
+                says="The satisfaction index and the number of people by hour of the day",
+            )
+    with right:
         st.subheader("Expressions")
         chart(
             distribution_figure(summary),
             key="distribution",
             says="Share of people by expression, with intervals",
-        )
-    with right:
-        st.subheader("By hour of the day")
-        chart(
-            hours_figure(by_hour(buckets, score, minimum), minimum),
-            key="hours",
-            says="The satisfaction index and the number of people by hour of the day",
         )
     if len(days) > 1 and not summary.withheld:
         st.subheader("Expressions day by day")
@@ -93,6 +131,44 @@ def page() -> None:
         )
     st.subheader("Cameras")
     camera_table(by_camera(buckets, score, minimum), minimum, key="cameras")
+
+
+def _trend(
+    days: pd.DataFrame,
+    parts: Sequence[pd.DataFrame],
+    period: Period,
+    baseline: Baseline,
+    score: ScoreDefinition,
+    minimum: int,
+    target: float | None,
+) -> None:
+    st.subheader("Day by day")
+    moved = [
+        (part, (period.first - earlier.first).days)
+        for part, earlier in zip(parts, baseline.periods, strict=True)
+    ]
+    chart(
+        trend_figure(
+            days,
+            minimum,
+            target=target,
+            before=matched_days(moved, score, minimum),
+            before_name=baseline.words[0].upper() + baseline.words[1:],
+        ),
+        key="trend",
+        says="The satisfaction index of each day with its interval, beside "
+        f"{baseline.words} and the target",
+    )
+    withheld_days(days, minimum)
+
+
+def _target(chosen: Sequence[Place], buckets: pd.DataFrame) -> float | None:
+    """Of one site its own; of several what they reach together, where each has one."""
+    read = (buckets["people"] - buckets["unknown"]).groupby(buckets["site"]).sum()
+    return combined_target(
+        {place.site.name: place.site.target for place in chosen},
+        {str(site): int(people) for site, people in read.items()},
+    )
 
 
 def _welcome() -> None:
