@@ -108,16 +108,20 @@ def by_zone(places: Sequence[Place]) -> dict[str, list[int]]:
     return zones
 
 
+def choose_site(places: Sequence[Place]) -> list[Place]:
+    """One site or all. Asks nothing where there is one."""
+    site_names = list(dict.fromkeys(place.site.name for place in places))
+    if len(site_names) < 2:
+        return list(places)
+    site = st.selectbox(
+        "Site", [ALL_SITES, *site_names], key="site", bind="query-params", width=240
+    )
+    return [place for place in places if site in {ALL_SITES, place.site.name}]
+
+
 def choose_places(places: Sequence[Place]) -> list[Place]:
     """One site or all, one of its cameras or all. Asks nothing where there is no choice."""
-    chosen = list(places)
-    site_names = list(dict.fromkeys(place.site.name for place in places))
-    if len(site_names) > 1:
-        site = st.selectbox(
-            "Site", [ALL_SITES, *site_names], key="site", bind="query-params", width=240
-        )
-        if site != ALL_SITES:
-            chosen = [place for place in chosen if place.site.name == site]
+    chosen = choose_site(places)
     if len({place.site.id for place in chosen}) == 1 and len(chosen) > 1:
         names = [place.camera.name for place in chosen]
         camera = st.selectbox(

@@ -21,6 +21,7 @@ _STYLE = '<style>[data-testid="stStatusWidget"] { display: none; }</style>'
 # path while it runs a page, and pages/settings.py would stand before settings.py.
 _PAGES = (
     ("overview.py", "Overview", ":material/monitoring:", ""),
+    ("compare.py", "Compare", ":material/leaderboard:", "compare"),
     ("upload.py", "Upload", ":material/upload_file:", "upload"),
     ("recordings.py", "Recordings", ":material/video_library:", "recordings"),
     ("report.py", "Reports", ":material/description:", "reports"),

@@ -5,7 +5,7 @@ from typing import Final
 
 import pandas as pd
 
-from analytics.comparison import direction, told_apart
+from analytics.comparison import Direction, direction, told_apart
 from analytics.intervals import Estimate
 
 _MONTHS: Final = (
@@ -46,18 +46,32 @@ def points_words(value: float) -> str:
 
 
 def change_words(change: Estimate, *, share: bool = False) -> str:
-    """A difference as a sentence's end: ``up 4.1 points, more than chance would explain``.
+    """A change in time as a sentence's end: ``up 4.1 points, more than chance would explain``.
 
     ``share``: of shares from 0 to 1, in whole points; else of indices, in tenths.
     """
-    points = Estimate(100 * change.value, 100 * change.low, 100 * change.high) if share else change
-    way = direction(points, 0 if share else 1)
+    way, size, why = _change_parts(change, share=share)
     if way == "level":
         return f"unchanged, to {'a point' if share else 'a tenth of a point'}"
+    return f"{way} {size}, {why}"
+
+
+def difference_words(difference: Estimate, *, share: bool = False) -> str:
+    """The same of two places: ``4.1 points higher, more than chance would explain``."""
+    way, size, why = _change_parts(difference, share=share)
+    if way == "level":
+        return f"the same, to {'a point' if share else 'a tenth of a point'}"
+    return f"{size} {'higher' if way == 'up' else 'lower'}, {why}"
+
+
+def _change_parts(change: Estimate, *, share: bool) -> tuple[Direction, str, str]:
+    points = Estimate(100 * change.value, 100 * change.low, 100 * change.high) if share else change
     size = f"{abs(points.value):.0f}" if share else index_words(abs(points.value))
-    unit = "point" if size == "1" else "points"
-    why = "more than chance would explain" if told_apart(change) else "which chance could explain"
-    return f"{way} {size} {unit}, {why}"
+    return (
+        direction(points, 0 if share else 1),
+        f"{size} {'point' if size == '1' else 'points'}",
+        "more than chance would explain" if told_apart(change) else "which chance could explain",
+    )
 
 
 def rank_words(low: int, high: int) -> str:
