@@ -13,18 +13,16 @@ from db.places import (
     update_camera,
 )
 from db.recording_rows import count_recordings, list_recordings
-from db.scores import active_score
 from db.tables import RecordingState
 from fer_core.errors import ModelError
 from fer_core.model_card import read_card
-from fer_core.types import EXPRESSIONS
+from pages.alert_rules import alert_rules
 from pages.format import counted, escaped, moment
 from pages.place_forms import camera_form, edit_site, first_place_form, hours_words, site_form
 from pages.retention_form import retention_form
+from pages.score_editor import score_editor
 from pages.state import app_version, database, say_after_rerun, sites
 from pages.zones import zones_page
-from reports.palette import DISPLAY_ORDER
-from reports.words import expression_words
 from settings import settings
 
 
@@ -43,7 +41,8 @@ def page() -> None:
             _site(site)
         with st.popover("Add a site", icon=":material/add_business:"):
             site_form()
-    _score()
+    alert_rules(all_sites)
+    score_editor(all_sites)
     retention_form()
     _system(all_sites)
 
@@ -174,31 +173,6 @@ def _has_recordings(name: str, recordings: int) -> bool:
         )
         st.page_link("recordings.py", label="Recordings", icon=":material/arrow_forward:")
     return recordings > 0
-
-
-def _score() -> None:
-    with database().read() as session:
-        score = active_score(session)
-    weights = dict(zip(EXPRESSIONS, score.weights, strict=True))
-    st.subheader("How the index is made")
-    st.markdown(
-        f"**{escaped(score.label)}.** For each person, the probability of every expression counts "
-        "with its weight; the index is 50 and what they add up to, from 0 to 100. Who could not "
-        "be read is left out, and counted beside it."
-    )
-    st.dataframe(
-        {
-            "Expression": [expression_words(e) for e in DISPLAY_ORDER if e in weights],
-            "Weight": [_weight(weights[e]) for e in DISPLAY_ORDER if e in weights],
-        },
-        hide_index=True,
-        width=360,
-        alt="The weight of each expression",
-    )
-
-
-def _weight(weight: float) -> str:
-    return f"{weight:+g}".replace("-", "−") if weight else "0"
 
 
 def _system(all_sites: Sequence[SiteRow]) -> None:
