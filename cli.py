@@ -72,6 +72,18 @@ def analyse(
         bool, typer.Option("--plain", help="Show faces in the annotated video; else a mosaic.")
     ] = False,
     seconds: Annotated[float, typer.Option(min=1, help="How long to watch a camera.")] = 60.0,
+    keyframes: Annotated[
+        bool,
+        typer.Option(
+            "--keyframes",
+            help="Read only the frames that the camera coded whole: much faster, but they may be "
+            "seconds apart, so people are not followed and may be counted anew in each.",
+        ),
+    ] = False,
+    smallest_face: Annotated[
+        float | None,
+        typer.Option(min=8, help="Height in pixels of the smallest face to be found, at a cost."),
+    ] = None,
 ) -> None:
     """Read files or a camera without a database: one row for each face found."""
     from fer_core.analysis import AnalysisOptions
@@ -91,7 +103,9 @@ def analyse(
         options = AnalysisOptions(
             rate=sample_rate or settings().sample_rate,
             limits=settings().footage_limits,
-            min_face_video=settings().smallest_face_in_video,
+            min_face=smallest_face or AnalysisOptions().min_face,
+            min_face_video=smallest_face or settings().smallest_face_in_video,
+            keyframes=keyframes,
         )
         reader = FileReader(
             settings().home / UNFINISHED,
@@ -214,6 +228,8 @@ def export(
     """Write the rows behind the charts."""
     from db import exports
     from jobs.row_files import check_format, write_rows
+    from reports.tables import without_withheld
+    from settings import settings
 
     iterate = {
         Export.PREDICTIONS: exports.iterate_predictions,
@@ -225,9 +241,55 @@ def export(
         cameras = [_camera(database, name) for name in camera] if camera else None
         with database.read() as session:
             frames = iterate(session, start=_utc(start), end=_utc(end), camera_ids=cameras)
+            if rows is Export.BUCKETS:
+                frames = without_withheld(frames, settings().minimum_people)
             count = write_rows(frames, out)
     if str(out) != "-":
         _say(f"{count} rows written to {out}")
+
+
+@app.command()
+def report(
+    out: Annotated[Path, typer.Option(help="File to write: .pdf or .xlsx.")],
+    first: Annotated[
+        datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day, local time.")
+    ],
+    last: Annotated[
+        datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")
+    ],
+    site: Annotated[
+        list[str] | None, typer.Option(help="Several times for several sites; all by default.")
+    ] = None,
+    section: Annotated[
+        list[str] | None,
+        typer.Option(help="trend, expressions, hours, cameras or days; all by default."),
+    ] = None,
+) -> None:
+    """Write the report of some days, as the Reports page does."""
+    from zoneinfo import ZoneInfo
+
+    from db.places import list_sites
+    from jobs.reports import NothingToReport, check_report, report_content, write_report
+    from settings import settings
+
+    with _sentences(), _database() as database:
+        check_report(out, first, last, section or ())
+        with database.read() as session:
+            ids = {one.name: one.id for one in list_sites(session)}
+            missing = [name for name in site or () if name not in ids]
+            if missing:
+                raise NothingToReport(f"There is no site named {missing[0]}.")
+            content = report_content(
+                session,
+                first_day=first.date(),
+                last_day=last.date(),
+                minimum_people=settings().minimum_people,
+                now=datetime.now(ZoneInfo(_local_time_zone())),
+                site_ids=[ids[name] for name in site] if site else None,
+                sections=section or (),
+            )
+        write_report(content, out)
+    _say(f"The report was written to {out}")
 
 
 @app.command()

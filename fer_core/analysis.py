@@ -50,6 +50,13 @@ _LEAST_RATE: Final = 2.0
 """Frames a second under which nobody can be expected to be seen at their best."""
 
 
+def threads_each(cores: int) -> int:
+    """Threads of the detector, and of the model, for a pipeline that may use so many cores:
+    decoding, detection and reading share them. On two cores, where each has one thread, two in
+    one or both of them only cost more (docs/benchmarks)."""
+    return max(cores // 3, 1)
+
+
 class _Card(Protocol):
     """What the pipeline needs to know of a model."""
 
@@ -81,8 +88,9 @@ class AnalysisOptions:
     for someone who is there for a while. ``detector_threshold``: score from which the tracker is
     told of a face (and see ``TrackerOptions.sure_score``). ``clear_score``: score that someone in
     a video must reach once to be a person. ``zones``: staff zones, left out before anything is
-    read. ``batch_size``: faces read by the model at once. Raises ValueError where the values do
-    not go together.
+    read. ``batch_size``: faces read by the model at once. ``keyframes``: the fast mode of
+    ``footage.sample``; frames may then be seconds apart, so that somebody who stays may be a
+    person anew in each. Raises ValueError where the values do not go together.
     """
 
     rate: float = footage.DEFAULT_RATE
@@ -97,6 +105,7 @@ class AnalysisOptions:
     zones: tuple[Zone, ...] = ()
     limits: FootageLimits = field(default_factory=FootageLimits)
     batch_size: int = 16
+    keyframes: bool = False
 
     def __post_init__(self) -> None:
         sizes = (self.min_face, self.min_face_video, self.batch_size)
@@ -146,7 +155,8 @@ def analyse_segment(
     warnings: list[str] = []
     is_video = info.kind is FootageKind.VIDEO
     rate = min(options.rate, info.frame_rate or options.rate)
-    people = People(needs_clear=is_video and rate >= _LEAST_RATE, clear_score=options.clear_score)
+    often = is_video and rate >= _LEAST_RATE and not options.keyframes
+    people = People(needs_clear=often, clear_score=options.clear_score)
     tracker = Tracker(options.tracker)
     segment = _Segment(options, model)
     look = partial(_seen, path, options, detector, is_video=is_video, name=name)
@@ -223,6 +233,7 @@ def _seen(
             name=name,
             limits=options.limits,
             on_warning=on_warning,
+            keyframes=options.keyframes,
         )
 
     with closing(ahead(decoded(), _FRAMES_DECODED_AHEAD, "decode")) as frames:

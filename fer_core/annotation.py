@@ -4,6 +4,7 @@ somebody who may see them asks otherwise.
 Only sampled frames are shown: between them nobody looked for faces, so nobody could hide them.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -121,22 +122,33 @@ def hide(pixels: NDArray[np.uint8], box: Box) -> None:
     pixels[top:bottom, left:right] = cv2.resize(coarse, size, interpolation=cv2.INTER_NEAREST)
 
 
-def missed_at(time_ms: int, predictions: Sequence[Prediction]) -> list[Box]:
-    """Where people must have been who were not found in the frame at a time.
+class Missed:
+    """Where people must have been who were not found in a frame.
 
     Between two sights of one track, at most two seconds apart, a face went from the one place to
     the other. ``predictions``: of one segment, in the order of time.
     """
-    before: dict[int, Prediction] = {}
-    places = []
-    near = (p for p in predictions if abs(p.time_ms - time_ms) <= _LONGEST_GAP_MS)
-    for now in near:
-        last = before.get(now.track)
-        before[now.track] = now
-        if last is not None and last.time_ms < time_ms < now.time_ms:
-            part = (time_ms - last.time_ms) / (now.time_ms - last.time_ms)
-            places.append(_between(last.box, now.box, part))
-    return places
+
+    def __init__(self, predictions: Sequence[Prediction]) -> None:
+        latest: dict[int, Prediction] = {}
+        gaps = []
+        for now in predictions:
+            last = latest.get(now.track)
+            latest[now.track] = now
+            if last is not None and 0 < now.time_ms - last.time_ms <= _LONGEST_GAP_MS:
+                gaps.append((last, now))
+        self._gaps = sorted(gaps, key=lambda gap: gap[0].time_ms)
+        self._starts = [last.time_ms for last, _ in self._gaps]
+
+    def at(self, time_ms: int) -> list[Box]:
+        """The places at a time, for those who were seen before and after but not at it."""
+        first = bisect_right(self._starts, time_ms - _LONGEST_GAP_MS)
+        end = bisect_left(self._starts, time_ms)
+        return [
+            _between(last.box, now.box, (time_ms - last.time_ms) / (now.time_ms - last.time_ms))
+            for last, now in self._gaps[first:end]
+            if time_ms < now.time_ms
+        ]
 
 
 def _between(a: Box, b: Box, part: float) -> Box:

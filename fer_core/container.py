@@ -1,7 +1,7 @@
 """A video file opened safely, and what its header tells of its pictures."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Final
@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 
 from fer_core.errors import FootageTooLarge, NoVideoStream, UnreadableFootage
 from fer_core.limits import FootageLimits
+from fer_core.remote import RemoteVideo
 
 # Containers of cameras, phones and recorders. Play lists (HLS, concat) stay shut: they name
 # other files and addresses, and an upload must not make the server open those.
@@ -23,6 +24,9 @@ _CONTAINERS: Final = (
     "ivf,dhav,dv,mjpeg,wtv,gif"
 )
 NOT_OPENED: Final = "the video is damaged, or the file is not the video its name says."
+
+_PIECE: Final = 1 << 16
+"""Bytes that FFmpeg asks a remote video for at a time."""
 
 _BARE: Final = frozenset({"h264", "hevc", "mpegvideo", "m4v", "mjpeg", "mpjpeg"})
 """Pictures without a container: no time stamps, no index, no duration."""
@@ -34,26 +38,31 @@ _LONGEST_PIXEL: Final = 4
 
 @contextmanager
 def opened(
-    path: Path, name: str, limits: FootageLimits
+    path: Path | RemoteVideo, name: str, limits: FootageLimits
 ) -> Iterator[tuple[InputContainer, VideoStream]]:
     """The container and its stream of pictures; no picture over the bound is ever decoded.
 
     Raises UnreadableFootage, NoVideoStream, FootageTooLarge.
     """
-    try:
-        container = av.open(
-            f"file:{path.resolve()}",  # the prefix keeps FFmpeg from reading meaning into the name
-            mode="r",
-            options={
-                "format_whitelist": _CONTAINERS,
-                "protocol_whitelist": "file",
-                "max_pixels": str(limits.video_pixels),
-            },
-            metadata_errors="replace",
-        )
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise UnreadableFootage(name, NOT_OPENED) from error
-    with container:
+    with ExitStack() as stack:
+        try:
+            container = av.open(
+                # The prefix keeps FFmpeg from reading meaning into the name.
+                f"file:{path.resolve()}"
+                if isinstance(path, Path)
+                else stack.enter_context(closing(path.open())),
+                mode="r",
+                options={
+                    "format_whitelist": _CONTAINERS,
+                    "protocol_whitelist": "file",
+                    "max_pixels": str(limits.video_pixels),
+                },
+                metadata_errors="replace",
+                buffer_size=_PIECE,
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise UnreadableFootage(name, NOT_OPENED) from error
+        stack.enter_context(container)
         stream = stream_of(container, name)
         context = stream.codec_context
         check_pixels(context.width, context.height, name, limits)

@@ -24,6 +24,7 @@ from av.video.stream import VideoStream
 
 from fer_core.container import clock, frame_rate, has_times, opened, packets, shown_size
 from fer_core.limits import FootageLimits
+from fer_core.remote import RemoteVideo
 
 _SEEK_MARGINS_MS: Final = (0, 10_000, 60_000)
 """How far before the wanted time to look for a keyframe, where a seek lands too late."""
@@ -45,7 +46,7 @@ class Stretch:
 
     def __init__(
         self,
-        path: Path,
+        path: Path | RemoteVideo,
         name: str,
         start_ms: int,
         end_ms: int,

@@ -15,13 +15,14 @@ from fer_core.archive import is_archive
 from fer_core.camera import Camera
 from fer_core.errors import FootageError, UnreadableFootage, UnsupportedFootage
 from fer_core.limits import FootageLimits
+from fer_core.remote import RemoteVideo
 from fer_core.types import FootageInfo, FootageKind, Frame, SegmentPlan
 
 DEFAULT_RATE: Final = 5.0
 """Samples a second."""
 
-Source = Path | Camera
-"""Where frames come from: a file, or a camera that is being watched."""
+Source = Path | RemoteVideo | Camera
+"""Where frames come from: a file here or elsewhere, or a camera that is being watched."""
 
 SEGMENT_MS: Final = 300_000
 _SMALLEST_TAIL: Final = 0.1
@@ -59,6 +60,8 @@ def probe(
         return source.info
     path = source
     name, limits = name or path.name, limits or FootageLimits()
+    if isinstance(path, RemoteVideo):
+        return video.probe(path, name, limits)
     head = _head(path, name)
     if _is_still(path, head, name):
         return pictures.probe(path, name, limits)
@@ -99,8 +102,7 @@ def sample(
         return
     path = source
     name, limits = name or path.name, limits or FootageLimits()
-    head = _head(path, name)
-    if _is_still(path, head, name):
+    if isinstance(path, Path) and _is_still(path, _head(path, name), name):
         if start_ms <= 0:
             yield Frame(0, pictures.read(path, name, limits, on_warning))
         return

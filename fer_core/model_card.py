@@ -121,6 +121,32 @@ class MoveFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class Confusions:
+    """How the probabilities of readable faces spread, by label, in EXPRESSIONS' order: what
+    counted shares are corrected with (analytics.prior_shift).
+
+    ``faces``: how many of each label. ``means``: [labelled][read], their mean probabilities.
+    ``covariances``: [labelled][read][read], of one face's probabilities.
+    """
+
+    faces: tuple[int, ...]
+    means: tuple[tuple[float, ...], ...]
+    covariances: tuple[tuple[tuple[float, ...], ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionError:
+    """How far a day's shares are off, over days of ``people`` people with known expressions: the
+    mean absolute error of a share as ``counted`` and as ``corrected``. ``coverage``: how often
+    the corrected share's 95 % interval held the true one."""
+
+    people: int
+    counted: float
+    corrected: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
 class SplitMetrics:
     """Everything measured on one split.
 
@@ -129,7 +155,8 @@ class SplitMetrics:
     accuracy_at_80_coverage, unknown_share, accuracy_of_known, and where there are FER+ votes
     ferplus_accuracy and accuracy_without_no_face; accuracy_without_duplicates, where the other
     splits were at hand, leaves out the faces that one of them holds as well.
-    ``confusion``: [labelled][predicted] counts in EXPRESSIONS' order.
+    ``confusion``: [labelled][predicted] counts in EXPRESSIONS' order. ``confusions``: None where
+    too few faces of a label are there.
     """
 
     split: str
@@ -141,6 +168,7 @@ class SplitMetrics:
     coverage: tuple[CoveragePoint, ...]
     sizes: tuple[SizeFigures, ...]
     moves: tuple[MoveFigures, ...] = ()
+    confusions: Confusions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +178,8 @@ class ModelMetrics:
     ``version``: the card's. ``history``: the epochs of its training. ``labels``: split to
     expression to number of faces (Training, PublicTest, PrivateTest). ``left_out``: how many
     Training images were dropped, by reason. ``test``: None until PrivateTest was looked at.
+    ``distribution``: errors of a day's shares, measured on one half of PublicTest with the
+    confusions of the other.
     """
 
     version: str
@@ -158,6 +188,7 @@ class ModelMetrics:
     left_out: dict[str, int]
     validation: SplitMetrics
     test: SplitMetrics | None
+    distribution: tuple[DistributionError, ...] = ()
 
 
 def default_model_dir() -> Path:

@@ -29,6 +29,7 @@ from fer_core.container import (
 from fer_core.decoding import Stretch
 from fer_core.errors import FootageTooLarge, UnreadableFootage
 from fer_core.limits import FootageLimits
+from fer_core.remote import RemoteVideo
 from fer_core.types import FootageInfo, FootageKind, Frame
 
 _PROBE_PACKETS: Final = 600
@@ -41,7 +42,7 @@ _ROTATIONS: Final = {
 }
 
 
-def probe(path: Path, name: str, limits: FootageLimits) -> FootageInfo:
+def probe(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> FootageInfo:
     """Header, first readable frame, duration. Only where no duration is written anywhere are the
     packets walked through (not decoded).
 
@@ -83,7 +84,7 @@ def probe(path: Path, name: str, limits: FootageLimits) -> FootageInfo:
 
 
 def sample(
-    path: Path,
+    path: Path | RemoteVideo,
     name: str,
     start_ms: int,
     end_ms: int,
@@ -158,7 +159,7 @@ def _last_ms(container: InputContainer, stream: VideoStream, written_ms: int) ->
     return ceil(end * base * 1000)
 
 
-def _walked_duration_ms(path: Path, name: str, limits: FootageLimits) -> int:
+def _walked_duration_ms(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> int:
     """The end of the last packet. Where packets carry no time, their count at the frame rate."""
     count, end = 0, 0
     with opened(path, name, limits) as (container, stream):

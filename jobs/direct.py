@@ -1,15 +1,15 @@
 """Read files without a database: rows as they come, segment by segment."""
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
-from fer_core.analysis import AnalysisOptions, analyse_segment
-from fer_core.annotation import AnnotatedVideo, missed_at
-from fer_core.camera import Camera
+from fer_core.analysis import AnalysisOptions, analyse_segment, threads_each
+from fer_core.annotation import AnnotatedVideo, Missed
 from fer_core.detection import YuNetDetector
 from fer_core.errors import FootageError, ModelError, SatisfaceError
 from fer_core.expression import ExpressionReader
@@ -83,9 +83,13 @@ class FileReader:
         self._scratch = scratch
         self._annotated = annotated
         self._options = options or AnalysisOptions()
-        self._model = ExpressionReader(batch=self._options.batch_size)
+        self._model = ExpressionReader(
+            threads=threads_each(os.cpu_count() or 1), batch=self._options.batch_size
+        )
         self._detector = YuNetDetector(
-            self._options.detector_threshold, min_face=self._options.min_face
+            self._options.detector_threshold,
+            min_face=self._options.min_face,
+            threads=threads_each(os.cpu_count() or 1),
         )
         self.summaries: list[FileSummary] = []
 
@@ -100,7 +104,7 @@ class FileReader:
         """
         yield _frame("", [])  # the columns stand even where nothing is found
         for path, name in files:
-            if isinstance(path, Camera):
+            if not isinstance(path, Path):
                 yield from self._read(path, name, on_progress)
                 continue
             for file in unpacked_files(path, name, self._scratch, self._options.limits):
@@ -148,14 +152,16 @@ class FileReader:
             rate=options.rate,
             name=name,
             limits=options.limits,
+            keyframes=options.keyframes,
         )
+        missed = Missed(result.predictions)
         by_time: dict[int, list[Prediction]] = {}
         for prediction in result.predictions:
             by_time.setdefault(prediction.time_ms, []).append(prediction)
         for frame in frames:
             # Also those that were too unsure to be counted.
             hidden = [face.box for face in self._detector.detect(frame.pixels)]
-            hidden += missed_at(frame.time_ms, result.predictions)
+            hidden += missed.at(frame.time_ms)
             video.add(frame, by_time.get(frame.time_ms, ()), hidden)
 
     def _add(self, name: str, count: "_Count", problem: str | None) -> None:

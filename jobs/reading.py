@@ -3,9 +3,10 @@
 import logging
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import cv2
 
@@ -13,14 +14,15 @@ from db.engine import Database
 from db.queue import Lease, fail
 from db.results import LeaseLost, write_segment
 from db.tables import Recording, Segment
-from fer_core.analysis import AnalysisOptions, analyse_segment
+from fer_core.analysis import AnalysisOptions, analyse_segment, threads_each
 from fer_core.detection import YuNetDetector, Zone
 from fer_core.errors import Cancelled, FootageError, ModelError
 from fer_core.expression import ExpressionReader
+from fer_core.remote import RemoteVideo
 from fer_core.types import FootageInfo, FootageKind, SegmentPlan, SegmentResult
 from jobs.heartbeat import DATABASE_TROUBLE, Heartbeat, patiently
 from jobs.segment import Ending, SegmentOutcome, SegmentTask
-from jobs.store import FootageStore
+from jobs.store import FootageStore, StoreUnreachable
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +99,9 @@ def _read_and_write(
         reason, permanent = f"{name}: its footage is not in the store any more.", True
     except ModelError as error:
         reason = str(error)
+    except StoreUnreachable:
+        log.exception("reading %s", task.lease)
+        reason = "the footage store could not be reached"
     except MemoryError:
         log.exception("reading %s", task.lease)
         reason = "there was not enough memory"
@@ -121,27 +126,39 @@ def _analyse(task: SegmentTask, assignment: _Assignment, heartbeat: Heartbeat) -
         raise _FootageGone
     store = FootageStore(task.footage_url, task.scratch)
     loaded = _loaded(task.threads)
+    options = AnalysisOptions(
+        rate=assignment.sample_rate,
+        zones=assignment.zones,
+        limits=task.limits,
+        min_face_video=task.smallest_face_in_video,
+    )
+    # Whoever asks for smaller faces in video wants them counted, too.
+    loaded.detector.min_face = min(options.min_face, options.min_face_video)
     with ExitStack() as opened:
         try:
-            path = opened.enter_context(store.local(assignment.footage_key))
+            path = opened.enter_context(_footage(store, assignment.footage_key, assignment.info))
         except FileNotFoundError as error:
             raise _FootageGone from error
         return analyse_segment(
             path,
             assignment.info,
             assignment.plan,
-            AnalysisOptions(
-                rate=assignment.sample_rate,
-                zones=assignment.zones,
-                limits=task.limits,
-                min_face_video=task.smallest_face_in_video,
-            ),
+            options,
             loaded.model,
             loaded.detector,
             heartbeat.tell,
             heartbeat.is_lost,
             name=assignment.name,
         )
+
+
+def _footage(
+    store: FootageStore, key: str, info: FootageInfo
+) -> AbstractContextManager[Path | RemoteVideo]:
+    """Of a video elsewhere only what the segment needs is fetched. Pictures, and the GIFs that
+    move, are small: they are read from a copy."""
+    in_pieces = info.kind is FootageKind.VIDEO and info.codec != "gif"
+    return store.video(key) if in_pieces else store.local(key)
 
 
 def _write(database: Database, task: SegmentTask, result: SegmentResult) -> None:
@@ -167,8 +184,12 @@ def _loaded(threads: int) -> _Loaded:
         cv2.setNumThreads(threads)
         options = AnalysisOptions()
         loaded = _Loaded(
-            ExpressionReader(threads=threads, batch=options.batch_size),
-            YuNetDetector(options.detector_threshold, min_face=options.min_face),
+            ExpressionReader(threads=threads_each(threads), batch=options.batch_size),
+            YuNetDetector(
+                options.detector_threshold,
+                min_face=options.min_face,
+                threads=threads_each(threads),
+            ),
         )
         _by_thread.loaded = loaded
     return loaded

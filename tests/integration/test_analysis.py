@@ -261,6 +261,17 @@ def test_at_few_frames_a_second_any_sight_is_a_person(
     assert [p.time_ms for p in result.predictions] == [2000]
 
 
+def test_keyframes_alone_tell_when_somebody_was_there(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    people = [Appearance(160, 180, 1.5, 4.5), Appearance(480, 180, 3.5, 8)]
+    write_video(tmp_path / "a.mp4", people, seconds=8, fps=10, gop=20)
+    (result,) = run(tmp_path / "a.mp4", detector, AnalysisOptions(keyframes=True))
+    assert result.frames == 4
+    assert [p.time_ms for p in result.predictions] == [2000, 4000, 4000, 6000]
+    assert result.warnings == ()
+
+
 def test_no_thread_is_left_after_an_error_or_a_stop(shop: MadeVideo) -> None:
     class Broken:
         def detect(self, pixels: NDArray[np.uint8], *rest: object) -> list[object]:

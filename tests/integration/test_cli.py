@@ -95,6 +95,30 @@ def test_analyse_reports_bad_files_and_goes_on(tmp_path: Path, home: Settings) -
 
 
 @pytest.mark.usefixtures("home")
+def test_analyse_reads_keyframes_alone_where_that_is_asked_for(tmp_path: Path) -> None:
+    person = Appearance(160, 90, face_height=60)
+    write_video(tmp_path / "v.mp4", [person], (320, 180), fps=10, seconds=4, gop=20)
+    out = tmp_path / "x.csv"
+    options = ("--keyframes", "--annotated", tmp_path / "shown.mp4")
+    assert run("analyse", tmp_path / "v.mp4", "--out", out, *options).exit_code == 0
+    assert pd.read_csv(out, encoding="utf-8-sig")["time_s"].tolist() == [0, 2]
+    assert [frame.time_ms for frame in sample(tmp_path / "shown.mp4")] == [0, 2000]
+
+
+@pytest.mark.usefixtures("home")
+def test_analyse_finds_faces_as_small_as_asked_for(tmp_path: Path) -> None:
+    far_away = Appearance(160, 90, face_height=19)
+    write_video(tmp_path / "v.mp4", [far_away], (320, 180), fps=5, seconds=1)
+    rows = []
+    for options in ((), ("--smallest-face", 12)):
+        out = tmp_path / f"{len(options)}.csv"
+        assert run("analyse", tmp_path / "v.mp4", "--out", out, *options).exit_code == 0
+        rows.append(pd.read_csv(out, encoding="utf-8-sig"))
+    assert [len(found) for found in rows] == [0, 5]
+    assert set(rows[1]["unknown_reason"]) == {"small"}
+
+
+@pytest.mark.usefixtures("home")
 def test_analyse_to_the_terminal_keeps_rows_and_words_apart(footage: Path) -> None:
     result = run("analyse", footage / "photo.jpg", "--out", "-")
     assert result.exit_code == 0

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_core.annotation import AnnotatedVideo, hide, missed_at
+from fer_core.annotation import AnnotatedVideo, Missed, hide
 from fer_core.footage import probe, sample
 from fer_core.types import UNKNOWN, Box, Frame, Prediction, UnknownReason
 from tests.made_footage import Appearance, scene
@@ -79,13 +79,24 @@ def test_faces_over_the_edge_are_hidden_as_far_as_they_are_seen(box: Box) -> Non
 
 def test_someone_missed_between_two_sights_is_hidden_where_they_must_have_been() -> None:
     sights = [prediction(0, Box(0, 0, 10, 10)), prediction(400, Box(40, 20, 10, 20))]
-    assert missed_at(200, sights) == [Box(20, 10, 10, 15)]
-    assert missed_at(0, sights) == []
-    assert missed_at(600, sights) == []
+    assert Missed(sights).at(200) == [Box(20, 10, 10, 15)]
+    assert Missed(sights).at(0) == []
+    assert Missed(sights).at(600) == []
     apart = [prediction(0, Box(0, 0, 10, 10)), prediction(9000, Box(40, 20, 10, 20))]
-    assert missed_at(1000, apart) == []
+    assert Missed(apart).at(1000) == []
     others = [prediction(0, Box(0, 0, 9, 9)), prediction(400, Box(4, 2, 9, 9), track=1)]
-    assert missed_at(200, others) == []
+    assert Missed(others).at(200) == []
+
+
+def test_everyone_who_was_missed_at_a_time_is_hidden() -> None:
+    """Whoever went unseen for longer, or from earlier on, is not forgotten over the others."""
+    seen = {0: (0, 1800), 1: (1000, 1200), 2: (1000, 1400), 3: (200, 900), 4: (1100, 1150)}
+    times = [(time_ms, track) for track, both in seen.items() for time_ms in both]
+    sights = [
+        prediction(time_ms, Box(track * 50, 0, 10, 10), track=track)
+        for time_ms, track in sorted(times)
+    ]
+    assert sorted(box.x for box in Missed(sights).at(1100)) == [0, 50, 100]
 
 
 class FaultError(Exception):
