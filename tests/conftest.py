@@ -9,6 +9,7 @@ import pytest
 
 from db.engine import Database, upgrade
 from tests.made_postgresql import BACKENDS, PostgresServer, binaries, running_server
+from tests.made_s3 import S3Server, running_s3
 
 
 @pytest.fixture(scope="session")
@@ -71,3 +72,16 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     url = server.empty_database()
     yield url
     server.drop(url)
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    """A store that speaks like S3, on loopback."""
+    with running_s3() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_url(s3: S3Server, tmp_path: Path) -> str:
+    """The address of an empty footage store in it."""
+    return s3.new_bucket(tmp_path.name.replace("_", "-")[:40].strip("-").lower() + "-bucket")

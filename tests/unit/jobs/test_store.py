@@ -1,5 +1,6 @@
 import os
 import shutil
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 

@@ -1,0 +1,108 @@
+"""Footage in a store elsewhere is read as footage in a folder is, a piece at a time."""
+
+from pathlib import Path
+
+import pytest
+from s3fs.core import S3File
+
+from db.tables import RecordingState
+from fer_core.footage import sample
+from jobs.intake import Accepted
+from jobs.store import FootageStore
+from settings import Settings
+from tests.made_footage import Appearance, write_picture, write_video
+from tests.made_jobs import (
+    made_camera,
+    made_settings,
+    opened,
+    read_all,
+    recording,
+    rows,
+    store,
+    take_in,
+)
+
+SECONDS = 12
+PEOPLE = (
+    Appearance(60, 90, to=(250, 90), end_s=SECONDS, face_height=60),
+    Appearance(250, 60, start_s=3.5, end_s=9.5, face_height=44, look="mirrored"),
+)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("footage")
+    write_video(folder / "door.mp4", PEOPLE, (320, 180), fps=5, seconds=SECONDS, gop=5)
+    write_picture(folder / "photo.jpg")
+    return [folder / "door.mp4", folder / "photo.jpg"]
+
+
+def read(folder: Path, files: list[Path], **values: object) -> tuple[Settings, object]:
+    """Settings of an installation that has read ``files``, and what it read."""
+    settings = made_settings(folder, sample_rate=3, segment_seconds=3, **values)
+    with opened(settings) as database:
+        outcomes = take_in(database, settings, made_camera(database), *files)
+        read_all(settings)
+        for outcome in outcomes.values():
+            assert isinstance(outcome, Accepted)
+            assert recording(database, outcome.recording_id).state is RecordingState.DONE
+        return settings, rows(database)
+
+
+def test_rows_from_s3_and_postgresql_are_those_of_a_laptop(
+    tmp_path: Path, files: list[Path], s3_url: str, postgresql_url: str
+) -> None:
+    _, expected = read(tmp_path / "laptop", files)
+    settings, found = read(
+        tmp_path / "cluster", files, footage_url=s3_url, database_url=postgresql_url
+    )
+    assert found == expected
+    assert list(store(settings).stored()) == []
+    scratch = settings.home / "unfinished"
+    assert [entry for entry in scratch.iterdir() if entry.is_file()] == []
+
+
+def test_only_the_pieces_that_a_segment_needs_are_fetched(
+    tmp_path: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "long.mp4"
+    write_video(path, PEOPLE, (640, 360), fps=10, seconds=60, gop=10)
+    size = path.stat().st_size
+    for module in ("jobs.store", "fer_core.container"):
+        monkeypatch.setattr(f"{module}._PIECE", 4096)
+    fetched: list[int] = []
+    fetch = S3File._fetch_range
+
+    def counted(file: S3File, start: int, end: int) -> bytes:
+        fetched.append(end - start)
+        found: bytes = fetch(file, start, end)
+        return found
+
+    monkeypatch.setattr(S3File, "_fetch_range", counted)
+    remote = FootageStore(s3_url)
+    key = remote.put(path)
+    here = [(frame.time_ms, frame.pixels.tobytes()) for frame in sample(path, 30_000, 33_000)]
+    with remote.video(key) as video:
+        there = [(frame.time_ms, frame.pixels.tobytes()) for frame in sample(video, 30_000, 33_000)]
+    assert there == here
+    assert len(here) == 15
+    assert 0 < sum(fetched) < size / 3
+
+
+def test_a_store_that_fails_for_a_moment_costs_an_attempt_and_no_row(
+    tmp_path: Path, files: list[Path], s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, expected = read(tmp_path / "laptop", files)
+    fetch, left = S3File._fetch_range, [2]
+
+    def troubled(file: S3File, start: int, end: int) -> bytes:
+        if left[0]:
+            left[0] -= 1
+            raise ConnectionResetError("gone")
+        found: bytes = fetch(file, start, end)
+        return found
+
+    monkeypatch.setattr(S3File, "_fetch_range", troubled)
+    _, found = read(tmp_path / "remote", files, footage_url=s3_url)
+    assert left == [0]
+    assert found == expected
