@@ -32,6 +32,7 @@ from fer_core.preprocessing import FACE_SIZE
 from fer_core.types import EXPRESSIONS
 from training import data as face_data
 from training import metrics
+from training.distribution import confusions_of
 
 SIZES: Final = (48, 32, 24, 20, 16)
 
@@ -82,6 +83,7 @@ def evaluate(
         figures=figures,
         classes=metrics.class_figures(confusion),
         confusion=tuple(tuple(row) for row in confusion.tolist()),
+        confusions=confusions_of(probabilities[known], labels[known]),
         reliability=metrics.reliability(probabilities, labels),
         coverage=metrics.risk_coverage(probabilities, labels),
         sizes=tuple(

@@ -31,7 +31,7 @@ from fer_core.model_card import (
 )
 from fer_core.preprocessing import FACE_SIZE, to_model_input
 from fer_core.types import EXPRESSIONS
-from training import calibrate
+from training import calibrate, distribution
 from training import data as face_data
 from training.evaluate import evaluate, summary, twins_of
 from training.figures import draw
@@ -171,8 +171,9 @@ def export(
         },
     )
     (out / "card.json").write_bytes(card_json(card))
+    reader = ExpressionReader(out)
     validation = evaluate(
-        ExpressionReader(out),
+        reader,
         "PublicTest",
         faces.validation,
         twins=twins_of(faces, faces.validation),
@@ -191,6 +192,7 @@ def export(
         left_out=described["data"]["dropped"],
         validation=validation,
         test=None,
+        distribution=distribution.measured(reader, faces.validation),
     )
     (out / "metrics.json").write_bytes(metrics_json(measured))
     draw(measured, out / "figures")
