@@ -1,12 +1,13 @@
 """The same work from a terminal. Each command imports what it needs when it runs."""
 
 import contextlib
+import glob
 import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -43,7 +44,10 @@ class Export(StrEnum):
     BUCKETS = "buckets"
 
 
-Paths = Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, zips or folders.")]
+Paths = Annotated[
+    list[Path],
+    typer.Argument(metavar="PATH", help='Files, zips, folders or patterns ("**/*.mp4").'),
+]
 Out = Annotated[
     Path, typer.Option(help="File to write: .csv, .parquet or .jsonl; - is CSV to the terminal.")
 ]
@@ -165,24 +169,59 @@ def ingest(
     with _sentences(), _database() as database:
         camera_id = _camera(database, camera, create=create, time_zone=time_zone)
         store = FootageStore(settings().resolved_footage_url)
-        for path, name in _given(paths):
-            for outcome in admit(
-                database,
-                store,
-                settings(),
-                path=path,
-                name=name,
-                camera_id=camera_id,
-                captured_at=captured_at,
-            ):
-                _say(outcome.sentence)
-                refused += isinstance(outcome, Refused)
-                if isinstance(outcome, Accepted):
-                    accepted.append(outcome.recording_id)
+        files = list(_given(paths))
+        sizes = [path.stat().st_size if path.is_file() else 0 for path, _ in files]
+        with _progress() as progress:
+            task = progress.add_task("taking in", total=max(sum(sizes), 1))
+            for (path, name), size in zip(files, sizes, strict=True):
+                progress.update(task, description=_short(name))
+                for outcome in admit(
+                    database,
+                    store,
+                    settings(),
+                    path=path,
+                    name=name,
+                    camera_id=camera_id,
+                    captured_at=captured_at,
+                ):
+                    progress.console.print(outcome.sentence, markup=False, soft_wrap=True)
+                    refused += isinstance(outcome, Refused)
+                    if isinstance(outcome, Accepted):
+                        accepted.append(outcome.recording_id)
+                progress.advance(task, size)
         _say(f"{len(accepted)} taken in, {refused} refused")
         failed = _wait(database, accepted) if wait else 0
     if refused or failed:
         raise typer.Exit(1)
+
+
+@app.command()
+def watch(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Instead of the one that SATISFACE_WATCH_FOLDER names.")
+    ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Take in what has stopped growing, then return.")
+    ] = False,
+) -> None:
+    """Take in what comes to lie in a folder, until stopped."""
+    from jobs.logs import log_to_terminal
+    from jobs.watch import take_in_settled, watched_folder
+    from jobs.watch import watch as watch_on
+    from settings import settings
+
+    log_to_terminal()
+    stop = _stopped_by_signals()
+    with _sentences(), _database() as database:
+        watched = watched_folder(settings(), folder)
+        _say(f"Watching {watched.folder}")
+        if not once:
+            watch_on(settings(), database, watched, stop, _say)
+            return
+        # A file is known not to grow once it was looked at twice.
+        for pause in (watched.settle_seconds, 0.0):
+            take_in_settled(settings(), database, watched, stop, _say)
+            stop.wait(pause)
 
 
 @app.command()
@@ -198,9 +237,7 @@ def worker(
     from jobs.logs import log_to_terminal
 
     log_to_terminal()
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = _stopped_by_signals()
     if with_parent:
         # The dashboard holds the other end: it closes when the dashboard ends, however it ends.
         threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
@@ -210,7 +247,8 @@ def worker(
 
     with _sentences():
         _upgrade_if_needed()
-        run_worker(settings(), stop, until_idle=until_idle)
+        with _watching(stop) if with_parent else contextlib.nullcontext():
+            run_worker(settings(), stop, until_idle=until_idle)
 
 
 @app.command()
@@ -361,6 +399,37 @@ def delete(
     )
 
 
+@app.command()
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that is not there.")],
+) -> None:
+    """Write the database and the footage that waits to a folder, while all goes on."""
+    from jobs.backup import back_up
+    from settings import settings
+
+    with _sentences(), _told_progress() as progress:
+        made = back_up(settings(), folder, progress)
+    _say(f"Backed up to {folder}: the database and {made.footage} files of footage.")
+    if made.gone:
+        _say(f"{made.gone} files of footage were not in the store any more.")
+
+
+@app.command()
+def restore(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What backup has written.")],
+) -> None:
+    """Bring a backup back into an empty installation."""
+    from jobs.backup import restore
+    from settings import settings
+
+    with _sentences(), _told_progress() as progress:
+        brought = restore(settings(), folder, progress)
+    _say(
+        f"Restored as of {brought.made_at:%Y-%m-%d %H:%M} UTC: the database and {brought.footage} "
+        "files of footage."
+    )
+
+
 @db_app.command("upgrade")
 def db_upgrade() -> None:
     """Create or migrate the database."""
@@ -370,6 +439,26 @@ def db_upgrade() -> None:
     with _sentences():
         upgrade(settings().resolved_database_url)
     _say("The database is up to date.")
+
+
+@db_app.command("copy")
+def db_copy(
+    target_url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL", help="Address of an empty database: postgresql://..., sqlite:///..."
+        ),
+    ],
+) -> None:
+    """Copy every row to another database, and check that all arrived."""
+    from db.copy import copy_database
+    from settings import settings
+
+    with _sentences(), _told_progress() as progress:
+        copied = copy_database(settings().resolved_database_url, target_url, progress)
+    rows = sum(table.rows for table in copied.values())
+    _say(f"{rows} rows of {len(copied)} tables were copied, and all of them arrived unchanged.")
+    _say("To use that database, set SATISFACE_DATABASE_URL to its address.")
 
 
 @db_app.command("rebuild-buckets")
@@ -436,13 +525,32 @@ def _progress(figures: str = "{task.percentage:>3.0f} %") -> "Progress":
     )
 
 
+@contextlib.contextmanager
+def _told_progress() -> "Iterator[Callable[[str, int, int], None]]":
+    """Shows what is told: a name, and how much of how much."""
+    with _progress() as progress:
+        task = progress.add_task("starting", total=None)
+
+        def tell(name: str, done: int, total: int) -> None:
+            progress.update(task, description=name, completed=done, total=max(total, 1))
+
+        yield tell
+
+
 def _short(name: str) -> str:
     return name if len(name) <= 40 else "…" + name[-39:]
 
 
 def _given(paths: list[Path]) -> Iterator[tuple[Path, str]]:
-    """(file, the name to call it by): the files themselves, and all files in folders."""
+    """(file, the name to call it by): the files themselves, all files in folders, and what
+    matches a pattern that no shell has resolved."""
     for path in paths:
+        if not path.exists() and glob.has_magic(str(path)):
+            matching = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  any path
+            yield from (
+                _given([Path(found) for found in matching]) if matching else ((path, path.name),)
+            )
+            continue
         if not path.is_dir():
             yield path, path.name
             continue
@@ -553,6 +661,44 @@ def _wait(database: "Database", ids: list[int]) -> int:
     for row in rows:
         _say(row.error or f"{row.name}: {row.state}, {row.people} people, {row.faces} faces")
     return sum(row.state is not RecordingState.DONE for row in rows)
+
+
+@contextlib.contextmanager
+def _watching(stop: threading.Event) -> Iterator[None]:
+    """The dashboard's worker looks after the watched folder, in a thread: a large file that is
+    taken in keeps no segment waiting."""
+    import logging
+
+    from fer_core.errors import SatisfaceError
+    from jobs.watch import watch as watch_on
+    from jobs.watch import watched_folder
+    from settings import settings
+
+    if not settings().watch_folder:
+        yield
+        return
+    try:
+        watched = watched_folder(settings())
+    except SatisfaceError as error:
+        # Reading goes on without it.
+        logging.getLogger(__name__).error("%s", error)
+        yield
+        return
+    with _database() as database:
+        thread = threading.Thread(target=watch_on, args=(settings(), database, watched, stop))
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
+
+
+def _stopped_by_signals() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _stop_at_end_of_input(stop: threading.Event) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from sqlalchemy import exists, select
 from starlette.routing import Router
 
+from api.downloads import DownloadOptions, download_routes
 from api.uploads import UploadOptions, upload_routes
 from db.engine import Database
 from db.recording_rows import find_by_sha256
@@ -18,7 +19,18 @@ _CLIENT_FILES = Path(__file__).parent.parent / "pages" / "assets" / "uploader"
 
 def api_router(prefix: str) -> Router:
     """``prefix``: the path that the router is mounted at, as browsers see it."""
-    return Router(routes=upload_routes("/uploads", f"{prefix}/uploads", _upload_options))
+    return Router(
+        routes=[
+            *upload_routes("/uploads", f"{prefix}/uploads", _upload_options),
+            *download_routes("/downloads", _download_options),
+        ]
+    )
+
+
+def _download_options() -> DownloadOptions:
+    here = settings()
+    database = Database(here.resolved_database_url)
+    return DownloadOptions(here.home, database, here.minimum_people)
 
 
 def _upload_options() -> UploadOptions:

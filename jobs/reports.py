@@ -17,7 +17,7 @@ from db.places import SiteRow, list_sites
 from db.scores import active_score
 from fer_core.errors import ModelError, SatisfaceError
 from fer_core.model_card import read_card
-from reports.content import ReportContent
+from reports.content import SECTIONS, ReportContent
 from reports.tables import csv_chunks, without_withheld
 
 
@@ -66,6 +66,19 @@ def report_content(
         model_version=_model_version(),
         demonstration=any(site.is_demonstration for site in sites),
     )
+
+
+def check_report(path: Path, first: date, last: date, sections: Sequence[str]) -> None:
+    """Raises NothingToReport where no report can be made so, before any work is done."""
+    if path.suffix not in _MAKERS:
+        raise NothingToReport(f"{path}: a report is written as {' or '.join(_MAKERS)}.")
+    if first > last:
+        raise NothingToReport("The first day comes after the last.")
+    for section in sections:
+        if section not in SECTIONS:
+            raise NothingToReport(
+                f"There is no section {section}; there are {', '.join(SECTIONS)}."
+            )
 
 
 Chosen = Sequence[tuple[SiteRow, Sequence[int]]]

@@ -1,6 +1,5 @@
 """Rows to a file, a frame at a time: CSV, Parquet or JSON lines by the file's ending."""
 
-import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from fer_core.errors import SatisfaceError
-from reports.tables import csv_chunks
+from reports.tables import csv_chunks, parquet_chunks
 
 FORMATS = (".csv", ".parquet", ".jsonl")
 STANDARD_OUTPUT = Path("-")
@@ -72,21 +71,8 @@ def _json_lines(frames: Iterator[pd.DataFrame], path: Path) -> None:
 
 
 def _parquet(frames: Iterator[pd.DataFrame], path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with contextlib.ExitStack() as opened:
-        writer: pq.ParquetWriter | None = None
-        for frame in frames:
-            table = pa.Table.from_pandas(frame, preserve_index=False)
-            if writer is None:
-                # A column that is empty so far tells no type; ours are then words.
-                schema = pa.schema(
-                    field.with_type(pa.string()) if pa.types.is_null(field.type) else field
-                    for field in table.schema
-                )
-                writer = opened.enter_context(pq.ParquetWriter(path, schema))
-            writer.write_table(table.cast(writer.schema))
+    with path.open("wb") as file:
+        file.writelines(parquet_chunks(frames))
 
 
 _WRITERS: dict[str, Callable[[Iterator[pd.DataFrame], Path], None]] = {

@@ -35,11 +35,11 @@ class ScheduledReports:
         self,
         settings: Settings,
         database: Database,
-        executor_factory: Callable[[int], Executor] = SegmentPool,
+        executor_factory: Callable[[int], Executor] | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
-        self._executor_factory = executor_factory
+        self._executor_factory = executor_factory or SegmentPool
         self._executor: Executor | None = None
         self._making: Future[int] | None = None
         self._looked = -CHECK_S

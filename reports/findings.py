@@ -5,16 +5,17 @@ from typing import Any
 
 import pandas as pd
 
-from analytics.comparison import direction, told_apart
 from analytics.summary import Summary
 from reports.content import ReportContent, ReportFigures
 from reports.words import (
+    change_words,
     day_words,
     expression_words,
     hour_words,
     index_interval_words,
     index_words,
     people_words,
+    points_words,
     share_words,
     week_words,
     weekday_words,
@@ -40,19 +41,8 @@ def change_sentence(content: ReportContent, figures: ReportFigures) -> str | Non
     change = figures.comparison.index if figures.comparison else None
     if change is None:
         return None
-    way = direction(change, 1)
-    if way == "level":
-        return f"The index is level with {content.versus}."
-    return (
-        f"The index is {way} {index_words(abs(change.value))} points on {content.versus} (interval "
-        f"{_points(change.low)} to {_points(change.high)}), "
-        + ("more than chance would explain." if told_apart(change) else "which may be chance.")
-    )
-
-
-def _points(value: float) -> str:
-    """Signed, to one decimal: ``+0.7``, ``−1.2``."""
-    return f"{value:+.1f}".replace("-", "−")
+    interval = f"interval {points_words(change.low)} to {points_words(change.high)}"
+    return f"Index {change_words(change)}, against {content.versus} ({interval})."
 
 
 def target_sentence(summary: Summary, target: float | None) -> str | None:

@@ -134,6 +134,55 @@ def csv_chunks(frames: Iterator[pd.DataFrame]) -> Iterator[bytes]:
         yield piece.getvalue()
 
 
+def parquet_chunks(frames: Iterator[pd.DataFrame]) -> Iterator[bytes]:
+    """Parquet in pieces, as csv_chunks: each frame is a row group, the footer comes last.
+
+    Types and names are those of the frames; text stands as it is.
+    """
+    import pyarrow.parquet as pq
+
+    sink = _Sink()
+    writer: pq.ParquetWriter | None = None
+    for frame in frames:
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        if writer is None:
+            # A column that is empty so far tells no type; ours are then words.
+            schema = pa.schema(
+                field.with_type(pa.string()) if pa.types.is_null(field.type) else field
+                for field in table.schema
+            )
+            writer = pq.ParquetWriter(pa.PythonFile(sink, mode="w"), schema)
+        writer.write_table(table.cast(writer.schema))
+        yield sink.taken()
+    if writer is not None:
+        writer.close()
+        yield sink.taken()
+
+
+class _Sink:
+    """A file that is only written to, and emptied in between."""
+
+    closed = False
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, piece: bytes) -> int:
+        self._pieces.append(bytes(piece))
+        return len(piece)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
+
+
 def _written(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with every time and text as it stands in the file."""
     columns: dict[str, pd.Series[str] | pd.Series[float]] = {}
