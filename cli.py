@@ -464,11 +464,27 @@ def db_copy(
 @db_app.command("rebuild-buckets")
 def db_rebuild_buckets() -> None:
     """Compute the hourly buckets anew from the tracks."""
-    from db.buckets import rebuild_buckets
+    from db.buckets import rebuild_camera
+    from db.places import list_sites
 
-    with _sentences(), _database() as database, database.write() as session:
-        rebuild_buckets(session)
-    _say("The buckets were computed anew.")
+    with _sentences(), _database() as database, _progress() as progress:
+        with database.read() as session:
+            cameras = [
+                (camera.id, f"{site.name}/{camera.name}")
+                for site in list_sites(session)
+                for camera in site.cameras
+            ]
+        task = progress.add_task("computing", total=len(cameras))
+        for done, (camera_id, name) in enumerate(cameras):
+            progress.update(task, description=_short(name), completed=done)
+            # One after the other: whoever writes waits for one camera, not for all.
+            with database.write() as session:
+                rebuild_camera(
+                    session,
+                    camera_id,
+                    lambda share, done=done: progress.update(task, completed=done + share),
+                )
+    _say(f"The buckets of {len(cameras)} cameras were computed anew.")
 
 
 def _console() -> "Console":

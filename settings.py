@@ -73,6 +73,25 @@ class Settings(BaseSettings):
         description="Whether everybody comes through a proxy that signs people in: uploads are "
         "then taken from other machines, too.",
     )
+    watch_folder: str = Field(
+        default="",
+        description="Folder whose files the dashboard's worker takes in; empty means none.",
+    )
+    watch_pattern: str = Field(
+        default="{site}/{camera}/**",
+        description="What the path of a file in the watched folder tells: `{site}`, `{camera}`, "
+        "`{year}`, `{month}`, `{day}`, `{hour}`, `{minute}`, `{second}`, `*`, `**`.",
+    )
+    watch_settle_seconds: float = Field(
+        default=30.0,
+        ge=0,
+        description="How long a file in the watched folder must not have changed to be taken in.",
+    )
+    watch_delete_done: bool = Field(
+        default=False,
+        description="Delete files of the watched folder that were taken in, instead of moving "
+        "them to its folder `done`.",
+    )
 
     max_picture_megapixels: int = Field(
         default=100, ge=1, le=178, description="Largest picture that is read."
