@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVarTuple
 
-from sqlalchemy import Select, and_, case, func, or_, select
+from sqlalchemy import Select, and_, case, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.tables import (
@@ -64,6 +64,16 @@ class RecordingRow:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBetween:
+    """[start, end) (UTC), for the sites of one time zone: the same days begin elsewhere at other
+    instants."""
+
+    time_zone: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class _Progress:
     """``paced_ms``: footage read since the recording was last started."""
 
@@ -88,8 +98,7 @@ def list_recordings(
     camera_ids: Collection[int] | None = None,
     search: str | None = None,
     ids: Collection[int] | None = None,
-    taken_from: datetime | None = None,
-    taken_before: datetime | None = None,
+    taken: Collection[TakenBetween] | None = None,
     with_footage: bool = False,
     newest_first: bool = True,
     limit: int = 50,
@@ -98,8 +107,8 @@ def list_recordings(
 ) -> list[RecordingRow]:
     """Recordings in the order in which they were added, a page at a time.
 
-    ``search``: part of the name of the recording, its camera or its site. ``taken_from``,
-    ``taken_before``: those that began in this stretch. None: no filter.
+    ``search``: part of the name of the recording, its camera or its site. ``taken``: those
+    that began in one of these stretches. None: no filter.
     """
     order = (Recording.created_at, Recording.id)
     query = _filtered(
@@ -108,8 +117,7 @@ def list_recordings(
         camera_ids=camera_ids,
         search=search,
         ids=ids,
-        taken_from=taken_from,
-        taken_before=taken_before,
+        taken=taken,
         with_footage=with_footage,
     )
     query = query.order_by(*(column.desc() if newest_first else column for column in order))
@@ -123,8 +131,7 @@ def count_recordings(
     camera_ids: Collection[int] | None = None,
     search: str | None = None,
     ids: Collection[int] | None = None,
-    taken_from: datetime | None = None,
-    taken_before: datetime | None = None,
+    taken: Collection[TakenBetween] | None = None,
     with_footage: bool = False,
 ) -> int:
     """How many recordings list_recordings would give without limit."""
@@ -134,8 +141,7 @@ def count_recordings(
         camera_ids=camera_ids,
         search=search,
         ids=ids,
-        taken_from=taken_from,
-        taken_before=taken_before,
+        taken=taken,
         with_footage=with_footage,
     )
     return session.scalar(query) or 0
@@ -163,8 +169,7 @@ def _filtered(
     camera_ids: Collection[int] | None = None,
     search: str | None = None,
     ids: Collection[int] | None = None,
-    taken_from: datetime | None = None,
-    taken_before: datetime | None = None,
+    taken: Collection[TakenBetween] | None = None,
     with_footage: bool = False,
 ) -> Select[*Columns]:
     query = query.select_from(Recording).join(Recording.camera).join(Camera.site)
@@ -174,10 +179,16 @@ def _filtered(
         query = query.where(Recording.camera_id.in_(camera_ids))
     if ids is not None:
         query = query.where(Recording.id.in_(ids))
-    if taken_from is not None:
-        query = query.where(Recording.captured_at >= taken_from)
-    if taken_before is not None:
-        query = query.where(Recording.captured_at < taken_before)
+    if taken is not None:
+        stretches = (
+            and_(
+                Site.time_zone == stretch.time_zone,
+                Recording.captured_at >= stretch.start,
+                Recording.captured_at < stretch.end,
+            )
+            for stretch in taken
+        )
+        query = query.where(or_(false(), *stretches))
     if with_footage:
         query = query.where(Recording.footage_key.is_not(None))
     if search:

@@ -117,6 +117,8 @@ def ending(row: RecordingRow) -> str:
         return "could not be read"
     if row.state == RecordingState.CANCELLED:
         return "cancelled"
+    if not row.has_people:
+        return "its people were deleted since"
     if not row.people:
         return "nobody's face was seen"
     unread = f", {row.unknown:,} not readable" if row.unknown else ""

@@ -1,11 +1,15 @@
 """One recording: what it is, who was seen when, and what can be done with it."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
+from db.people import END_PROBABILITIES, START_PROBABILITIES
 from db.recording_rows import RecordingRow, get_recording
 from db.recordings import (
     RecordingError,
@@ -15,7 +19,10 @@ from db.recordings import (
     set_captured_at,
 )
 from db.results import people_frame
+from db.scores import active_score
+from db.stills import footage_of
 from db.tables import RecordingState
+from fer_core.errors import FootageError
 from pages.downloads import recording_csv
 from pages.figures_shown import chart
 from pages.format import (
@@ -32,9 +39,14 @@ from pages.format import (
 from pages.state import database, footage_store, say_after_rerun
 from reports.figures import timeline_figure
 from reports.words import expression_words, people_words, share_words
+from settings import settings
 
-_UNFINISHED = (RecordingState.QUEUED, RecordingState.READING)
-_PEOPLE_SHOWN = 500
+if TYPE_CHECKING:
+    from jobs.stills import Still
+
+_UNFINISHED: Final = (RecordingState.QUEUED, RecordingState.READING)
+_PEOPLE_SHOWN: Final = 500
+_PICTURES: Final = 6
 
 
 def detail(asked_for: str) -> None:
@@ -49,7 +61,12 @@ def detail(asked_for: str) -> None:
     _refreshing_state(row)
     _facts(row)
     _actions(row)
-    if row.people:
+    if not row.has_people:
+        st.info(
+            "Its people were deleted, because their time was up or somebody asked for it. What "
+            "hours and days count of them stays."
+        )
+    elif row.people:
         _people(row)
     elif row.state == RecordingState.DONE:
         st.info("Nobody's face was seen in this recording.")
@@ -125,10 +142,15 @@ def _actions(row: RecordingRow) -> None:
             with database().write() as session:
                 cancel_recording(session, row.id)
             st.rerun()
-        again = row.state in (RecordingState.FAILED, RecordingState.CANCELLED) and row.has_footage
-        if again and st.button("Read again", icon=":material/replay:", type="primary"):
+        again = row.state not in _UNFINISHED and row.has_footage and row.has_people
+        if again and st.button(
+            "Read again",
+            icon=":material/replay:",
+            type="secondary" if row.state == RecordingState.DONE else "primary",
+            help="What was read before is replaced, bit by bit",
+        ):
             _read_again(row)
-        if row.people:
+        if row.people and row.has_faces:
             st.download_button(
                 "Download its rows (CSV)",
                 # Made when it is asked for, not each time the page is drawn.
@@ -139,7 +161,7 @@ def _actions(row: RecordingRow) -> None:
                 icon=":material/download:",
                 help="One row for each face: when, where in the picture, and its probabilities",
             )
-        if st.button("Correct the time", icon=":material/schedule:"):
+        if row.has_people and st.button("Correct the time", icon=":material/schedule:"):
             _correct_time(row)
         if st.button("Delete", icon=":material/delete:"):
             _delete(row)
@@ -182,8 +204,7 @@ def _delete(row: RecordingRow) -> None:
     st.markdown(
         f"**{escaped(row.name)}** and everything read from it will be gone: "
         f"{people_words(row.people)}, {counted(row.faces, 'face')}"
-        f"{', and its footage' if row.has_footage else ''}. All figures of "
-        f"{escaped(row.site)} / {escaped(row.camera)} change accordingly. "
+        f"{', and its footage' if row.has_footage else ''}. {_after_deletion(row)} "
         "This cannot be undone."
     )
     with st.container(horizontal=True):
@@ -198,9 +219,15 @@ def _delete(row: RecordingRow) -> None:
             st.rerun()
 
 
+def _after_deletion(row: RecordingRow) -> str:
+    if not row.has_people:
+        return "What hours and days count of its people stays: nobody can be told from it."
+    return f"All figures of {escaped(row.site)} / {escaped(row.camera)} change accordingly."
+
+
 def _people(row: RecordingRow) -> None:
     with database().read() as session:
-        people = people_frame(session, row.id)
+        people = _with_indices(people_frame(session, row.id), active_score(session).weights)
     st.subheader("Who was seen when" if row.kind == "video" else "Who was seen")
     if row.kind == "video":
         chart(
@@ -208,6 +235,8 @@ def _people(row: RecordingRow) -> None:
             key="timeline",
             says="The people of this recording over time, by expression",
         )
+    # Decoding takes a moment: the rest of the page does not wait for it.
+    pictures = st.container()
     shown = people.head(_PEOPLE_SHOWN)
     expressions = [c for c in shown.columns if c.startswith("p_")]
     surest = shown[expressions].max(axis="columns") if expressions else pd.Series(dtype=float)
@@ -231,6 +260,8 @@ def _people(row: RecordingRow) -> None:
                 for start, end in zip(shown["start_ms"], shown["end_ms"], strict=True)
             ],
         )
+        for title, column in (("At first", "start_index"), ("At the end", "end_index")):
+            table[title] = ["–" if pd.isna(index) else f"{index:.0f}" for index in shown[column]]
     st.dataframe(
         table,
         hide_index=True,
@@ -244,7 +275,74 @@ def _people(row: RecordingRow) -> None:
             "Faces": st.column_config.NumberColumn(
                 help="Pictures of the person's face that were looked at", format="localized"
             ),
+            "At first": st.column_config.TextColumn(
+                help="Satisfaction index, 0 to 100, over the first two seconds"
+            ),
+            "At the end": st.column_config.TextColumn(
+                help="Satisfaction index, 0 to 100, over the last two seconds"
+            ),
         },
     )
     if len(people) > _PEOPLE_SHOWN:
         st.caption(f"The first {_PEOPLE_SHOWN} of {people_words(len(people))}; the CSV has all.")
+    if row.has_footage:
+        with pictures:
+            _pictures(row)
+
+
+def _with_indices(people: pd.DataFrame, weights: Sequence[float]) -> pd.DataFrame:
+    """``people`` with the index of each over the start and over the end of their appearance."""
+    of_start = people[list(START_PROBABILITIES)].to_numpy() @ np.array(weights)
+    of_end = people[list(END_PROBABILITIES)].to_numpy() @ np.array(weights)
+    return people.assign(start_index=50 * (1 + of_start), end_index=50 * (1 + of_end))
+
+
+def _pictures(row: RecordingRow) -> None:
+    """What the camera saw, from the beginning to the end, with all faces hidden."""
+    step = row.duration_ms / _PICTURES
+    moments = (
+        [round(step * (place + 0.5)) for place in range(_PICTURES)] if row.kind == "video" else [0]
+    )
+    try:
+        found = _stills(row.id, moments, row.finished_at)
+    except FootageError as error:
+        st.caption(escaped(str(error)))
+        return
+    if not found:
+        st.caption("The footage is not in the store any more.")
+        return
+    with st.grid(len(moments), min_column_width=150 if len(moments) > 1 else 300):
+        for still in found:
+            at = row.captured_at + timedelta(milliseconds=still.time_ms)
+            clock = f"{at.astimezone(ZoneInfo(row.time_zone)):%H:%M:%S}"
+            st.image(
+                still.jpeg,
+                caption=clock if row.kind == "video" else None,
+                width="stretch" if len(moments) > 1 else 480,
+            )
+    st.caption("Faces are hidden.")
+
+
+@st.cache_data(show_spinner="Looking for pictures …", max_entries=20)
+def _stills(
+    recording_id: int,
+    moments: list[int],
+    read_at: datetime | None,  # noqa: ARG001  read anew, other faces are known
+) -> "list[Still]":
+    from jobs.stills import stills  # decodes: not for the first page to load
+
+    with database().read() as session:
+        footage = footage_of(session, recording_id, moments)
+    if footage is None:
+        return []
+    try:
+        return stills(
+            footage_store(),
+            footage.key,
+            moments,
+            seen=footage.seen,
+            width=640,
+            limits=settings().footage_limits,
+        )
+    except FileNotFoundError:
+        return []

@@ -1,16 +1,23 @@
 """Recordings: what was uploaded, how far it is, what it held; one of them by ?recording=ID."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, TypedDict
+
 import streamlit as st
 
-from db.recording_rows import RecordingRow, count_recordings, list_recordings
+from db.recording_rows import RecordingRow, TakenBetween, count_recordings, list_recordings
 from db.tables import RecordingState
-from pages.filters import choose_places
+from pages.filters import Period, by_zone, choose_places
 from pages.format import STATES, counted, duration, escaped, moment, time_left
 from pages.reading import ending
 from pages.recording_detail import detail
-from pages.state import database, places, sites
+from pages.state import Place, database, places, sites
 
-_PAGE_SIZE = 20
+_PAGE_SIZE: Final = 20
+_PAGE: Final = "page"
+_LAST_CHOICE: Final = "recordings_choice"
 _ALL = "All"
 _BY_WORDS = {words: state for state, words in STATES.items()}
 _COLOURS: dict[str, "str"] = {
@@ -41,45 +48,94 @@ def page() -> None:
         state = st.selectbox(
             "State", [_ALL, *_BY_WORDS], key="state", bind="query-params", width=160
         )
+        days = st.date_input(
+            "Taken",
+            value=[],
+            format="DD/MM/YYYY",
+            key="taken",
+            bind="query-params",
+            width=240,
+            help="One day or a stretch of days, on each site's own calendar; empty: any",
+        )
         search = st.text_input(
             "Search",
             key="search",
             bind="query-params",
             placeholder="File, site or camera",
-            width=260,
+            width=240,
         )
-    states = None if state == _ALL else [_BY_WORDS[str(state)]]
-    camera_ids = None if len(chosen) == len(everywhere) else [place.camera.id for place in chosen]
+    choice = _Choice(
+        states=None if state == _ALL else (_BY_WORDS[str(state)],),
+        camera_ids=None
+        if len(chosen) == len(everywhere)
+        else tuple(place.camera.id for place in chosen),
+        search=search,
+        taken=_stretches(chosen, days),
+    )
     with database().read() as session:
-        found = count_recordings(session, states=states, camera_ids=camera_ids, search=search)
+        found = count_recordings(session, **choice.filters)
     if not found:
         st.info("No recording fits this choice.")
         return
     st.caption(counted(found, "recording"))
     listing = st.container()
-    number = _page_number(found, (state, search, camera_ids))
+    number = _page_number(found, choice)
     with listing:
-        _refreshing_list(states, camera_ids, search, number)
+        _refreshing_list(choice, number)
 
 
-def _page_number(found: int, choice: object) -> int:
+class _Filters(TypedDict):
+    states: tuple[str, ...] | None
+    camera_ids: tuple[int, ...] | None
+    search: str
+    taken: tuple[TakenBetween, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What is listed; see list_recordings."""
+
+    states: tuple[str, ...] | None
+    camera_ids: tuple[int, ...] | None
+    search: str
+    taken: tuple[TakenBetween, ...] | None
+
+    @property
+    def filters(self) -> _Filters:
+        return _Filters(
+            states=self.states, camera_ids=self.camera_ids, search=self.search, taken=self.taken
+        )
+
+
+def _stretches(chosen: Sequence[Place], days: tuple[date, ...]) -> tuple[TakenBetween, ...] | None:
+    """The days as each site's clock has them; None for any time."""
+    if not days:
+        return None
+    # While only the first day is chosen, that day.
+    period = Period(days[0], days[-1])
+    return tuple(
+        TakenBetween(time_zone, *period.bounds(time_zone)) for time_zone in by_zone(chosen)
+    )
+
+
+def _page_number(found: int, choice: _Choice) -> int:
     """The page of the list to show. Another choice begins at the first page."""
     pages = -(-found // _PAGE_SIZE)
+    if st.session_state.get(_LAST_CHOICE, choice) != choice:
+        st.session_state.pop(_PAGE, None)
+        st.query_params.pop(_PAGE, None)
+    st.session_state[_LAST_CHOICE] = choice
     if pages == 1:
         return 1
-    return st.pagination(pages, key=f"recordings_page_{hash(str(choice))}")
+    return st.pagination(pages, key=_PAGE, bind="query-params")
 
 
-def _refreshing_list(
-    states: list[str] | None, camera_ids: list[int] | None, search: str, number: int
-) -> None:
+def _refreshing_list(choice: _Choice, number: int) -> None:
     def show() -> list[RecordingRow]:
         with database().read() as session:
             rows = list_recordings(
                 session,
-                states=states,
-                camera_ids=camera_ids,
-                search=search,
+                **choice.filters,
                 limit=_PAGE_SIZE,
                 offset=(number - 1) * _PAGE_SIZE,
             )
@@ -89,7 +145,9 @@ def _refreshing_list(
 
     with database().read() as session:
         busy = count_recordings(
-            session, states=(RecordingState.QUEUED, RecordingState.READING), camera_ids=camera_ids
+            session,
+            states=(RecordingState.QUEUED, RecordingState.READING),
+            camera_ids=choice.camera_ids,
         )
     st.fragment(show, run_every=3 if busy else None)()
 

@@ -9,10 +9,6 @@ from pages.format import counted, escaped
 from pages.state import database, say_after_rerun
 from settings import settings
 
-_FACES = "Single faces, days"
-_PEOPLE = "People, days"
-_FOOTAGE = "Footage, days"
-
 
 def retention_form() -> None:
     with database().read() as session:
@@ -25,16 +21,18 @@ def retention_form() -> None:
     with st.container(border=True):
         with st.grid(3, min_column_width=220):
             faces = _days(
-                _FACES,
+                "faces",
+                "Single faces, days",
                 now.faces,
                 "Where each face was in each picture and how it looked: for the download of rows.",
             )
             people = _days(
-                _PEOPLE,
+                "people",
+                "People, days",
                 now.people,
                 "When each person was seen and how they looked: for the timeline of a recording.",
             )
-            footage = _days(_FOOTAGE, now.footage, _footage_words())
+            footage = _days("footage", "Footage, days", now.footage, _footage_words())
         chosen = KeptDays(faces, people, footage)
         if st.button("Save", key="save_retention", type="primary", disabled=chosen == now):
             _confirm(chosen)
@@ -49,10 +47,16 @@ def _footage_words() -> str:
     )
 
 
-def _days(label: str, now: int | None, meaning: str) -> int | None:
+def _days(name: str, label: str, now: int | None, meaning: str) -> int | None:
     with st.container(gap="small"):
         days = st.number_input(
-            label, min_value=1, max_value=36_500, value=now, step=1, placeholder="for good"
+            label,
+            min_value=1,
+            max_value=36_500,
+            value=now,
+            step=1,
+            placeholder="for good",
+            key=f"keep_{name}",
         )
         st.caption(meaning)
     return None if days is None else int(days)

@@ -1,7 +1,8 @@
 """The people of one recording over its time (plotly)."""
 
 import heapq
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -18,8 +19,9 @@ from reports.words import expression_words
 def timeline_figure(tracks: pd.DataFrame, started_at: datetime, time_zone: str) -> go.Figure:
     """The people of one recording as bars over time, coloured by expression.
 
-    ``tracks``: one row a person: start_ms, end_ms, expression, faces. ``started_at``: aware, when
-    the recording begins. The axis is the clock of ``time_zone`` as it stood at the beginning.
+    ``tracks``: one row a person: start_ms, end_ms, expression, faces, and perhaps start_index and
+    end_index (NaN where nothing was read there). ``started_at``: aware, when the recording
+    begins. The axis is the clock of ``time_zone`` as it stood at the beginning.
     """
     if tracks.empty:
         return empty_figure("Nobody was seen in this recording")
@@ -49,6 +51,7 @@ def timeline_figure(tracks: pd.DataFrame, started_at: datetime, time_zone: str) 
             customdata=[
                 f"{_expression_seen(expression)} from {_clock(begin, row['start_ms'])} to "
                 f"{_clock(begin, row['end_ms'])}, {_faces_words(int(row['faces']))}"
+                f"{_ends_words(row)}"
                 for row in records(rows)
             ],
             hovertemplate="%{customdata}<extra></extra>",
@@ -72,6 +75,14 @@ def _expression_seen(expression: str) -> str:
 
 def _faces_words(faces: int) -> str:
     return "1 face" if faces == 1 else f"{faces:,} faces"
+
+
+def _ends_words(row: Mapping[str, float]) -> str:
+    """Nothing where the two ends of an appearance were not read."""
+    first, last = (row.get(name, math.nan) for name in ("start_index", "end_index"))
+    if math.isnan(first) or math.isnan(last):
+        return ""
+    return f"<br>Index {first:.0f} at first, {last:.0f} at the end"
 
 
 def _clock(begin: pd.Timestamp, offset_ms: float) -> str:
