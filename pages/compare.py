@@ -101,11 +101,8 @@ def _league(
     targets: Mapping[str, float | None],
 ) -> None:
     st.subheader("League")
-    aims = {targets.get(str(site)) for site in table["site"]}
-    # Places that aim at different figures have no line in common.
-    target = aims.pop() if len(aims) == 1 else None
     chart(
-        league_figure(table, names, target=target),
+        league_figure(table, names, [targets.get(str(site)) for site in table["site"]]),
         key="league",
         says="The satisfaction index of each place with its interval, best first",
     )

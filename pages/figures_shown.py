@@ -47,17 +47,18 @@ def cards(
     shown. ``versus``: what ``before`` is; without it as many days before. ``times``: how many
     periods of this length ``before`` holds.
     """
-    versus = f"vs {versus.removeprefix('the ')}" if versus else _versus(period)
+    versus = versus or _versus(period)
     if before is None or not before.people:
         versus, comparison = "", None
-    with st.grid(5, min_column_width=170):
+    if versus:
+        st.caption(f"Changes are against {versus}.")
+    with st.grid(5, min_column_width=155):
         _card(
             "Satisfaction index",
             summary.index,
             comparison.index if comparison else None,
             summary=summary,
             minimum_people=minimum_people,
-            versus=versus,
             share=False,
             good=1,
             about="From 0 to 100; 50 is neutral. The mean over all people whose expression could "
@@ -70,7 +71,6 @@ def cards(
                 delta=_people_change(summary, before, times) if before and versus else None,
                 delta_color="off",
                 delta_arrow="off",
-                delta_description=versus or None,
                 help="Appearances before a camera. Someone who leaves and comes back, or passes "
                 "two cameras, counts again: nobody is recognised.",
             )
@@ -82,7 +82,6 @@ def cards(
                 getattr(comparison, name) if comparison else None,
                 summary=summary,
                 minimum_people=minimum_people,
-                versus=versus,
                 share=True,
                 good=good,
                 about=about,
@@ -119,7 +118,7 @@ _SHARES: Final = (
 
 
 def _versus(period: Period) -> str:
-    return "vs the day before" if period.days == 1 else f"vs {period.days} days before"
+    return "the day before" if period.days == 1 else f"the {period.days} days before"
 
 
 def _card(
@@ -129,7 +128,6 @@ def _card(
     *,
     summary: Summary,
     minimum_people: int,
-    versus: str,
     share: bool,
     good: int,
     about: str,
@@ -161,7 +159,6 @@ def _card(
             delta=delta,
             delta_color=colour,
             delta_arrow="off" if delta == "no change" else "auto",
-            delta_description=(versus or None) if delta else None,
             help=f"{about} A grey change may be chance."
             if good
             else f"{about} More is not worse, but says less about all who came.",

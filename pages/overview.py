@@ -102,7 +102,10 @@ def page() -> None:
     with left:
         if len(days) > 1:
             st.subheader("Hours of the week")
-            st.caption("The index of each hour; below it, in small, the people seen.")
+            st.caption(
+                "The index of each hour, from sand (low) to dark green (high); below it, in "
+                "small, the people seen."
+            )
             chart(
                 week_figure(by_weekday_hour(buckets, score, minimum), minimum),
                 key="week",
@@ -122,13 +125,13 @@ def page() -> None:
             key="distribution",
             says="Share of people by expression, with intervals",
         )
-    if len(days) > 1 and not summary.withheld:
-        st.subheader("Expressions day by day")
-        chart(
-            distribution_over_time_figure(days, minimum),
-            key="expressions_by_day",
-            says="Share of people by expression for each day",
-        )
+        if len(days) > 1 and not summary.withheld:
+            st.subheader("Expressions day by day")
+            chart(
+                distribution_over_time_figure(days, minimum),
+                key="expressions_by_day",
+                says="Share of people by expression for each day",
+            )
     st.subheader("Cameras")
     camera_table(by_camera(buckets, score, minimum), minimum, key="cameras")
 

@@ -53,15 +53,16 @@ def what_changed(
     ]
     shown = [each for each in shown if len(each[2]) > 1]
     shown.append(("Expressions", "expressions", _expression_parts(expressions)))
-    with st.grid(len(shown), min_column_width=300):
-        for title, key, parts in shown:
-            with st.container():
-                st.markdown(f"**{title}**")
-                chart(
-                    parts_figure(parts),
-                    key=f"changed_{key}",
-                    says=f"What each of the {key} added to the change of the index",
-                )
+    # Hours take as much height as the other two together.
+    columns = st.columns(2, gap="large")
+    for place, (title, key, parts) in enumerate(shown):
+        with columns[min(place, 1)]:
+            st.markdown(f"**{title}**")
+            chart(
+                parts_figure(parts),
+                key=f"changed_{key}",
+                says=f"What each of the {key} added to the change of the index",
+            )
 
 
 def _group_parts(
@@ -76,7 +77,7 @@ def _group_parts(
             )
         else:
             called = name(row)
-            says = _sentence(called, row)
+            says = _sentence(called.replace("<br>", ", "), row)
         parts.append(Part(called, row["total"], bool(row["told_apart"]), says))
     return parts
 
@@ -109,7 +110,7 @@ def _camera(row: Mapping[Hashable, Any]) -> str:
 
 
 def _place(row: Mapping[Hashable, Any]) -> str:
-    return f"{row['site']} / {row['camera']}"
+    return f"{row['site']}<br>{row['camera']}"
 
 
 def _expression_parts(changes: pd.DataFrame) -> list[Part]:

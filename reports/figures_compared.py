@@ -15,6 +15,7 @@ from reports.palette import (
     DISPLAY_ORDER,
     EXPRESSION_COLOURS,
     INDEX_SHADES,
+    INK,
     MUTED,
     WITHHELD,
     translucent,
@@ -33,6 +34,9 @@ from reports.words import (
     withheld_words,
 )
 
+_DARK_FROM: Final = 0.7
+"""From here on, on the way from the lowest to the highest shade, writing is white."""
+
 MOST_PARTS: Final = 8
 """Parts of a change that are named; the others are one together."""
 
@@ -49,12 +53,6 @@ def week_figure(hours: pd.DataFrame, minimum_people: int) -> go.Figure:
     places = pd.MultiIndex.from_product([range(first, last + 1), range(7)])
     grid = hours.set_index(["hour", "weekday"]).reindex(places)
     shown = grid["index"].notna().to_numpy()
-    texts = [
-        f"<b>{row['index']:.0f}</b><br><span style='font-size:10px'>{row['people']:,.0f}</span>"
-        if known
-        else ""
-        for known, row in zip(shown, records(grid), strict=True)
-    ]
     days = [weekday_words(day)[:3] for day in range(7)]
     names = [f"{hour}:00" for hour in range(first, last + 1)]
     shape = (last + 1 - first, 7)
@@ -71,8 +69,6 @@ def week_figure(hours: pd.DataFrame, minimum_people: int) -> go.Figure:
             showscale=False,
             xgap=2,
             ygap=2,
-            text=np.array(texts, dtype=object).reshape(shape),
-            texttemplate="%{text}",
             customdata=np.array(
                 [
                     _hour_sentence(place, row) if known else ""
@@ -83,6 +79,29 @@ def week_figure(hours: pd.DataFrame, minimum_people: int) -> go.Figure:
             hovertemplate="%{customdata}<extra></extra>",
             hoverongaps=False,
             name="Index",
+        )
+        # Shades are opaque: ink is chosen by them, not by the theme.
+        dark = low + _DARK_FROM * (high - low)
+        cells = [
+            (hour, weekday, row)
+            for (hour, weekday), known, row in zip(places, shown, records(grid), strict=True)
+            if known
+        ]
+        figure.add_scatter(
+            x=[days[weekday] for _, weekday, _ in cells],
+            y=[f"{hour}:00" for hour, _, _ in cells],
+            mode="text",
+            text=[
+                f"<b>{row['index']:.0f}</b><br>"
+                f"<span style='font-size:10px'>{row['people']:,.0f}</span>"
+                for _, _, row in cells
+            ],
+            textfont={
+                "size": 12,
+                "color": ["#FFFFFF" if row["index"] > dark else INK for _, _, row in cells],
+            },
+            hoverinfo="skip",
+            name="Index and people",
         )
     withheld = hours[hours["withheld"]]
     figure.add_scatter(
@@ -120,7 +139,7 @@ def _hour_sentence(place: tuple[int, int], row: dict[str, float]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a change of the index. ``points``: what it added; ``sure``: more than chance
+    """A part of a change of the index. ``name``: a line or two; ``points``: what it added; ``sure``: more than chance
     would explain; ``says``: the sentence behind it."""
 
     name: str
@@ -170,15 +189,17 @@ def parts_figure(parts: Sequence[Part]) -> go.Figure:
     figure.update_xaxes(title="Points of the index", range=[-reach, reach])
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.add_vline(x=0, line={"color": MUTED, "width": 1})
-    return styled(figure, height=90 + 28 * len(rows), showlegend=False)
+    tall = 40 if any("<br>" in part.name for part in rows) else 28
+    return styled(figure, height=90 + tall * len(rows), showlegend=False)
 
 
 def league_figure(
-    table: pd.DataFrame, names: Sequence[str], *, target: float | None = None
+    table: pd.DataFrame, names: Sequence[str], targets: Sequence[float | None]
 ) -> go.Figure:
     """The index of each place with its interval, best first; withheld ones are left out.
 
-    ``table``: see analytics.comparison.league; ``names``: of its rows.
+    ``table``: see analytics.comparison.league; ``names``, ``targets``: of its rows. A target is
+    an upright stroke.
     """
     rows = [
         (name, row) for name, row in zip(names, records(table), strict=True) if not row["withheld"]
@@ -210,20 +231,34 @@ def league_figure(
                 for (name, row), estimate in zip(rows, estimates, strict=True)
             ],
             hovertemplate="%{customdata}<extra></extra>",
+            name="Index",
         )
     )
     bounds = [bound for estimate in estimates for bound in (estimate.low, estimate.high)]
-    if target is not None:
-        bounds.append(target)
-        figure.add_vline(
-            x=target,
-            line={"color": MUTED, "width": 1.5, "dash": "dash"},
-            annotation_text=f"Target {index_words(target)}",
-            annotation_position="bottom right",
+    aims = [
+        (name, target)
+        for name, target, hidden in zip(names, targets, table["withheld"], strict=True)
+        if target is not None and not hidden
+    ]
+    if aims:
+        bounds += [target for _, target in aims]
+        figure.add_scatter(
+            x=[target for _, target in aims],
+            y=[name for name, _ in aims],
+            mode="markers",
+            marker={
+                "symbol": "line-ns",
+                "size": 20,
+                "line": {"width": 2, "color": MUTED},
+            },
+            customdata=[f"{name}: target {index_words(target)}" for name, target in aims],
+            hovertemplate="%{customdata}<extra></extra>",
+            name="Target",
         )
     figure.update_xaxes(title="Satisfaction index (0 to 100)", range=index_range(bounds))
-    figure.update_yaxes(autorange="reversed")
-    return styled(figure, height=110 + 40 * len(rows), showlegend=False)
+    # Half a row more at the top, for the figure above the first point.
+    figure.update_yaxes(range=[len(rows) - 0.5, -0.8])
+    return styled(figure, height=120 + 40 * len(rows), showlegend=bool(aims), legend="above")
 
 
 def distributions_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
