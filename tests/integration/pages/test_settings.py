@@ -1,0 +1,142 @@
+"""Settings: what a site is, where staff stand, and how long rows are kept."""
+
+import pytest
+
+from db.engine import Database
+from db.places import OpeningHours, PlaceError, list_sites, set_opening_hours, set_target
+from db.retention import KeptDays, keep_for, kept_days
+from pages.place_forms import hours_words, read_hours
+from tests.integration.pages.conftest import OpenPage
+from tests.integration.pages.words import buttons, words
+from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
+
+NINE_TO_EIGHT = (9 * 60, 20 * 60)
+WEEK: OpeningHours = (*(NINE_TO_EIGHT,) * 5, (10 * 60, 24 * 60), None)
+
+
+@pytest.fixture
+def camera(database: Database) -> int:
+    with database.write() as session:
+        return add_camera(session)
+
+
+@pytest.mark.parametrize(
+    ("line", "stretch"),
+    [
+        ("9:00 to 20:00", NINE_TO_EIGHT),
+        ("9-20", NINE_TO_EIGHT),
+        (" 09:00 – 20:00 ", NINE_TO_EIGHT),
+        ("9.00-20h00", NINE_TO_EIGHT),
+        ("0:00 to 24:00", (0, 1440)),
+        ("", None),
+        ("Closed", None),
+    ],
+)
+def test_opening_hours_are_read_as_people_write_them(
+    line: str, stretch: tuple[int, int] | None
+) -> None:
+    assert read_hours(["8-9", line, *[""] * 5])[1] == stretch
+
+
+@pytest.mark.parametrize("line", ["all day", "9", "25:00 to 26:00", "9:75 to 10:00"])
+def test_opening_hours_that_are_not_understood_name_their_day(line: str) -> None:
+    with pytest.raises(PlaceError, match=r"^Tuesday: "):
+        read_hours(["", line, *[""] * 5])
+
+
+def test_a_week_is_said_shortly() -> None:
+    assert read_hours([""] * 7) == ()
+    assert hours_words(WEEK) == "Mon to Fri 9:00 to 20:00, Sat 10:00 to 24:00, Sun closed"
+    assert hours_words((None,) * 7) == "Mon to Sun closed"
+
+
+def test_a_site_shows_its_target_and_hours(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    with database.write() as session:
+        set_target(session, 1, 62.0)
+        set_opening_hours(session, 1, WEEK)
+    said = words(open_page("configuration.py"))
+    assert "Europe/Berlin · target 62.0 · Mon to Fri 9:00 to 20:00" in said
+    assert camera == 1
+
+
+def test_editing_a_site_starts_from_what_it_is(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    with database.write() as session:
+        set_target(session, 1, 62.0)
+        set_opening_hours(session, 1, WEEK)
+    app = open_page("configuration.py")
+    app = app.button(key="edit_site_1").click().run()
+    assert not app.exception
+    shown = {field.label: field.value for field in app.text_input}
+    assert (shown["Monday"], shown["Sunday"]) == ("9:00 to 20:00", "")
+    assert next(f for f in app.number_input if f.label == "Target").value == 62.0
+    with database.read() as session:
+        assert list_sites(session)[0].cameras[0].id == camera
+
+
+def test_zones_are_reached_from_the_camera_and_left_again(open_page: OpenPage, camera: int) -> None:
+    app = open_page("configuration.py")
+    app = app.button(key=f"zones_camera_{camera}").click().run()
+    assert not app.exception
+    assert app.query_params["zones"] == str(camera)
+    said = words(app)
+    assert "Staff zones of Site of Entrance / Entrance" in said
+    assert "from now on" in said
+    assert "it is not stored" in said
+    app = app.button[0].click().run()
+    assert [title.value for title in app.title] == ["Settings"]
+
+
+@pytest.mark.parametrize("asked_for", ["77", "abc", "1 OR 1=1"])
+def test_the_zones_of_a_missing_camera_are_said_plainly(
+    open_page: OpenPage, camera: int, asked_for: str
+) -> None:
+    assert camera
+    assert "No such camera" in words(open_page("configuration.py", zones=asked_for))
+
+
+def test_footage_that_is_gone_is_said_and_footage_that_is_kept_can_be_read_again(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    scene = Scene([Person([1000])], segments=1)
+    with database.write() as session:
+        recording = add_video(session, camera, segments=1)
+        read_segment(session, recording, scene, 0)
+    app = open_page("configuration.py", zones=str(camera))
+    assert "is not in the store any more" in words(app)
+    app = next(b for b in app.button if b.label == "Read 1 recording again").click().run()
+    assert "1 recording will be read again." in words(app)
+    assert "Read 1 recording again" not in buttons(app)
+
+
+def test_keeping_rows_says_what_goes_before_it_does(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    scene = Scene([Person([1000, 2000]), Person([5000])], segments=1)
+    with database.write() as session:
+        recording = add_video(session, camera, segments=1, captured_at=NOON, now=NOON)
+        read_segment(session, recording, scene, 0)
+    app = open_page("configuration.py")
+    faces, people = (app.number_input(key=f"keep_{name}") for name in ("faces", "people"))
+    assert [field.value for field in (faces, people)] == [None, None]
+    faces.set_value(30)
+    app = people.set_value(60).run()
+    app = app.button(key="save_retention").click().run()
+    assert not app.exception
+    assert "3 single faces, 2 people** are older and will be deleted" in words(app)
+    assert "Save and delete" in buttons(app)
+    with database.read() as session:
+        assert kept_days(session) == KeptDays()
+
+
+def test_days_that_were_set_are_shown(open_page: OpenPage, database: Database) -> None:
+    with database.write() as session:
+        add_camera(session)
+        keep_for(session, KeptDays(30, 365, 7))
+    app = open_page("configuration.py")
+    fields = [app.number_input(key=f"keep_{name}") for name in ("faces", "people", "footage")]
+    assert [field.value for field in fields] == [30, 365, 7]
+    assert app.button(key="save_retention").disabled
