@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +18,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, TaskID
 
     from db.engine import Database
     from fer_core.annotation import AnnotatedVideo
@@ -474,16 +475,12 @@ def db_rebuild_buckets() -> None:
                 for site in list_sites(session)
                 for camera in site.cameras
             ]
-        task = progress.add_task("computing", total=len(cameras))
-        for done, (camera_id, name) in enumerate(cameras):
-            progress.update(task, description=_short(name), completed=done)
+        for camera_id, name in cameras:
+            task = progress.add_task(_short(name), total=1.0)
             # One after the other: whoever writes waits for one camera, not for all.
             with database.write() as session:
-                rebuild_camera(
-                    session,
-                    camera_id,
-                    lambda share, done=done: progress.update(task, completed=done + share),
-                )
+                rebuild_camera(session, camera_id, partial(_complete, progress, task))
+            progress.update(task, completed=1.0)
     _say(f"The buckets of {len(cameras)} cameras were computed anew.")
 
 
@@ -551,6 +548,10 @@ def _told_progress() -> "Iterator[Callable[[str, int, int], None]]":
             progress.update(task, description=name, completed=done, total=max(total, 1))
 
         yield tell
+
+
+def _complete(progress: "Progress", task: "TaskID", share: float) -> None:
+    progress.update(task, completed=share)
 
 
 def _short(name: str) -> str:

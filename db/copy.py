@@ -6,7 +6,8 @@ interrupts a copy leaves the target empty, and who works on the source meanwhile
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -62,14 +63,15 @@ def copy_database(
         raise CopyError("The database cannot be copied to itself.")
     if not is_current(source_url):
         raise CopyError("The tables of the database are not those of this version; migrate first.")
-    _make_tables(target_url)
-    source, target = Database(source_url), Database(target_url)
-    try:
-        with source.read() as reading, target.write() as writing:
-            return _copy(reading, writing, progress)
-    finally:
-        source.close()
-        target.close()
+    check_empty(target_url)
+    upgrade(target_url)
+    with (
+        closing(Database(source_url)) as source,
+        closing(Database(target_url)) as target,
+        source.read() as reading,
+        target.write() as writing,
+    ):
+        return _copy(reading, writing, progress)
 
 
 def checksums(session: Session) -> dict[str, TableChecksum]:
@@ -85,8 +87,8 @@ def checksums(session: Session) -> dict[str, TableChecksum]:
 
 def _copy(reading: Session, writing: Session, progress: Progress) -> dict[str, TableChecksum]:
     tables = Base.metadata.sorted_tables
-    if filled := [table.name for table in tables if _count(writing, table)]:
-        raise CopyError(f"The database to copy to is not empty: it holds {', '.join(filled)}.")
+    # Again, in the transaction that fills it.
+    _refuse_filled(writing, tables)
     total, done = sum(_count(reading, table) for table in tables), 0
     sent = {}
     for table in tables:
@@ -107,15 +109,23 @@ def _copy(reading: Session, writing: Session, progress: Progress) -> dict[str, T
     return arrived
 
 
-def _make_tables(url: str) -> None:
-    """Raises CopyError where tables stand in the target that are not all ours."""
+def check_empty(url: str) -> None:
+    """Raises CopyError where the database at ``url`` holds rows, or tables of something else."""
     ours = {*Base.metadata.tables, "alembic_version"}
     there = _table_names(url)
     if foreign := there - ours:
         raise CopyError(
             f"The database to copy to holds tables of something else: {', '.join(sorted(foreign))}."
         )
-    upgrade(url)
+    if not there:
+        return
+    with closing(Database(url)) as database, database.read() as session:
+        _refuse_filled(session, [t for t in Base.metadata.sorted_tables if t.name in there])
+
+
+def _refuse_filled(session: Session, tables: Sequence[Table]) -> None:
+    if filled := [table.name for table in tables if _count(session, table)]:
+        raise CopyError(f"The database to copy to is not empty: it holds {', '.join(filled)}.")
 
 
 def _table_names(url: str) -> set[str]:
@@ -123,12 +133,8 @@ def _table_names(url: str) -> set[str]:
     # To open a file would make it, in a folder that may not be there.
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
         return set()
-    database = Database(url)
-    try:
-        with database.read() as session:
-            return set(inspect(session.connection()).get_table_names())
-    finally:
-        database.close()
+    with closing(Database(url)) as database, database.read() as session:
+        return set(inspect(session.connection()).get_table_names())
 
 
 def _count(session: Session, table: Table) -> int:

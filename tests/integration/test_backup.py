@@ -1,0 +1,165 @@
+"""A backup brings an installation back, whatever its database and its store are."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from db.copy import CopyError, checksums
+from db.engine import downgrade
+from db.recordings import delete_recording
+from db.tables import RecordingState
+from jobs import backup
+from jobs.backup import BackupError, back_up, restore
+from jobs.intake import Accepted
+from settings import Settings
+from tests.made_footage import Appearance, write_picture, write_video
+from tests.made_jobs import (
+    made_camera,
+    made_settings,
+    opened,
+    read_all,
+    recording,
+    rows,
+    store,
+    take_in,
+)
+
+SECONDS = 4
+PEOPLE = (Appearance(60, 90, to=(250, 90), end_s=SECONDS, face_height=60),)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """An installation that has read a picture, and has a video waiting."""
+    made = made_settings(tmp_path, database_url=database_url, sample_rate=3)
+    write_picture(tmp_path / "photo.jpg")
+    write_video(tmp_path / "door.mp4", PEOPLE, (320, 180), fps=5, seconds=SECONDS, gop=5)
+    with opened(made) as database:
+        camera = made_camera(database)
+        take_in(database, made, camera, tmp_path / "photo.jpg")
+        read_all(made)
+        outcome = take_in(database, made, camera, tmp_path / "door.mp4")["door.mp4"]
+        assert isinstance(outcome, Accepted)
+    return made
+
+
+def test_what_was_restored_goes_on_as_the_original_does(
+    tmp_path: Path, settings: Settings, empty_url: str, s3_url: str
+) -> None:
+    made = back_up(settings, tmp_path / "monday")
+    assert (made.footage, made.gone) == (1, 0)
+    elsewhere = Settings(home=tmp_path / "other", database_url=empty_url, footage_url=s3_url)
+    restored = restore(elsewhere, tmp_path / "monday")
+    assert (restored.made_at, restored.footage) == (made.made_at, 1)
+    with opened(settings) as here, opened(elsewhere) as there:
+        with here.read() as mine, there.read() as theirs:
+            assert checksums(theirs) == checksums(mine)
+        assert len(list(store(elsewhere).stored())) == 1
+        for installation in (settings, elsewhere):
+            read_all(installation)
+        assert recording(there, 2).state is RecordingState.DONE
+        assert rows(there) == rows(here)
+    assert list((elsewhere.home / "unfinished").iterdir()) == []
+
+
+def test_a_backup_is_all_that_stands_in_its_folder(tmp_path: Path, settings: Settings) -> None:
+    (tmp_path / "backups").mkdir()
+    back_up(settings, tmp_path / "backups" / "monday")
+    (folder,) = (tmp_path / "backups").iterdir()
+    assert sorted(entry.name for entry in folder.iterdir()) == [
+        "backup.json",
+        "footage",
+        "satisface.db",
+    ]
+    with pytest.raises(BackupError, match="there already"):
+        back_up(settings, folder)
+
+
+def test_a_backup_that_fails_leaves_nothing(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(backup, "_snapshot", full)
+    with pytest.raises(OSError, match="No space"):
+        back_up(settings, tmp_path / "backups" / "monday")
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
+def test_footage_that_goes_while_it_is_backed_up_is_missed_by_nobody(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = backup._snapshot
+
+    def meanwhile(*arguments: object) -> None:
+        with opened(settings) as database, database.write() as session:
+            key = delete_recording(session, 2)
+        assert key is not None
+        store(settings).delete(key)
+        snapshot(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(backup, "_snapshot", meanwhile)
+    made = back_up(settings, tmp_path / "monday")
+    assert (made.footage, made.gone) == (0, 0)
+    assert list((tmp_path / "monday" / "footage").iterdir()) == []
+
+
+def test_footage_that_was_lost_is_told(tmp_path: Path, settings: Settings) -> None:
+    for footage in store(settings).stored():
+        store(settings).delete(footage.key)
+    assert back_up(settings, tmp_path / "monday").gone == 1
+
+
+@pytest.fixture
+def monday(tmp_path: Path, sqlite_url: str) -> Path:
+    """A small backup, of an installation of which nothing was made but its tables."""
+    made = made_settings(tmp_path / "plain", database_url=sqlite_url)
+    with opened(made) as database:
+        made_camera(database)
+    return back_up(made, tmp_path / "monday").folder
+
+
+def test_a_backup_is_not_mixed_with_what_is_there(tmp_path: Path, monday: Path) -> None:
+    filled = made_settings(tmp_path / "filled")
+    with opened(filled) as database:
+        made_camera(database, "Till")
+        with pytest.raises(CopyError, match="not empty"):
+            restore(filled, monday)
+    shutil.rmtree(filled.home)
+    assert restore(filled, monday).footage == 0
+
+
+@pytest.mark.parametrize("damage", ["changed", "missing"])
+def test_a_damaged_backup_is_refused(tmp_path: Path, monday: Path, damage: str) -> None:
+    file = monday / "satisface.db"
+    if damage == "changed":
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content)
+    else:
+        file.unlink()
+    elsewhere = Settings(home=tmp_path / "other", database_url="", footage_url="")
+    with pytest.raises(BackupError, match=r"damaged: satisface\.db"):
+        restore(elsewhere, monday)
+    assert not elsewhere.home.exists()
+
+
+def test_what_is_no_backup_is_refused(tmp_path: Path) -> None:
+    elsewhere = Settings(home=tmp_path / "other", database_url="", footage_url="")
+    with pytest.raises(BackupError, match="not a backup"):
+        restore(elsewhere, tmp_path)
+
+
+def test_the_backup_of_an_older_version_is_migrated(tmp_path: Path, monday: Path) -> None:
+    file = monday / "satisface.db"
+    downgrade(f"sqlite:///{file}", "0001")
+    listed = json.loads((monday / "backup.json").read_text())
+    listed["files"]["satisface.db"]["sha256"] = backup._sha256(file)
+    (monday / "backup.json").write_text(json.dumps(listed))
+    elsewhere = Settings(home=tmp_path / "other", database_url="", footage_url="")
+    restore(elsewhere, monday)
+    with opened(elsewhere) as database, database.read() as session:
+        assert checksums(session)["cameras"].rows == 1
