@@ -4,7 +4,7 @@ A bucket is what the tracks of its hour give together with the hour's sealed buc
 those whose tracks were deleted when their time was up (db.retention).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -65,14 +65,25 @@ def rebuild_buckets(session: Session, camera_ids: Sequence[int] | None = None) -
     if camera_ids is not None:
         query = query.where(Camera.id.in_(camera_ids))
     for camera_id in session.scalars(query.order_by(Camera.id)).all():
-        for table in (Bucket, BucketDay):
-            session.execute(delete(table).where(table.camera_id == camera_id))
-        zone = locked_time_zone(session, camera_id)
-        start = _next_hour_with_people(session, camera_id, zone, None)
-        while start is not None:
-            end = _day_after(start, zone)
-            _replace(session, camera_id, zone, start, end)
-            start = _next_hour_with_people(session, camera_id, zone, end)
+        rebuild_camera(session, camera_id)
+
+
+def rebuild_camera(
+    session: Session, camera_id: int, progress: Callable[[float], None] = lambda _share: None
+) -> None:
+    """Derive all buckets of one camera anew; ``progress`` is told the share that is done."""
+    for table in (Bucket, BucketDay):
+        session.execute(delete(table).where(table.camera_id == camera_id))
+    zone = locked_time_zone(session, camera_id)
+    begin = start = _next_hour_with_people(session, camera_id, zone, None)
+    newest = select(func.max(Recording.captured_at)).where(Recording.camera_id == camera_id)
+    last = session.scalar(newest)
+    while start is not None:
+        end = _day_after(start, zone)
+        _replace(session, camera_id, zone, start, end)
+        if begin is not None and last is not None and last > begin:
+            progress(min((end - begin) / (last - begin), 1.0))
+        start = _next_hour_with_people(session, camera_id, zone, end)
 
 
 def rebuild_span(session: Session, camera_id: int, first: datetime, last: datetime) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from analytics.buckets import BUCKET_COLUMNS, aggregate
 from db.bucket_days import frame_of, iterate_packed_buckets, packed, stored_columns
-from db.buckets import read_buckets, rebuild_buckets
+from db.buckets import read_buckets, rebuild_buckets, rebuild_camera
 from db.engine import Database, downgrade, upgrade
 from db.recordings import delete_recording, set_captured_at
 from db.tables import Bucket, BucketDay
@@ -79,6 +79,19 @@ def test_a_rebuild_restores_days_that_were_lost_or_left_over(database: Database)
         assert not read_buckets(session).equals(right)
         rebuild_buckets(session)
         assert read_buckets(session).equals(right)
+
+
+def test_a_rebuild_tells_how_far_it_is(database: Database) -> None:
+    with database.write() as session:
+        camera = add_camera(session)
+        for day in range(4):
+            seen(session, camera, NOON + day * 96 * HOUR, 0.1, 5, name=f"{day}.mp4")
+        told: list[float] = []
+        rebuild_camera(session, camera, told.append)
+        assert told == sorted(told)
+        assert len(told) >= 4
+        assert told[-1] == 1
+        assert told[0] < 0.2
 
 
 def test_bounds_inside_a_day_are_kept_to_the_hour(database: Database) -> None:
