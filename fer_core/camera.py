@@ -105,6 +105,7 @@ class Camera:
         self._info: FootageInfo | None = None
         self._size = (0, 0)
         self._refused: FootageError | None = None
+        self._transport = "tcp"  # over UDP a busy network tears pictures apart
         self._ended = False
         self._read_ms = self._last_ms = -1
         self._left_out: list[int] = []
@@ -185,6 +186,9 @@ class Camera:
                     self._refused = error
                     if self._info is None:
                         return
+                if self._info is None:
+                    # Simple cameras send by UDP only.
+                    self._transport = "udp" if self._transport == "tcp" else "tcp"
                 delay = _FIRST_DELAY_S if self._last_ms > before else delay * 2
                 if self._goes_on():
                     self._stop.wait(min(delay, _LONGEST_DELAY_S))
@@ -210,7 +214,7 @@ class Camera:
         options = {
             "protocol_whitelist": _PROTOCOLS,
             "max_pixels": str(self._limits.video_pixels),
-            "rtsp_transport": "tcp",  # over UDP a busy network tears pictures apart
+            "rtsp_transport": self._transport,
         }
         with av.open(
             self._address,
