@@ -57,6 +57,7 @@ def uploader(camera_id: int, *, key: str = "uploader") -> Given:
     found = {upload_id: kept.find(upload_id) for upload_id in ids}
     files = [upload for upload in found.values() if upload is not None and upload.is_whole]
     present = {upload.id for upload in files}
+    busy = bool(told.get("busy"))
     _component(
         key=key,
         data={
@@ -64,11 +65,12 @@ def uploader(camera_id: int, *, key: str = "uploader") -> Given:
             "pass": _pass(),
             "camera": camera_id,
             "largest": settings().max_upload_mb * 1_000_000,
+            "told": {"ids": ids, "busy": busy},
             "gone": [upload_id for upload_id in ids if upload_id not in present],
         },
         on_given_change=lambda: None,
     )
-    return Given(files, bool(told.get("busy")))
+    return Given(files, busy)
 
 
 def _base() -> str:

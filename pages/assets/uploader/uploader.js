@@ -14,13 +14,13 @@ const LONGEST_MS = 7 * DAY_MS; // one that grows every day is kept for longer th
 const IN = "satisface-uploads-in";
 
 const items = []; // {file, name, size, state, sent, sentence, upload, id, row}
-let options = null; // {endpoint, pass, camera, largest, gone}
+let options = null; // {endpoint, pass, camera, largest, told, gone}
 let page = null; // what is bound to the elements on show; null while another page is shown
 let paused = false;
 let trouble = ""; // why nothing moves, while something is being tried again
 let retryTimer = 0;
 let tries = 0;
-let announced = "";
+let announced = ""; // what the page was told, {ids, busy} as JSON
 let announceTimer = 0;
 let leftOver = [];
 const samples = []; // [ms, bytes] of the last seconds
@@ -32,6 +32,8 @@ export default function ({ data, parentElement, setStateValue }) {
   const first = options === null;
   const otherCamera = options !== null && options.camera !== data.camera;
   options = data;
+  // What the server knows and not what was sent to it: that may have been while it restarted.
+  announced = JSON.stringify(data.told);
   if (page === null || page.root !== parentElement) bind(parentElement);
   page.setStateValue = setStateValue;
   forget(data.gone);
@@ -340,7 +342,7 @@ function announce() {
       announced = text;
       page.setStateValue("given", given);
     },
-    busy && announced && JSON.parse(announced).busy ? 3000 : 150,
+    busy && JSON.parse(announced).busy ? 3000 : 150,
   );
 }
 
@@ -349,7 +351,6 @@ function announce() {
 function bind(root) {
   const find = (selector) => root.querySelector(selector);
   page = { root, list: find(".list"), find, setStateValue: () => {} };
-  announced = "";
   for (const item of items) item.row = null;
   find(".fallback").hidden = true;
   find(".uploader").hidden = false;

@@ -1,0 +1,235 @@
+"""A large file through a real browser, with the connection cut and the server restarted.
+
+``python -m benchmarks.uploads --out docs/benchmarks/<date>-uploads.md``: a file of ``--gb``
+gigabytes goes through Chromium and a network that is cut ``--cuts`` times while the server is
+restarted ``--restarts`` times, at moments drawn by ``--seed``. The memory of the server's process
+is looked at ten times a second. The hash at the end has to be that of the file.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import os
+import platform
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+from playwright.sync_api import Page
+
+from jobs.uploads import Upload, Uploads
+from tests.browser.bad_network import BadNetwork
+from tests.browser.server import chromium, serving
+from tests.browser.steps import add_first_camera, choose
+
+_BLOCK = 16_000_000
+_LOOK_S = 0.1
+_PATIENCE_S = 3600.0
+
+
+@dataclass(slots=True)
+class Memory:
+    """Resident bytes of the server's process, by phase: the most that was seen."""
+
+    idle: list[int] = field(default_factory=list)
+    sending: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    bytes: int
+    seconds: float
+    cuts: int
+    restarts: int
+    sent: int
+    same_hash: bool
+    memory: Memory
+
+
+def write_noise(path: Path, size: int, seed: int) -> str:
+    """A file without two equal blocks; its SHA-256."""
+    digest = hashlib.sha256()
+    block = bytearray(random.Random(seed).randbytes(_BLOCK))
+    with path.open("wb") as file:
+        for begin in range(0, size, _BLOCK):
+            block[:8] = begin.to_bytes(8, "big")
+            piece = memoryview(block)[: min(_BLOCK, size - begin)]
+            digest.update(piece)
+            file.write(piece)
+    return digest.hexdigest()
+
+
+class Server:
+    """The dashboard behind a bad network, and what its process holds in memory."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.memory = Memory()
+        self.is_sending = False
+        self._running = contextlib.ExitStack()
+        self._process: psutil.Process | None = None
+        self.network = BadNetwork(self._start(), bytes_a_second=1e12)
+
+    def _start(self) -> int:
+        address = self._running.enter_context(serving(self.home, SATISFACE_START_WORKER="false"))
+        port = int(urlsplit(address).port or 0)
+        children = psutil.Process().children()
+        self._process = next(c for c in children if str(port) in c.cmdline())
+        return port
+
+    def restart(self) -> None:
+        self.network.is_down = True
+        self.network.cut()
+        self._process = None
+        self._running.close()
+        self.network.port = self._start()
+        self.network.is_down = False
+
+    def close(self) -> None:
+        self._process = None
+        self._running.close()
+
+    def look(self) -> None:
+        process = self._process
+        with contextlib.suppress(psutil.Error, AttributeError):
+            resident = process.memory_info().rss  # type: ignore[union-attr]
+            (self.memory.sending if self.is_sending else self.memory.idle).append(resident)
+
+    def upload(self) -> Upload | None:
+        for folder in (self.home / "unfinished").glob("upload-*"):
+            kept = Uploads(folder.parent)
+            return kept.find(folder.name.removeprefix("upload-"))
+        return None
+
+    def arrived(self) -> int:
+        upload = self.upload()
+        return upload.offset if upload else 0
+
+
+@contextlib.contextmanager
+def _looked_at(server: Server) -> Iterator[None]:
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(_LOOK_S):
+            server.look()
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _until(page: Page, true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        page.wait_for_timeout(100)
+
+
+def run(folder: Path, *, size: int, cuts: int, restarts: int, seed: int) -> Result:
+    file = folder / "monday.mp4"
+    expected = write_noise(file, size, seed)
+    events = ["cut"] * cuts + ["restart"] * restarts
+    drawn = random.Random(seed)
+    drawn.shuffle(events)
+    moments = sorted(drawn.uniform(0.02, 0.95) * size for _ in events)
+    server = Server(folder / "home")
+    with contextlib.closing(server), server.network, _looked_at(server), chromium() as browser:
+        page = browser.new_page()
+        page.set_default_timeout(300_000)
+        page.goto(f"{server.network.address}/upload")
+        add_first_camera(page, "Main Street", "Entrance")
+        page.wait_for_timeout(3000)
+        server.is_sending = True
+        began = time.monotonic()
+        choose(page, [file])
+        for event, moment in zip(events, moments, strict=True):
+            _until(page, lambda moment=moment: server.arrived() >= moment)  # type: ignore[misc]
+            print(f"{time.monotonic() - began:6.0f} s  {event} at {server.arrived() / 1e6:,.0f} MB")
+            if event == "cut":
+                server.network.cut()
+            else:
+                server.restart()
+        _until(page, lambda: server.arrived() == size)
+        seconds = time.monotonic() - began
+        page.get_by_text("1 file cannot be read").wait_for()  # it is noise, and the page says so
+        upload = server.upload()
+        assert upload is not None
+        with upload.path.open("rb") as arrived:
+            digest = hashlib.file_digest(arrived, "sha256").hexdigest()
+        told = Uploads(server.home / "unfinished").sha256(upload)
+        same = digest == expected == told
+        return Result(size, seconds, cuts, restarts, server.network.sent, same, server.memory)
+
+
+def page_of(result: Result, command: str) -> str:
+    """The dated page, in Markdown."""
+
+    def most(seen: list[int]) -> str:
+        return f"{max(seen) / 1e6:,.0f} MB" if seen else "not seen"
+
+    extra = 100 * (result.sent / result.bytes - 1)
+    rows = [
+        ("file", f"{result.bytes / 1e9:,.1f} GB"),
+        ("connection cut", f"{result.cuts} times"),
+        ("server restarted", f"{result.restarts} times"),
+        ("same SHA-256 at the end", "yes" if result.same_hash else "**no**"),
+        ("time from choosing to the last byte", f"{result.seconds:,.0f} s"),
+        ("bytes sent more than the file has", f"{extra:.1f} %"),
+        ("server's memory before, at most", most(result.memory.idle)),
+        ("server's memory while sending, at most", most(result.memory.sending)),
+    ]
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, shared with other work"
+    made = (
+        f"{datetime.now(UTC):%d %B %Y}, {machine}. Made by `{command}`: a file of noise goes "
+        "through a real Chromium and a TCP relay that breaks every connection, or stays away while "
+        "the dashboard is stopped and started again, at random moments. Memory is the resident set "
+        "of the dashboard's process (Streamlit and all), looked at ten times a second, restarts "
+        "included."
+    )
+    table = [f"| {what} | {figure} |" for what, figure in rows]
+    head = ["# Uploads: a large file, a bad network", "", made, "", "| | |", "|---|---|"]
+    return "\n".join([*head, *table, ""])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.uploads", description=__doc__)
+    parser.add_argument("--gb", type=float, default=5.0)
+    parser.add_argument("--cuts", type=int, default=10)
+    parser.add_argument("--restarts", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=6)
+    parser.add_argument("--folder", type=Path, help="for twice the file; by default the system's")
+    parser.add_argument("--out", type=Path)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=chosen.folder, prefix="satisface-") as folder:
+        result = run(
+            Path(folder),
+            size=round(chosen.gb * 1e9),
+            cuts=chosen.cuts,
+            restarts=chosen.restarts,
+            seed=chosen.seed,
+        )
+    command = (
+        f"python -m benchmarks.uploads --gb {chosen.gb:g} --cuts {chosen.cuts} "
+        f"--restarts {chosen.restarts} --seed {chosen.seed}"
+    )
+    text = page_of(result, command)
+    print(text)
+    if chosen.out:
+        chosen.out.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""Files on their way through a network and a server that fail."""
+
+import hashlib
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from jobs.uploads import Upload, Uploads
+from tests.browser.bad_network import BadNetwork
+from tests.browser.conftest import OpenBrowser
+from tests.browser.server import serving, settled
+from tests.browser.steps import add_first_camera, choose
+from tests.made_footage import Appearance, write_picture
+from tests.made_jobs import until
+
+pytestmark = pytest.mark.browser
+
+SIZE = 40_000_000
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("footage") / "monday.mp4"
+    path.write_bytes(random.Random(3).randbytes(SIZE))
+    return path
+
+
+class Server:
+    """The dashboard behind a bad network, at an address that stays when it is restarted."""
+
+    def __init__(self, home: Path, stack: ExitStack) -> None:
+        self.home = home
+        self._stack = stack
+        self._running = stack.enter_context(ExitStack())
+        self.network = stack.enter_context(BadNetwork(self._start(), bytes_a_second=8e6))
+
+    def _start(self) -> int:
+        address = self._running.enter_context(serving(self.home, SATISFACE_START_WORKER="false"))
+        return int(urlsplit(address).port or 0)
+
+    def restart(self) -> None:
+        self.network.is_down = True
+        self.network.cut()
+        self._running.close()
+        self.network.port = self._start()
+        self.network.is_down = False
+
+    def uploads(self) -> list[Upload]:
+        folder = self.home / "unfinished"
+        kept = Uploads(folder)
+        ids = [entry.name.removeprefix("upload-") for entry in folder.glob("upload-*")]
+        found = [kept.find(upload_id) for upload_id in ids]
+        return [upload for upload in found if upload is not None]
+
+    def arrived(self) -> int:
+        return max((upload.offset for upload in self.uploads()), default=0)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with ExitStack() as stack:
+        yield Server(tmp_path / "home", stack)
+
+
+@contextmanager
+def upload_page(browser: Browser, server: Server) -> Iterator[tuple[BrowserContext, Page]]:
+    """The Upload page, with a camera. What a browser says of broken connections is no fault."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    context.set_default_timeout(120_000)
+    try:
+        page = context.new_page()
+        page.goto(f"{server.network.address}/upload")
+        add_first_camera(page, "Main Street", "Entrance")
+        settled(page)
+        yield context, page
+    finally:
+        context.close()
+
+
+def wait_for(page: Page, true: Callable[[], object]) -> None:
+    """Unlike a plain wait it lets the page's own requests through Playwright."""
+    for _ in range(1200):
+        if true():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("it did not come about in two minutes")
+
+
+def is_the_same(server: Server, file: Path) -> bool:
+    (upload,) = server.uploads()
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    with upload.path.open("rb") as arrived:
+        same = hashlib.file_digest(arrived, "sha256").hexdigest() == digest
+    return same and Uploads(server.home / "unfinished").sha256(upload) == digest
+
+
+def test_a_file_survives_cuts_a_pause_and_a_restart(
+    browser: Browser, server: Server, large: Path
+) -> None:
+    with upload_page(browser, server) as (_, page):
+        choose(page, [large])
+        for part in (5e6, 12e6):
+            wait_for(page, lambda part=part: server.arrived() > part)  # type: ignore[misc]
+            server.network.cut()
+
+        wait_for(page, lambda: server.arrived() > 16e6)
+        page.get_by_role("button", name="Pause").click()
+        expect(page.get_by_text("paused", exact=False).first).to_be_visible()
+        page.wait_for_timeout(1500)
+        before = server.network.sent
+        page.wait_for_timeout(1000)
+        assert server.network.sent - before < 100_000
+        page.get_by_role("button", name="Go on").click()
+
+        wait_for(page, lambda: server.arrived() > 24e6)
+        server.network.is_down = True
+        server.network.cut()
+        expect(page.get_by_text("The connection is lost.").first).to_be_visible()
+        server.network.is_down = False
+        wait_for(page, lambda: server.arrived() > 30e6)
+        server.restart()
+
+        # It is no video, and the page says so once all of it has come.
+        expect(page.get_by_text("1 file cannot be read")).to_be_visible()
+        assert is_the_same(server, large)
+
+
+def test_a_closed_tab_goes_on_where_it_was(browser: Browser, server: Server, large: Path) -> None:
+    with upload_page(browser, server) as (context, page):
+        choose(page, [large])
+        wait_for(page, lambda: server.arrived() > 15e6)
+        page.close()
+        page = context.new_page()
+        page.goto(f"{server.network.address}/upload")
+        expect(page.get_by_text("Not finished last time: monday.mp4.")).to_be_visible()
+        before = server.network.sent
+        choose(page, [large])
+        expect(page.get_by_text("1 file cannot be read")).to_be_visible()
+        assert server.network.sent - before < SIZE - 10e6
+        assert is_the_same(server, large)
+
+        # In, but not yet read: it is still there after the tab was closed once more.
+        page.close()
+        page = context.new_page()
+        page.goto(f"{server.network.address}/upload")
+        expect(page.get_by_text("1 file cannot be read")).to_be_visible()
+
+
+def test_uploads_go_on_while_another_page_is_shown(
+    browser: Browser, server: Server, large: Path
+) -> None:
+    with upload_page(browser, server) as (_, page):
+        choose(page, [large])
+        wait_for(page, lambda: server.arrived() > 3e6)
+        navigation = page.get_by_test_id("stSidebarNav")
+        navigation.get_by_role("link", name="Recordings").click()
+        expect(page.get_by_role("heading", name="Recordings", level=1)).to_be_visible()
+        wait_for(page, lambda: server.arrived() == SIZE)
+        navigation.get_by_role("link", name="Upload").click()
+        expect(page.get_by_text("1 file cannot be read")).to_be_visible()
+
+
+def test_a_file_on_its_way_can_be_taken_back(browser: Browser, server: Server, large: Path) -> None:
+    with upload_page(browser, server) as (_, page):
+        choose(page, [large])
+        wait_for(page, lambda: server.arrived() > 3e6)
+        page.get_by_role("button", name="Remove monday.mp4").click()
+        until(lambda: server.uploads() == [])
+        expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+
+
+def test_folders_come_with_their_names_and_without_hidden_files(
+    tmp_path: Path, open_browser: OpenBrowser
+) -> None:
+    folder = tmp_path / "week 9"
+    (folder / "monday").mkdir(parents=True)
+    write_picture(folder / "monday" / "IMG_20260302_120000.jpg")
+    write_picture(folder / "portrait.jpg", [Appearance(320, 180, look="warm")])
+    (folder / ".DS_Store").write_bytes(b"x")
+    with (
+        serving(tmp_path / "home", SATISFACE_START_WORKER="false") as address,
+        open_browser(address, "/upload") as page,
+    ):
+        add_first_camera(page, "Main Street", "Entrance")
+        settled(page)
+        page.get_by_test_id("folder").set_input_files(folder)
+        page.get_by_role("button", name="Start reading").click()
+        expect(page.get_by_text("2 files taken in.")).to_be_visible()
+        expect(page.get_by_text("week 9/monday/IMG_20260302_120000.jpg").first).to_be_visible()
+        assert list((tmp_path / "home" / "unfinished").iterdir()) == []
+
+
+def test_the_uploader_can_be_used_by_keyboard(tmp_path: Path, open_browser: OpenBrowser) -> None:
+    with (
+        serving(tmp_path, SATISFACE_START_WORKER="false") as address,
+        open_browser(address, "/upload") as page,
+    ):
+        add_first_camera(page, "Main Street", "Entrance")
+        settled(page)
+        page.get_by_role("button", name="Choose files").focus()
+        with page.expect_file_chooser() as chooser:
+            page.keyboard.press("Enter")
+        write_picture(tmp_path / "portrait.jpg")
+        chooser.value.set_files(tmp_path / "portrait.jpg")
+        expect(page.get_by_role("button", name="Start reading")).to_be_visible()
+        assert page.get_by_role("status").first.inner_text() != ""
