@@ -8,6 +8,8 @@ and read. Decoding alone takes the same samples with the same decoder. The two t
 process. Seconds of the processor stand beside those of the clock: on a machine that does other work
 as well, theirs is the ratio to trust.
 
+``--model`` names the folder of another exported model of ours: the clips are read with it as well.
+
 With ``--peers``, ``fer`` reads the same clips as its users would (``Video.analyze``, every frame
 that falls on the same grid, nothing drawn or saved), taking turns with ours; it is installed on the
 first run, in an environment of its own. deepface is not compared: its weights come neither from
@@ -15,6 +17,8 @@ PyPI nor with the package.
 
 Memory: one minute of footage and a long video of the same minute over and over (its packets, not
 encoded anew), each read in a process of its own whose highest resident size is told.
+
+Start: see ``benchmarks.worker_start``.
 """
 
 import argparse
@@ -37,6 +41,8 @@ import platformdirs
 
 from benchmarks.recogniser_peers.catalogue import FER
 from benchmarks.recogniser_peers.environments import prepared, python_of
+from benchmarks.worker_start import Start
+from benchmarks.worker_start import measured as measured_starts
 from fer_core import AnalysisOptions, ExpressionReader, YuNetDetector, analyse, probe, sample
 from tests.made_footage import Appearance, write_video
 
@@ -91,9 +97,10 @@ def timed(actions: list[Callable[[], object]], runs: int) -> list[Spent]:
     return [Spent(*map(median, zip(*mine, strict=True))) for mine in spent]
 
 
-def speed(path: Path, runs: int) -> Speed:
+def speed(path: Path, runs: int, folder: Path | None = None) -> Speed:
+    """``folder``: of the model; the shipped one by default."""
     options = AnalysisOptions(rate=RATE)
-    model = ExpressionReader(threads=1)
+    model = ExpressionReader(folder, threads=1, batch=options.batch_size)
     detector = YuNetDetector(options.detector_threshold, min_face=options.min_face)
     info = probe(path)
 
@@ -108,7 +115,8 @@ def speed(path: Path, runs: int) -> Speed:
     reading, decoding = timed([read, decode], runs)
     predictions = [p for result in results for p in result.predictions]
     return Speed(
-        name=f"{path.name}, {info.width} x {info.height}, {info.codec}",
+        name=f"{path.name}, {info.width} x {info.height}, {info.codec}"
+        + (f", model {model.card.version}" if folder else ""),
         footage_s=info.duration_ms / 1000,
         frames=sum(result.frames for result in results),
         faces=len(predictions),
@@ -130,14 +138,14 @@ class Compared:
     ratios: tuple[float, float, float]
 
 
-def compare_with_fer(path: Path, runs: int, cache: Path) -> Compared:
+def compare_with_fer(path: Path, runs: int, cache: Path, folder: Path | None = None) -> Compared:
     """Both read the clip with all cores, in turns."""
     python = python_of(prepared(FER, cache))
     info, options = probe(path), AnalysisOptions(rate=RATE)
     every = round((info.frame_rate or RATE) / RATE)
     module = ["-m", "benchmarks.recogniser_peers.fer_video"]
     command = [str(python), *module, str(path), str(every), str(CORES)]
-    model = ExpressionReader(threads=1)
+    model = ExpressionReader(folder, threads=1, batch=options.batch_size)
     detector = YuNetDetector(options.detector_threshold, min_face=options.min_face)
     ours, theirs, faces = [], [], 0
     for _ in range(runs):
@@ -221,6 +229,24 @@ def fer_rows(one: Compared) -> list[tuple[str, str]]:
     ]
 
 
+def start_rows(starts: dict[str, Start]) -> list[tuple[str, str]]:
+    return [
+        ("**start to first prediction**", "by the clock; of the processor"),
+        *(
+            (kind, f"{start.clock:.2f} s; {start.processor:.2f} s")
+            for kind, start in starts.items()
+        ),
+    ]
+
+
+def memory_rows(long_minutes: int, minute: float, long: float) -> list[tuple[str, str]]:
+    return [
+        ("**memory, 640 x 360**, one minute", f"{minute:.0f} MiB"),
+        (f"{long_minutes} minutes", f"{long:.0f} MiB"),
+        ("long over short", f"{long / minute:.2f}"),
+    ]
+
+
 def page_of(rows: list[tuple[str, str]], now: datetime) -> str:
     """The report as Markdown."""
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
@@ -242,9 +268,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, help="where to write the page; printed otherwise")
     parser.add_argument("--clip", type=Path, action="append", default=[], help="one more video")
+    parser.add_argument("--model", type=Path, action="append", default=[], help="one more model")
     parser.add_argument("--seconds", type=int, default=60, help="of the clip that is made")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--long-minutes", type=int, default=60)
+    parser.add_argument("--long-minutes", type=int, default=60, help="0: memory is not measured")
     parser.add_argument("--peers", action="store_true", help="compare with fer as well")
     parser.add_argument(
         "--cache",
@@ -262,15 +289,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for clip in [made_crowd(folder, arguments.seconds), *arguments.clip]:
-            rows += speed_rows(speed(clip, arguments.runs))
-            if arguments.peers:
-                rows += fer_rows(compare_with_fer(clip, arguments.runs, arguments.cache))
-        minute, long = memory(folder, arguments.long_minutes)
-    rows += [
-        ("**memory, 640 x 360**, one minute", f"{minute:.0f} MiB"),
-        (f"{arguments.long_minutes} minutes", f"{long:.0f} MiB"),
-        ("long over short", f"{long / minute:.2f}"),
-    ]
+            for model in (None, *arguments.model):
+                rows += speed_rows(speed(clip, arguments.runs, model))
+                if arguments.peers:
+                    compared = compare_with_fer(clip, arguments.runs, arguments.cache, model)
+                    rows += fer_rows(compared)
+        starts = measured_starts(arguments.runs)
+        rows += start_rows(starts)
+        if arguments.long_minutes:
+            rows += memory_rows(arguments.long_minutes, *memory(folder, arguments.long_minutes))
     text = page_of(rows, datetime.now(UTC))
     if arguments.out:
         arguments.out.write_text(text)
