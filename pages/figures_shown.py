@@ -158,7 +158,12 @@ def _card(
             words(estimate.value),
             delta=delta,
             delta_color=colour,
-            delta_arrow="off" if delta == "no change" else "auto",
+            # Streamlit knows no sign but a hyphen, and would show an arrow up beside "−0.1".
+            delta_arrow="off"
+            if delta in {None, "no change"}
+            else "down"
+            if str(delta).startswith("−")
+            else "up",
             help=f"{about} A grey change may be chance."
             if good
             else f"{about} More is not worse, but says less about all who came.",
