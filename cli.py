@@ -248,6 +248,10 @@ def worker(
 
     with _sentences():
         _upgrade_if_needed()
+        if settings().metrics_port:
+            from jobs.metrics import serve
+
+            serve(settings().metrics_port, to_others=settings().metrics_to_others)
         with _watching(stop) if with_parent else contextlib.nullcontext():
             run_worker(settings(), stop, until_idle=until_idle)
 
@@ -333,7 +337,7 @@ def report(
 
 @app.command()
 def demo(
-    days: Annotated[int, typer.Option(min=1, max=400, help="Days up to yesterday.")] = 14,
+    days: Annotated[int, typer.Option(min=1, max=400, help="Days up to yesterday.")] = 90,
     seed: Annotated[int, typer.Option(help="Another seed, other data.")] = 7,
 ) -> None:
     """Fill a database of its own with invented data, marked as such."""

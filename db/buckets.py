@@ -86,12 +86,24 @@ def rebuild_camera(
         start = _next_hour_with_people(session, camera_id, zone, end)
 
 
-def rebuild_span(session: Session, camera_id: int, first: datetime, last: datetime) -> None:
-    """Derive anew the buckets of all hours that touch [first, last]."""
+def rebuild_span(
+    session: Session,
+    camera_id: int,
+    first: datetime,
+    last: datetime,
+    *,
+    at_one_go: bool = False,
+) -> None:
+    """Derive anew the buckets of all hours that touch [first, last].
+
+    ``at_one_go``: not a day at a time; for who knows that all its people fit into memory.
+    """
     zone = locked_time_zone(session, camera_id)
     start = _hour_of(first, zone)
     while start <= last:
-        end = min(_day_after(start, zone), _hour_after(_hour_of(last, zone), zone))
+        end = _hour_after(_hour_of(last, zone), zone)
+        if not at_one_go:
+            end = min(_day_after(start, zone), end)
         _replace(session, camera_id, zone, start, end)
         start = end
 
