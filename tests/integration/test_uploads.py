@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from api.routes import known_recording
 from jobs.sweep import delete_unfinished
 from jobs.uploads import LIFETIME, Upload, Uploads
-from tests.made_jobs import until
+from tests.made_footage import write_picture
+from tests.made_jobs import made_camera, made_settings, opened, take_in, until
 from tests.made_uploads import STREAM, Client, made_options, served
 
 DATA = random.Random(5).randbytes(3_000_000)
@@ -316,3 +318,23 @@ def test_known_answers_what_the_database_tells(client: Client) -> None:
     answer = client.ask("GET", "/api/uploads/known?camera=1&size=5")
     assert (answer.status, answer.body) == (200, b'{"known":false}')
     assert client.ask("GET", "/api/uploads/known?camera=x&size=5").status == 400
+
+
+def test_a_file_is_known_by_its_hash_where_its_camera_has_it(tmp_path: Path) -> None:
+    settings = made_settings(tmp_path)
+    photo = tmp_path / "portrait.jpg"
+    write_picture(photo)
+    size = photo.stat().st_size
+    digest = hashlib.sha256(photo.read_bytes()).hexdigest()
+    with opened(settings) as database:
+        camera, other = made_camera(database), made_camera(database, "Till")
+        assert known_recording(database, camera, size, None) is False
+        take_in(database, settings, camera, photo)
+        # The size is only a reason to look closer.
+        assert known_recording(database, camera, size, None) is True
+        assert known_recording(database, camera, size + 1, None) is False
+        assert known_recording(database, other, size, None) is False
+        sentence = "Entrance has this file already, as portrait.jpg (queued)."
+        assert known_recording(database, camera, size, digest) == sentence
+        assert known_recording(database, camera, size, "0" * 64) is False
+        assert known_recording(database, other, size, digest) is False
