@@ -24,7 +24,7 @@ from jobs.logs import log_to_terminal
 if TYPE_CHECKING:
     from jobs.child import WorkerProcess
 
-log_to_terminal()
+log_to_terminal("text")
 
 log = logging.getLogger(__name__)
 _worker: "WorkerProcess | None" = None
@@ -38,6 +38,7 @@ def _get_ready() -> None:
     from jobs.child import WorkerProcess
     from settings import settings
 
+    log_to_terminal()
     try:
         upgrade(settings().resolved_database_url)
         import_module("pages.overview")
@@ -65,8 +66,29 @@ def _healthz(_: Request) -> Response:
     from api.health import health
     from settings import settings
 
+    return health(settings(), _worker_is_alive())
+
+
+def _readyz(_: Request) -> Response:
+    from api.health import readiness
+    from settings import settings
+
+    return readiness(settings(), _worker_is_alive())
+
+
+def _metrics(request: Request) -> Response:
+    from api.metrics import metrics, refused
+    from settings import settings
+
+    return refused(request, settings()) or metrics(settings())
+
+
+def _worker_is_alive() -> bool | None:
+    """None where this instance starts no worker of its own."""
+    from settings import settings
+
     alive = _worker is not None and _worker.pid is not None
-    return health(settings().resolved_database_url, alive if settings().start_worker else None)
+    return alive if settings().start_worker else None
 
 
 class _Api:
@@ -97,6 +119,8 @@ app = st.App(
     lifespan=_lifespan,
     routes=[
         Route("/healthz", _healthz, methods=["GET"]),
+        Route("/readyz", _readyz, methods=["GET"]),
+        Route("/metrics", _metrics, methods=["GET"]),
         Mount(_api_path, _Api(_api_path)),
     ],
 )

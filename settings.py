@@ -108,6 +108,19 @@ class Settings(BaseSettings):
         "large video; 24 suits cameras far away, and takes longer.",
     )
 
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Form of log lines, one for each event: text or json."
+    )
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port on which a worker answers Prometheus; 0 means it does not.",
+    )
+    metrics_to_others: bool = Field(
+        default=False,
+        description="Whether the metrics of dashboard and workers are given to other machines.",
+    )
     reports_folder: str = Field(
         default="",
         description="Folder that scheduled reports are left in; empty means reports inside the "

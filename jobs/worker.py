@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from db.engine import Database
 from db.queue import Lease, claim, fail, release
 from db.tables import Segment, SegmentState
+from jobs import metrics
 from jobs.cluster import Cluster
 from jobs.expiry import delete_expired
 from jobs.pool import ProcessDied, SegmentPool
@@ -198,11 +199,13 @@ class _Worker:
             self._fail(
                 lease, "the process that read it died, perhaps for want of memory", died=True
             )
+            metrics.count_death()
         elif error is not None:
             log.error("%s the task ended with a fault", where, exc_info=error)
             self._fail(lease, "an unexpected fault stopped the reading; the log tells more")
         else:
             outcome = future.result()
+            metrics.count(outcome)
             log.info(
                 "%s %s seconds=%.1f frames=%d faces=%d tracks=%d",
                 where,

@@ -14,34 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-import api.health
 from db.engine import is_current
 from settings import Settings
-from tests.made_jobs import ROOT, environment, made_settings, until
-
-
-def health(url: str, worker: bool | None) -> tuple[int, dict[str, str]]:
-    answer = api.health.health(url, worker)
-    return answer.status_code, json.loads(bytes(answer.body))
-
-
-def test_health_of_an_instance_that_works(tmp_path: Path) -> None:
-    url = made_settings(tmp_path).resolved_database_url
-    assert health(url, worker=True) == (
-        200,
-        {"status": "ok", "database": "reachable", "schema": "current", "worker": "running"},
-    )
-    assert health(url, worker=None)[1]["worker"] == "not started here"
-
-
-def test_health_of_one_that_does_not(tmp_path: Path) -> None:
-    url = made_settings(tmp_path).resolved_database_url
-    assert health(url, worker=False)[0] == 503
-    status, body = health(f"sqlite:///{tmp_path / 'empty.db'}", worker=True)
-    assert (status, body["schema"]) == (503, "not current")
-    status, body = health(f"sqlite:///{tmp_path / 'no folder' / 'x.db'}", worker=True)
-    assert (status, body["database"]) == (503, "not reachable")
-    assert str(tmp_path) not in json.dumps(body)
+from tests.made_jobs import ROOT, environment, until
 
 
 @contextlib.contextmanager
@@ -96,6 +71,19 @@ def test_the_worker_comes_and_goes_with_the_server(tmp_path: Path, number: signa
     with serving(settings) as (server, url):
         until(lambda: answer(url).get("status") == "ok")
         assert is_current(settings.resolved_database_url)
+        ready = answer(url.replace("healthz", "readyz"))
+        assert ready | {"disk": ""} == {
+            "status": "ok",
+            "database": "reachable",
+            "schema": "current",
+            "worker": "running",
+            "reading": "nothing waits",
+            "footage": "writable",
+            "disk": "",
+            "problems": [],
+        }
+        with urllib.request.urlopen(url.replace("healthz", "metrics"), timeout=60) as reply:
+            assert b"satisface_segments_waiting 0.0" in reply.read()
         until(lambda: workers(server))
         (worker,) = workers(server)
 
