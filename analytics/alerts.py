@@ -273,7 +273,8 @@ def _variance_of_one(rows: pd.DataFrame, score: ScoreDefinition) -> "pd.Series[f
         .groupby(rows["site_id"])
         .sum()
     )
-    return sums["within"] / sums["freedom"].clip(lower=1)
+    # Never quite alike, however few they are: a point at least.
+    return (sums["within"] / sums["freedom"].clip(lower=1)).clip(lower=1.0)
 
 
 def _anscombe(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ def control_chart(values: ArrayLike, variances: ArrayLike) -> Chart:
     """Judge each day by the eight weeks before it.
 
     ``values``: (..., days) figures of days that follow each other on the calendar, NaN where a
-    day has none. ``variances``: as many; of each figure, given the people behind it.
+    day has none. ``variances``: as many, over 0; of each figure, given the people behind it.
     Returns arrays of the same shape. A day's own figure, and what comes after, never enter what
     it is compared with.
     """

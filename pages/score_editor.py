@@ -160,8 +160,8 @@ def _preview(now: ScoreDefinition, then: ScoreDefinition, sites: Sequence[SiteRo
         alt="The index of each site by the weights in force and by these",
         column_config={"People read": st.column_config.NumberColumn(format="localized")},
     )
-    raising = ", ".join(expression_words(e) for e in then.satisfied) or "none"
-    lowering = ", ".join(expression_words(e) for e in then.dissatisfied) or "none"
+    raising = ", ".join(expression_words(e) for e in _READ if e in then.satisfied) or "none"
+    lowering = ", ".join(expression_words(e) for e in _READ if e in then.dissatisfied) or "none"
     st.caption(
         f"Raises the index: {raising}. Lowers it: {lowering}. "
         f"It can lie between {then.lowest:g} and {then.highest:g}."
