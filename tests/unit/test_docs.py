@@ -32,7 +32,8 @@ def test_the_table_of_settings_is_the_class() -> None:
 
 
 def test_every_setting_named_anywhere_exists() -> None:
-    beside = {"TEST_DATA", "TRAINING_DATA", "REQUIRE_BROWSER", "CHROMIUM"}  # tests and training
+    # Of tests and training.
+    beside = {"TEST_DATA", "TRAINING_DATA", "REQUIRE_BROWSER", "REQUIRE_POSTGRESQL", "CHROMIUM"}
     known = {name.upper() for name in Settings.model_fields} | beside
     for page in PAGES:
         named = set(re.findall(r"SATISFACE_([A-Z_]+[A-Z])", page.read_text()))
