@@ -106,8 +106,14 @@ def make(
                 for index in sorted(Base.metadata.tables[table].indexes, key=str):
                     index.create(session.connection())
         with database.read() as session:
-            counted = [_count(session, table) for table in (Recording, Track, Prediction, Bucket)]
-    return Made(len(cameras), *counted, time.perf_counter() - began)
+            return Made(
+                cameras=len(cameras),
+                recordings=_count(session, Recording),
+                people=_count(session, Track),
+                predictions=_count(session, Prediction),
+                buckets=_count(session, Bucket),
+                seconds=time.perf_counter() - began,
+            )
 
 
 def _count(session: Session, table: type[Base]) -> int:
@@ -316,12 +322,13 @@ def _load(session: Session, table: type[Base], rows: Iterable[dict[str, object]]
     names = ", ".join(f'"{column}"' for column in columns)
     with closing(connection.connection.cursor()) as cursor:
         if connection.dialect.name == "postgresql":
-            with cursor.copy(f"COPY {target.name} ({names}) FROM STDIN") as copy:  # type: ignore[attr-defined]  # psycopg's own
+            with cursor.copy(f"COPY {target.name} ({names}) FROM STDIN") as copy:
                 for row in values():
                     copy.write_row(row)
         else:
             marks = ", ".join("?" * len(columns))
-            cursor.executemany(f"INSERT INTO {target.name} ({names}) VALUES ({marks})", values())
+            many: Any = cursor  # the driver takes rows one by one, which its type does not say
+            many.executemany(f"INSERT INTO {target.name} ({names}) VALUES ({marks})", values())
     if connection.dialect.name == "postgresql" and "id" in columns:
         # Rows that are added later are numbered after these.
         sequence = f"pg_get_serial_sequence('{target.name}', 'id')"

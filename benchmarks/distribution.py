@@ -205,7 +205,7 @@ readable faces of PublicTest, {count} days of each size; mean absolute error of 
 - Their 95 % intervals, by a bootstrap over the people and over the faces behind the confusions,
   held the share that the people were drawn by in {coverage} people.
 - Saerens' EM needs probabilities that are calibrated for each expression by itself. One
-  temperature for all does not give that, and EM then does hardly better than counting. With a bias
+  temperature for all does not give that, and EM then does no better than counting. With a bias
   for each expression it does best or nearly so, but needs every person's row; the inverted means
   need the sums that every bucket holds, so a year is corrected in no time.
 - A mean over the faces of a person has the same expectation as one face, so the matrix of mean

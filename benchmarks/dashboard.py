@@ -1,0 +1,330 @@
+"""How long the dashboard takes over a year: ten million predictions of twenty cameras.
+
+    python -m benchmarks.dashboard --out docs/benchmarks/<date>-dashboard.md
+
+On SQLite and on PostgreSQL (where its server is installed; it runs in a folder of its own for as
+long as this takes), filled by benchmarks.bulk_rows. `--url` measures databases that are filled
+already. For each page: the seconds of its whole script, by the clock and of the processor, in a
+process that has opened pages before; and, in a real Chromium, the seconds from the address to the
+first figure. The Model page reads no database: its time is what the browser and Streamlit need by
+themselves. Then a year's PDF, and the export of a million faces: seconds, and the highest resident
+memory against that of fifty thousand.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from sqlalchemy import func, make_url, select
+
+from benchmarks import bulk_rows
+from db.engine import Database
+from db.tables import Bucket, Camera, Prediction, Recording, Track
+
+ROOT: Final = Path(__file__).parents[1]
+YEAR: Final = "Everything"
+WEEK: Final = "Last 7 days"
+MILLION: Final = 1_000_000
+FEW: Final = 50_000
+FIGURE: Final = ", ".join(
+    f'[data-testid="{kind}"]' for kind in ("stMetric", "stPlotlyChart", "stDataFrame", "stTable")
+)
+
+_LISTED: Final = '[data-testid="stMain"] [data-testid="stPageLink"]'
+_FORM: Final = '[data-testid="stMain"] [data-testid="stTabs"]'
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One page. ``clock``, ``processor``: seconds of its script; ``browser``: to the first figure
+    (None where it has none, or no Chromium is there)."""
+
+    name: str
+    clock: float
+    processor: float
+    browser: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One database. Memory in MiB."""
+
+    database: str
+    rows: dict[str, int]
+    pages: list[Opened]
+    pdf_s: float
+    pdf_processor_s: float
+    export_rows: int
+    export_s: float
+    export_mib: float
+    few_mib: float
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A page with a query, as it is called here. ``figure``: what to wait for in the browser."""
+
+    name: str
+    file: str
+    path: str
+    period: str | None = None
+    figure: str = FIGURE
+
+
+VIEWS: Final = (
+    View("Overview, a week", "overview.py", "", WEEK),
+    View("Overview, the year", "overview.py", "", YEAR),
+    View("Compare, a week", "compare.py", "compare", WEEK),
+    View("Compare, the year", "compare.py", "compare", YEAR),
+    View("Recordings", "recordings.py", "recordings", figure=_LISTED),
+    View("Reports, a week", "report.py", "reports", WEEK),
+    View("Reports, the year", "report.py", "reports", YEAR),
+    View("Settings", "configuration.py", "settings", figure=_FORM),
+    View("Model (reads no database)", "model.py", "model"),
+)
+
+
+def scripts(runs: int) -> list[Opened]:
+    """Each page in this process, whose settings name the database; medians."""
+    from streamlit.testing.v1 import AppTest
+
+    found = []
+    for view in VIEWS:
+        clocks, processors = [], []
+        for _ in range(runs + 1):
+            app = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=300)
+            if view.file != "overview.py":
+                # The Overview of a day comes first, as cheaply as can be, to choose from its menu.
+                app.query_params["period"] = "Last day"
+                app.run().switch_page(view.file)
+            if view.period:
+                app.query_params["period"] = view.period
+            clock, processor = time.perf_counter(), time.process_time()
+            app.run()
+            clocks.append(time.perf_counter() - clock)
+            processors.append(time.process_time() - processor)
+            if app.exception:
+                raise RuntimeError(f"{view.name}: {app.exception[0].value}")
+        # The first run loads what the page imports.
+        found.append(Opened(view.name, median(clocks[1:]), median(processors[1:])))
+    return found
+
+
+def in_browser(url: str, home: Path, runs: int) -> dict[str, float]:
+    """Seconds from the address of a page to its first figure, in an open browser; medians."""
+    from urllib.parse import quote
+
+    from tests.browser.server import NoChromium, chromium, serving
+
+    environment = {"SATISFACE_DATABASE_URL": url, "SATISFACE_START_WORKER": "false"}
+    found: dict[str, float] = {}
+    try:
+        with chromium() as browser, serving(home, **environment) as address:
+            tab = browser.new_page(viewport={"width": 1280, "height": 900})
+            for view in VIEWS:
+                query = f"?period={quote(view.period)}" if view.period else ""
+                seconds = []
+                for _ in range(runs + 1):
+                    tab.goto("about:blank")
+                    began = time.perf_counter()
+                    tab.goto(f"{address}/{view.path}{query}", wait_until="commit")
+                    tab.locator(view.figure).first.wait_for(timeout=60_000)
+                    seconds.append(time.perf_counter() - began)
+                found[view.name] = median(seconds[1:])
+    except NoChromium as error:
+        print(error, file=sys.stderr)
+    return found
+
+
+def pdf() -> tuple[float, float]:
+    """Seconds of a year's report, by the clock and of the processor, from the database on."""
+    from jobs.reports import report_content
+    from reports.pdf import satisfaction_pdf
+    from settings import settings
+
+    seconds = []
+    with closing(Database(settings().resolved_database_url)) as database:
+        for _ in range(2):  # the first loads typesetting and fonts
+            clock, processor = time.perf_counter(), time.process_time()
+            with database.read() as session:
+                last = session.scalar(select(func.max(Bucket.hour)))
+                assert last is not None
+                content = report_content(
+                    session,
+                    first_day=(last - timedelta(days=364)).date(),
+                    last_day=last.date(),
+                    minimum_people=settings().minimum_people,
+                    now=datetime.now(UTC),
+                )
+            satisfaction_pdf(content)
+            seconds.append((time.perf_counter() - clock, time.process_time() - processor))
+    return seconds[-1]
+
+
+def export(rows: int) -> tuple[int, float, float]:
+    """(rows, seconds, MiB) of writing about ``rows`` faces as CSV, as the command line does."""
+    from db.exports import iterate_predictions
+    from jobs.row_files import write_rows
+    from settings import settings
+
+    with (
+        closing(Database(settings().resolved_database_url)) as database,
+        database.read() as session,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        first = session.scalar(select(func.min(Recording.captured_at)))
+        last = session.scalar(select(func.max(Recording.captured_at)))
+        total = session.scalar(select(func.count()).select_from(Prediction)) or 1
+        assert first is not None
+        assert last is not None
+        end = first + (last - first) * min(rows / total, 1.0)
+        began = time.perf_counter()
+        frames = iterate_predictions(session, start=first, end=end)
+        written = write_rows(frames, Path(folder) / "faces.csv")
+        seconds = time.perf_counter() - began
+    return written, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+_PARTS: Final[dict[str, Callable[[int], object]]] = {
+    "scripts": lambda runs: [asdict(page) for page in scripts(runs)],
+    "pdf": lambda _runs: pdf(),
+    "export": lambda _runs: export(MILLION),
+    "few": lambda _runs: export(FEW),
+}
+
+
+def _apart(part: str, url: str, home: Path, runs: int) -> list[Any]:
+    """A part in a process of its own, whose settings name the database."""
+    command = [sys.executable, "-m", "benchmarks.dashboard", "--part", part, "--runs", str(runs)]
+    environment = os.environ | {
+        "SATISFACE_DATABASE_URL": url,
+        "SATISFACE_HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+    }
+    told = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=environment, cwd=ROOT
+    )
+    if told.returncode:
+        raise RuntimeError(f"{part}:\n{told.stderr[-3000:]}")
+    answer: list[Any] = json.loads(told.stdout.splitlines()[-1])
+    return answer
+
+
+def measure(url: str, runs: int) -> Measured:
+    """Everything about the database at ``url``."""
+    with closing(Database(url)) as database, database.read() as session:
+        rows = {
+            name: session.scalar(select(func.count()).select_from(table)) or 0
+            for name, table in {
+                "cameras": Camera,
+                "recordings": Recording,
+                "people": Track,
+                "predictions": Prediction,
+                "hours": Bucket,
+            }.items()
+        }
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        browser = in_browser(url, home, runs)
+        pages = [Opened(**page) for page in _apart("scripts", url, home, runs)]
+        pdf_s, pdf_processor_s = _apart("pdf", url, home, runs)
+        exported, export_s, export_mib = _apart("export", url, home, runs)
+        few_mib = _apart("few", url, home, runs)[2]
+    return Measured(
+        database=make_url(url).get_backend_name(),
+        rows=rows,
+        pages=[Opened(p.name, p.clock, p.processor, browser.get(p.name)) for p in pages],
+        pdf_s=pdf_s,
+        pdf_processor_s=pdf_processor_s,
+        export_rows=exported,
+        export_s=export_s,
+        export_mib=export_mib,
+        few_mib=few_mib,
+    )
+
+
+def databases(stack: ExitStack, predictions: int) -> Iterator[str]:
+    """Addresses of filled databases: SQLite, and PostgreSQL where it is installed."""
+    from tests.made_postgresql import binaries, running_server
+
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    url = f"sqlite:///{folder / 'satisface.db'}"
+    print(bulk_rows.make(url, predictions=predictions), file=sys.stderr)
+    yield url
+    programs = binaries()
+    if programs is None:
+        print("No PostgreSQL server is installed.", file=sys.stderr)
+        return
+    url = stack.enter_context(running_server(programs)).new_database()
+    print(bulk_rows.make(url, predictions=predictions), file=sys.stderr)
+    yield url
+
+
+def page_of(measured: list[Measured], now: datetime, remark: str) -> str:
+    """The report as Markdown."""
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    parts = [
+        f"# The dashboard over a year, {now:%Y-%m-%d}",
+        "",
+        f"Command: `python -m benchmarks.dashboard`. Machine: {machine}. {remark}".strip(),
+    ]
+    for one in measured:
+        counted = ", ".join(f"{count:,} {name}" for name, count in one.rows.items())
+        parts += ["", f"## {one.database}", "", f"{counted}.", ""]
+        parts += ["| page | script, s | of the processor, s | browser to first figure, s |"]
+        parts += ["|---|---|---|---|"]
+        for page in one.pages:
+            shown = "–" if page.browser is None else f"{page.browser:.2f}"
+            parts.append(f"| {page.name} | {page.clock:.2f} | {page.processor:.2f} | {shown} |")
+        parts += [
+            "",
+            "| job | measured |",
+            "|---|---|",
+            f"| a year's PDF, from the database on | {one.pdf_s:.1f} s |",
+            f"| the same, of the processor | {one.pdf_processor_s:.1f} s |",
+            f"| {one.export_rows:,} faces to CSV | {one.export_s:.0f} s |",
+            f"| rows a second | {one.export_rows / one.export_s:,.0f} |",
+            f"| highest memory of it | {one.export_mib:.0f} MiB |",
+            f"| highest memory of the export of {FEW:,} | {one.few_mib:.0f} MiB |",
+        ]
+    about = (__doc__ or "").partition("dashboard.md")[2].strip()
+    return "\n".join([*parts, "", about, ""])
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, help="where to write the page; printed otherwise")
+    parser.add_argument("--url", action="append", help="a filled database; several times for more")
+    parser.add_argument("--predictions", type=int, default=10_000_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--remark", default="", help="what else the machine did, for the page")
+    parser.add_argument("--part", choices=sorted(_PARTS), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.part:
+        print(json.dumps(_PARTS[arguments.part](arguments.runs)))
+        return
+    with ExitStack() as stack:
+        urls = arguments.url or databases(stack, arguments.predictions)
+        measured = [measure(url, arguments.runs) for url in urls]
+    text = page_of(measured, datetime.now(UTC), arguments.remark)
+    if arguments.out:
+        arguments.out.write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
