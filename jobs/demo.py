@@ -77,7 +77,7 @@ _SHOPS: Final = (
         mood=0.3,
         trend=0.25,
         service=0.5,
-        target=55.0,
+        target=51.0,
         lately={("Checkout", 12): -1.1, ("Checkout", 13): -1.1, ("Entrance", 16): 0.5},
     ),
     _Shop(
@@ -89,7 +89,7 @@ _SHOPS: Final = (
         mood=-0.15,
         trend=-0.1,
         service=-0.3,
-        target=50.0,
+        target=46.0,
         bad_days={2: -1.0},
     ),
     _Shop(
@@ -101,7 +101,7 @@ _SHOPS: Final = (
         mood=0.1,
         trend=0.0,
         service=0.1,
-        target=47.0,
+        target=45.0,
         silent={"Service desk": 2},
     ),
 )
