@@ -18,6 +18,7 @@ from pages.state import Place, database, places, sites
 from reports.figures import small_trend_figure
 from reports.figures_compared import distributions_figure, league_figure
 from reports.scales import index_range
+from reports.style import plain
 from reports.words import (
     difference_words,
     index_interval_words,
@@ -68,7 +69,7 @@ def page() -> None:
     _trends(buckets, table, names, by, period, score, minimum)
     st.subheader("Expressions side by side")
     chart(
-        distributions_figure(table, names),
+        distributions_figure(table, _lines(names)),
         key="distributions",
         says="Share of people by expression for each place",
     )
@@ -90,6 +91,11 @@ def _name(row: Mapping[Hashable, Any], by: _By, chosen: Sequence[Place]) -> str:
     return f"{row['site']} / {row['camera']}" if several else str(row["camera"])
 
 
+def _lines(names: Sequence[str]) -> list[str]:
+    """For an axis: site above camera, so that small screens have room for both."""
+    return [plain(name).replace(" / ", "<br>") for name in names]
+
+
 def _targets(chosen: Sequence[Place]) -> dict[str, float | None]:
     return {place.site.name: place.site.target for place in chosen}
 
@@ -102,7 +108,7 @@ def _league(
 ) -> None:
     st.subheader("League")
     chart(
-        league_figure(table, names, [targets.get(str(site)) for site in table["site"]]),
+        league_figure(table, _lines(names), [targets.get(str(site)) for site in table["site"]]),
         key="league",
         says="The satisfaction index of each place with its interval, best first",
     )
@@ -196,7 +202,8 @@ def _pair(
 
 def _rows_of(buckets: pd.DataFrame, row: "pd.Series[Any]", by: _By) -> pd.DataFrame:
     key = "site" if by == "site" else "camera_id"
-    return buckets.loc[buckets[key] == row[key]]
+    rows: pd.DataFrame = buckets[buckets[key] == row[key]]
+    return rows
 
 
 def _trends(

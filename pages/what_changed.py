@@ -17,6 +17,7 @@ from analytics.intervals import Estimate
 from analytics.scores import ScoreDefinition
 from pages.figures_shown import chart
 from reports.figures_compared import Part, parts_figure
+from reports.style import plain
 from reports.words import (
     change_words,
     expression_words,
@@ -53,16 +54,15 @@ def what_changed(
     ]
     shown = [each for each in shown if len(each[2]) > 1]
     shown.append(("Expressions", "expressions", _expression_parts(expressions)))
-    # Hours take as much height as the other two together.
-    columns = st.columns(2, gap="large")
-    for place, (title, key, parts) in enumerate(shown):
-        with columns[min(place, 1)]:
-            st.markdown(f"**{title}**")
-            chart(
-                parts_figure(parts),
-                key=f"changed_{key}",
-                says=f"What each of the {key} added to the change of the index",
-            )
+    with st.grid(len(shown), min_column_width=260):
+        for title, key, parts in shown:
+            with st.container():
+                st.markdown(f"**{title}**")
+                chart(
+                    parts_figure(parts),
+                    key=f"changed_{key}",
+                    says=f"What each of the {key} added to the change of the index",
+                )
 
 
 def _group_parts(
@@ -106,11 +106,11 @@ def _hour(row: Mapping[Hashable, Any]) -> str:
 
 
 def _camera(row: Mapping[Hashable, Any]) -> str:
-    return str(row["camera"])
+    return plain(str(row["camera"]))
 
 
 def _place(row: Mapping[Hashable, Any]) -> str:
-    return f"{row['site']}<br>{row['camera']}"
+    return f"{plain(row['site'])}<br>{plain(row['camera'])}"
 
 
 def _expression_parts(changes: pd.DataFrame) -> list[Part]:

@@ -139,8 +139,8 @@ def _hour_sentence(place: tuple[int, int], row: dict[str, float]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a change of the index. ``name``: a line or two; ``points``: what it added; ``sure``: more than chance
-    would explain; ``says``: the sentence behind it."""
+    """A part of a change of the index. ``name``: a line or two; ``points``: what it added;
+    ``sure``: more than chance would explain; ``says``: the sentence behind it."""
 
     name: str
     points: float

@@ -1,5 +1,6 @@
 """What all plotly figures share: transparent grounds, quiet grids, room for small screens."""
 
+from html import escape
 from typing import Final, Literal, cast
 
 import pandas as pd
@@ -55,6 +56,11 @@ def empty_figure(sentence: str) -> go.Figure:
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     return styled(figure, height=200, showlegend=False)
+
+
+def plain(name: str) -> str:
+    """A name that somebody typed, as plotly shows it unchanged: never as markup."""
+    return escape(name, quote=False)
 
 
 def records(frame: pd.DataFrame) -> list[dict[str, float]]:

@@ -13,6 +13,7 @@ from tests.browser.server import Watch, chromium, serving, settled
 
 PAGES = {
     "overview": "/",
+    "compare": "/compare",
     "upload": "/upload",
     "recordings": "/recordings",
     "reports": "/reports",

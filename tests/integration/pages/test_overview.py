@@ -1,0 +1,198 @@
+"""Overview against what it is compared with, in each of its states.
+
+What it shows of a period alone, and of none, is tested with the other pages.
+"""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from db.engine import Database
+from db.places import list_sites, set_target
+from pages.filters import Period
+from tests.integration.pages.conftest import OpenPage
+from tests.integration.pages.test_pages_filled import FAIR, add_read_video
+from tests.integration.pages.words import metrics, words
+from tests.unit.db.made_rows import NOON, add_camera
+
+GLAD = ("happy",) * 28 + ("neutral",) * 2
+SAD = ("sad",) * 28 + ("neutral",) * 2
+
+
+@pytest.fixture
+def camera(database: Database) -> int:
+    with database.write() as session:
+        return add_camera(session)
+
+
+def add_days(database: Database, camera: int, days: dict[int, tuple[str, ...]]) -> None:
+    """``days``: who was seen so many days before NOON."""
+    with database.write() as session:
+        for back, expressions in days.items():
+            at = NOON - timedelta(days=back)
+            add_read_video(session, camera, expressions, name=f"{back}.mp4", captured_at=at)
+
+
+def figures(app: AppTest) -> dict[str, Any]:
+    """Every chart by its key."""
+    found = {}
+    for element in app.get("plotly_chart"):
+        key = element.proto.id.split("-")[-1]
+        found[key] = json.loads(element.proto.spec)
+    return found
+
+
+def test_a_change_is_said_with_its_interval(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    add_days(database, camera, {0: GLAD, 1: SAD})
+    app = open_page("overview.py", period="Last day")
+    said = words(app)
+    assert "Index up " in said
+    assert "points, more than chance would explain, against the day before." in said
+    assert "Changes are against the day before." in said
+    change = {metric.label: metric.delta for metric in app.metric}
+    assert change["Satisfaction index"].startswith("+")
+    assert change["Share negative"].startswith("−")
+    assert "Change between +" in said
+
+
+def test_a_change_that_chance_could_explain_says_so(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    add_days(database, camera, {0: FAIR, 1: (*FAIR, "happy")})
+    assert "which chance could explain, against the day before." in words(
+        open_page("overview.py", period="Last day")
+    )
+
+
+def test_the_same_weekdays_of_four_weeks_are_one_yardstick(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    add_days(database, camera, {0: GLAD, 1: SAD, 7: GLAD, 14: GLAD, 21: GLAD, 28: GLAD, 35: SAD})
+    app = open_page("overview.py", period="Last day", against="Same weekdays, last 4 weeks")
+    said = words(app)
+    assert "Index unchanged, to a tenth of a point, against the 4 Mondays before." in said
+    # As many people as on one of the four.
+    assert {metric.label: metric.delta for metric in app.metric}["People"] == "no change"
+
+
+def test_what_changed_names_cameras_hours_and_expressions(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    add_days(database, camera, {0: GLAD, 1: SAD})
+    with database.write() as session:
+        other = add_camera(session, "Checkout")
+        for back in (0, 1):
+            at = NOON - timedelta(days=back, hours=3)
+            add_read_video(session, other, FAIR, name=f"other{back}.mp4", captured_at=at)
+    app = open_page("overview.py", period="Last day")
+    said = words(app)
+    assert "What changed" in said
+    assert [title for title in ("Hours", "Cameras", "Expressions") if f"**{title}**" in said] == [
+        "Hours",
+        "Cameras",
+        "Expressions",
+    ]
+    parts = figures(app)["changed_cameras"]["data"][0]
+    assert parts["y"][-1] == "All together"
+    assert parts["text"][-1] == metrics_delta(app)
+
+
+def metrics_delta(app: AppTest) -> str:
+    return next(m.delta for m in app.metric if m.label == "Satisfaction index")
+
+
+def test_one_day_alone_has_hours_and_no_trend(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    add_days(database, camera, {0: FAIR})
+    app = open_page("overview.py")
+    assert {"hours", "distribution"} <= set(figures(app))
+    assert not {"trend", "week", "expressions_by_day"} & set(figures(app))
+    assert "What changed" not in words(app)
+    assert "against" not in words(app)
+
+
+def test_several_days_have_a_trend_with_target_and_the_hours_of_the_week(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    add_days(database, camera, {0: FAIR, 1: FAIR, 7: FAIR, 8: FAIR})
+    with database.write() as session:
+        (site,) = list_sites(session)
+        set_target(session, site.id, 70)
+    app = open_page("overview.py")
+    shown = figures(app)
+    assert {"trend", "week", "distribution", "expressions_by_day"} <= set(shown)
+    assert "The 7 days before" in [trace["name"] for trace in shown["trend"]["data"]]
+    assert "Target 70.0" in str(shown["trend"]["layout"]["annotations"])
+    assert "below the target of 70.0" in words(app)
+
+
+def test_withheld_days_and_hours_are_marks_and_no_figures(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    few = ("happy",) * 4
+    add_days(database, camera, {0: few, 1: few})
+    app = open_page("overview.py")
+    assert metrics(app)["Satisfaction index"] == "Withheld"
+    shown = figures(app)
+    (marks,) = shown["week"]["data"]
+    assert marks["name"] == "Withheld"
+    assert "4 people read (fewer than 10)" in marks["customdata"][0]
+    assert "2 of 2 days with people are withheld" in words(app)
+    assert "What changed" not in words(app)
+
+
+def test_a_link_shows_the_same_choice(open_page: OpenPage, database: Database, camera: int) -> None:
+    add_days(database, camera, {0: FAIR, 1: SAD, 7: GLAD})
+    with database.write() as session:
+        add_read_video(session, add_camera(session, "Checkout"), FAIR, name="other.mp4")
+    app = open_page("overview.py")
+    app.selectbox(key="site").select("Site of Entrance").run()
+    app.selectbox(key="period").select("Last day").run()
+    app.selectbox(key="against").select("Same weekdays, last 4 weeks").run()
+    assert not app.exception
+    link = {name: values[0] for name, values in app.query_params.items()}
+    assert link == {
+        "site": "Site of Entrance",
+        "period": "Last day",
+        "against": "Same weekdays, last 4 weeks",
+    }
+    there = open_page("overview.py", **link)
+    assert words(there) == words(app)
+    assert metrics(there) == metrics(app)
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        {"site": "Nowhere", "camera": "None"},
+        {"period": "Last century", "against": "The future"},
+        {"period": "Choose dates", "dates": "soon"},
+        {"period": "Everything", "against": "Same weekdays, last 4 weeks"},
+    ],
+)
+def test_a_link_that_names_what_is_not_there_is_no_error(
+    open_page: OpenPage, database: Database, camera: int, link: dict[str, str]
+) -> None:
+    add_days(database, camera, {0: FAIR, 40: FAIR})
+    assert "Satisfaction index" in metrics(open_page("overview.py", **link))
+
+
+@pytest.mark.parametrize(
+    ("days", "repeats"), [(1, 4), (7, 4), (8, 2), (14, 2), (15, 1), (28, 1), (29, 0)]
+)
+def test_the_same_weekdays_meet_and_no_day_counts_twice(days: int, repeats: int) -> None:
+    last = NOON.date()
+    period = Period(last - timedelta(days=days - 1), last)
+    others = period.same_weekdays()
+    assert len(others) == repeats
+    seen = [other.first + timedelta(days=day) for other in others for day in range(other.days)]
+    assert len(set(seen)) == len(seen) == repeats * days
+    assert all(period.first - timedelta(days=28 + 7) < day < period.first for day in seen)
+    assert all(other.first.weekday() == period.first.weekday() for other in others)
+    assert all(other.days == days for other in others)
