@@ -12,16 +12,13 @@ from db.places import (
     delete_site,
     update_camera,
 )
-from db.recording_rows import count_recordings, list_recordings
-from db.tables import RecordingState
-from fer_core.errors import ModelError
-from fer_core.model_card import read_card
 from pages.alert_rules import alert_rules
-from pages.format import counted, escaped, moment
+from pages.format import counted, escaped
 from pages.place_forms import camera_form, edit_site, first_place_form, hours_words, site_form
 from pages.retention_form import retention_form
 from pages.score_editor import score_editor
-from pages.state import app_version, database, say_after_rerun, sites
+from pages.state import database, say_after_rerun, sites
+from pages.status_shown import status_shown
 from pages.zones import zones_page
 from settings import settings
 
@@ -44,6 +41,7 @@ def page() -> None:
     alert_rules(all_sites)
     score_editor(all_sites)
     retention_form()
+    status_shown()
     _system(all_sites)
 
 
@@ -176,28 +174,12 @@ def _has_recordings(name: str, recordings: int) -> bool:
 
 
 def _system(all_sites: Sequence[SiteRow]) -> None:
-    with database().read() as session:
-        reading = count_recordings(session, states=(RecordingState.READING,))
-        waiting = count_recordings(session, states=(RecordingState.QUEUED,))
-        last = list_recordings(session, states=(RecordingState.DONE,), limit=1)
-    try:
-        card = read_card()
-        model = f"{card.name} {card.version}"
-    except ModelError as error:
-        model = str(error)
     here = settings()
-    kind = "SQLite" if here.resolved_database_url.startswith("sqlite") else "PostgreSQL"
     facts = {
-        "Version": app_version(),
-        "Model": model,
-        "Database": f"{kind}, in {here.home}" if not here.database_url else kind,
+        "Home folder": str(here.home),
         "Footage": "kept after reading" if here.keep_footage else "deleted after reading",
         "Figures shown from": f"{here.minimum_people} people on",
         "Worker": "started with this dashboard" if here.start_worker else "started separately",
-        "Being read": f"{reading}, and {waiting} waiting",
-        "Last finished": moment(last[0].finished_at, last[0].time_zone)
-        if last and last[0].finished_at
-        else "nothing yet",
     }
     cameras = sum(len(site.cameras) for site in all_sites)
     facts["Places"] = f"{counted(len(all_sites), 'site')}, {counted(cameras, 'camera')}"

@@ -1,0 +1,76 @@
+"""Status in Settings: whether this installation can do its work, and what it is made of."""
+
+import platform
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from db.status import Queue, queue, server
+from db.tables import RecordingState
+from fer_core.errors import ModelError
+from fer_core.model_card import read_card
+from jobs.condition import Check, all_checks, disk
+from pages.format import ago, counted, escaped, size
+from pages.state import app_version, database
+from settings import settings
+
+_NAMES = {
+    "database": "Database",
+    "schema": "Tables",
+    "reading": "Reading",
+    "footage": "Footage store",
+    "disk": "Disk",
+}
+
+
+@st.fragment(run_every=30)
+def status_shown() -> None:
+    here, now = settings(), datetime.now(UTC)
+    # Whether the worker's process runs is known to the server alone; its work shows here.
+    checks = [check for check in all_checks(here, None, now) if check.name in _NAMES]
+    with database().read() as session:
+        work = queue(session, now, here.lease_seconds)
+        kept = server(session)
+    st.subheader("Status")
+    problems = [check.problem for check in checks if check.problem]
+    for problem in problems:
+        st.error(escaped(problem), icon=":material/error:")
+    if not problems:
+        st.success("Everything that this installation needs is working.", icon=":material/check:")
+    free = disk(here)
+    facts = {
+        **{_NAMES[check.name]: _with_icon(check) for check in checks},
+        "Being read": counted(work.being_read, "segment"),
+        "Waiting": _waiting(work, now),
+        "Failed": counted(work.recordings[RecordingState.FAILED], "recording"),
+        "Last sign of a worker": ago(work.last_sign, now) if work.last_sign else "none yet",
+        "Size of the database": size(kept.bytes),
+        "Database kind": f"{kept.kind} {kept.version}",
+        "Disk of the home folder": f"{size(free.free)} free of {size(free.total)}",
+        "Versions": f"Satisface {app_version()}, model {_model()}, "
+        f"Python {platform.python_version()}",
+    }
+    with st.container(border=True), st.grid(3, min_column_width=220):
+        for label, value in facts.items():
+            with st.container(gap=None):
+                st.caption(label)
+                st.markdown(value)
+
+
+def _with_icon(check: Check) -> str:
+    icon = ":red[:material/error:]" if check.problem else ":green[:material/check_circle:]"
+    return f"{icon} {escaped(check.says)}"
+
+
+def _waiting(work: Queue, now: datetime) -> str:
+    waiting = counted(work.waiting, "segment")
+    if not work.waiting_since:
+        return waiting
+    return f"{waiting}; the oldest recording came {ago(work.waiting_since, now)}"
+
+
+def _model() -> str:
+    try:
+        return read_card().version
+    except ModelError:
+        return "none"
