@@ -10,7 +10,6 @@ from api.uploads import UploadOptions, upload_routes
 from db.engine import Database
 from db.recording_rows import find_by_sha256
 from db.tables import Recording
-from jobs.intake import Duplicate
 from jobs.store import unfinished_folder
 from settings import Settings, settings
 
@@ -67,5 +66,8 @@ def known_recording(
         found = find_by_sha256(session, sha256)
     for recording in found:
         if recording.camera_id == camera_id:
+            # With it come the decoders, which a server that only takes files in does not need.
+            from jobs.intake import Duplicate
+
             return Duplicate(recording.name, recording).reason
     return False
