@@ -1,38 +1,34 @@
-"""Files that are made when somebody asks for them, row by row into a temporary file."""
+"""Files that are made when somebody asks for them."""
 
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from io import BufferedReader
-from typing import Literal
 
 import pandas as pd
 
-from db.exports import iterate_buckets, iterate_predictions, iterate_tracks
+from db.exports import iterate_predictions
 from db.recording_rows import RecordingRow
-from pages.filters import Period, by_zone
+from jobs.downloads import Format, Rows, Table, make_link
+from pages.filters import Period
 from pages.state import Place, database
 from reports.tables import csv_chunks
+from settings import settings
 
-Table = Literal["predictions", "tracks", "buckets"]
 
-
-def table_csv(table: Table, places: Sequence[Place], period: Period) -> BufferedReader:
-    """All rows of the places in the period, each by its site's own days."""
-    read = {
-        "predictions": iterate_predictions,
-        "tracks": iterate_tracks,
-        "buckets": iterate_buckets,
-    }[table]
-
-    def frames() -> Iterator[pd.DataFrame]:
-        with database().read() as session:
-            for time_zone, camera_ids in by_zone(places).items():
-                start, end = period.bounds(time_zone)
-                yield from read(session, start=start, end=end, camera_ids=camera_ids)
-
-    return _csv(frames())
+def rows_link(table: Table, kind: Format, places: Sequence[Place], period: Period) -> str:
+    """Where a browser on any of our pages gets all rows of the places in the period."""
+    rows = Rows(
+        table,
+        kind,
+        period.first.isoformat(),
+        period.last.isoformat(),
+        tuple(place.camera.id for place in places),
+    )
+    # Relative, so that it holds below whatever path the dashboard is served.
+    return f"api/downloads/{make_link(settings().home, rows, time.time())}"
 
 
 def recording_csv(row: RecordingRow) -> BufferedReader:

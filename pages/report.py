@@ -1,39 +1,42 @@
-"""Reports: the figures of a period to hand on, as PDF or as rows."""
+"""Reports: the figures of a period to hand on, as PDF, workbook or rows, once or on a schedule."""
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import partial
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
-from analytics.scores import ScoreDefinition
-from analytics.summary import by_camera, summarise
-from db.scores import active_score
-from fer_core.errors import ModelError
-from fer_core.model_card import read_card
-from pages.downloads import Table, table_csv
+from jobs.downloads import Format, Table
+from jobs.reports import report_content
+from pages.downloads import rows_link
 from pages.figures_shown import camera_table, cards
-from pages.filters import Period, choose_period, covered_days, read_period
+from pages.filters import Period, choose_period, covered_days
+from pages.schedules import schedules
 from pages.state import Place, database, places, sites
+from reports.content import SECTIONS, ReportContent, ReportFigures, report_figures
+from reports.findings import change_sentence, findings, target_sentence
 from reports.words import period_words
 from settings import settings
 
 _TABLES: tuple[tuple[Table, str, str], ...] = (
+    ("tracks", "People", "One row for each person's appearance: from when to when, and its mean."),
     (
         "predictions",
         "Faces",
-        "One row for each face in each frame: when, where, how sure, and all probabilities. Large.",
+        "One row for each face in each frame: when, where, how sure, and all probabilities.",
     ),
-    ("tracks", "People", "One row for each person's appearance: from when to when, and its mean."),
     ("buckets", "Hours", "One row for each hour of each camera: what the charts are made of."),
 )
+_KINDS: tuple[tuple[Format, str], ...] = (("csv", "CSV"), ("parquet", "Parquet"))
+_PREVIEW_DPI = 90
 
 
 def page() -> None:
     st.title("Reports")
-    everywhere = places(sites())
+    all_sites = sites()
+    everywhere = places(all_sites)
     if covered_days(everywhere) is None:
         _nothing_yet()
         return
@@ -44,24 +47,22 @@ def page() -> None:
     if period is None:
         st.info("Nobody was seen by these cameras yet. Choose others.")
         return
-    minimum = settings().minimum_people
-    with database().read() as session:
-        score = active_score(session)
-    buckets = read_period(chosen, period)
-    summary = summarise(buckets, score, minimum)
-    before = summarise(read_period(chosen, period.before()), score, minimum)
+    content = _content(everywhere, chosen, period, _choose_sections())
     st.caption(
         f"{period_words(period.first, period.last)}, on each site's own clock. "
-        f"Intervals are 95%. Scored by {score.label}."
+        f"Intervals are 95%. Scored by {content.score.label}."
     )
-    if buckets.empty:
-        st.info("Nobody was seen in this period. Choose another.")
-        return
-    cards(summary, before, period, minimum)
-    camera_table(by_camera(buckets, score, minimum), minimum, key="cameras_table")
-    st.subheader("Hand it on")
-    _pdf(everywhere, chosen, period, buckets, score)
-    _rows(chosen, period)
+    if content.buckets.empty:
+        st.info(
+            "Nobody was seen in this period. Choose another one; the footage of these cameras is "
+            f"from {period_words(covered.first, covered.last) if covered else ''}."
+        )
+    else:
+        figures = report_figures(content)
+        _figures(content, figures, period)
+        _hand_on(content, period)
+        _rows(figures, chosen, period)
+    schedules(all_sites)
 
 
 def _choose_cameras(everywhere: Sequence[Place]) -> list[Place]:
@@ -78,90 +79,171 @@ def _choose_cameras(everywhere: Sequence[Place]) -> list[Place]:
     return [by_label[label] for label in chosen] or list(everywhere)
 
 
-def _pdf(
-    everywhere: Sequence[Place],
-    chosen: Sequence[Place],
-    period: Period,
-    buckets: pd.DataFrame,
-    score: ScoreDefinition,
-) -> None:
-    zone = ZoneInfo(st.context.timezone or chosen[0].site.time_zone)
+def _choose_sections() -> tuple[str, ...]:
+    """Keys of SECTIONS; none means all."""
+    keys = {title: key for key, title in SECTIONS.items()}
+    chosen = st.pills(
+        "Sections",
+        list(keys),
+        selection_mode="multi",
+        key="sections",
+        bind="query-params",
+        help="The report holds the sections that are chosen; all of them where none is.",
+    )
+    return tuple(keys[title] for title in keys if title in chosen)
 
-    def make() -> bytes:
+
+def _content(
+    everywhere: Sequence[Place], chosen: Sequence[Place], period: Period, sections: Sequence[str]
+) -> ReportContent:
+    zone = ZoneInfo(st.context.timezone or chosen[0].site.time_zone)
+    every_camera = len(chosen) == len(everywhere)
+    with database().read() as session:
+        return report_content(
+            session,
+            first_day=period.first,
+            last_day=period.last,
+            minimum_people=settings().minimum_people,
+            now=datetime.now(UTC).astimezone(zone),
+            camera_ids=None if every_camera else [place.camera.id for place in chosen],
+            sections=sections,
+        )
+
+
+def _figures(content: ReportContent, figures: ReportFigures, period: Period) -> None:
+    minimum = content.minimum_people
+    cards(
+        figures.summary,
+        figures.before,
+        period,
+        minimum,
+        comparison=figures.comparison,
+        versus=content.versus,
+    )
+    said = [
+        change_sentence(content, figures),
+        target_sentence(figures.summary, content.target),
+    ]
+    if any(said):
+        st.markdown(" ".join(sentence for sentence in said if sentence))
+    for lead, text in findings(figures):
+        # Plain text: names in it are somebody's own.
+        st.text(f"{lead} {text}")
+    camera_table(figures.cameras, minimum, key="cameras_table")
+
+
+def _hand_on(content: ReportContent, period: Period) -> None:
+    st.subheader("For the meeting")
+    stretch = f"{period.first.isoformat()}-to-{period.last.isoformat()}"
+
+    def pdf() -> bytes:
         # Typesetting is loaded when it is asked for.
-        from reports.content import ReportContent
         from reports.pdf import satisfaction_pdf
 
-        every_camera = len(chosen) == len(everywhere)
-        return satisfaction_pdf(
-            ReportContent(
-                sites=tuple(dict.fromkeys(place.site.name for place in chosen)),
-                cameras=() if every_camera else tuple(place.label for place in chosen),
-                first_day=period.first,
-                last_day=period.last,
-                buckets=buckets,
-                score=score,
-                minimum_people=settings().minimum_people,
-                generated_at=datetime.now(UTC).astimezone(zone),
-                model_version=_model_version(),
-                demonstration=any(place.site.is_demonstration for place in chosen),
-            )
-        )
+        return satisfaction_pdf(content)
 
-    with (
-        st.container(border=True),
-        st.container(horizontal=True, vertical_alignment="center"),
-    ):
-        st.markdown(
-            "**For the meeting**  \n:small[One or two pages: the index and its trend, expressions, "
-            "hours and cameras, each with its people and interval.]"
-        )
+    def workbook() -> bytes:
+        from reports.excel import satisfaction_workbook
+
+        return satisfaction_workbook(content)
+
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "Report (PDF)",
-            data=make,
-            file_name=f"satisface-report-{_stretch(period)}.pdf",
+            data=pdf,
+            file_name=f"satisface-report-{stretch}.pdf",
             mime="application/pdf",
             on_click="ignore",
             type="primary",
             icon=":material/picture_as_pdf:",
             key="download_pdf",
         )
+        st.download_button(
+            "Workbook (Excel)",
+            data=workbook,
+            file_name=f"satisface-report-{stretch}.xlsx",
+            mime="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            on_click="ignore",
+            icon=":material/table_view:",
+            key="download_xlsx",
+        )
+    _preview(content)
 
 
-def _model_version() -> str:
-    try:
-        return read_card().version
-    except ModelError:
-        return ""
+@st.fragment
+def _preview(content: ReportContent) -> None:
+    if not st.toggle("Show the pages of the PDF", key="preview"):
+        return
+    with st.spinner("Setting the pages …", show_time=True):
+        pages = _pictures(_fingerprint(content), content)
+    with st.grid(2, min_column_width=300):
+        for number, picture in enumerate(pages, start=1):
+            with st.container(border=True):
+                st.image(picture, caption=f"Page {number} of {len(pages)}", width="stretch")
 
 
-def _stretch(period: Period) -> str:
-    return f"{period.first.isoformat()}-to-{period.last.isoformat()}"
+@st.cache_data(max_entries=20, show_spinner=False)
+def _pictures(fingerprint: str, _content: ReportContent) -> list[bytes]:
+    from reports.pdf import satisfaction_png
+
+    assert fingerprint
+    return satisfaction_png(_content, dots_per_inch=_PREVIEW_DPI)
 
 
-def _rows(chosen: list[Place], period: Period) -> None:
+def _fingerprint(content: ReportContent) -> str:
+    """The same as long as the pages would be, but for the time at which they are made."""
+    known = hashlib.sha256()
+    for frame in (content.buckets, content.before):
+        if frame is not None and not frame.empty:
+            plain = frame.drop(columns=[c for c in frame.columns if frame[c].dtype == object])
+            known.update(pd.util.hash_pandas_object(plain, index=False).to_numpy().tobytes())
+    told = (
+        content.sites,
+        content.cameras,
+        content.first_day,
+        content.last_day,
+        content.target,
+        content.score,
+        content.sections,
+        content.minimum_people,
+        content.model_version,
+    )
+    known.update(repr(told).encode())
+    return known.hexdigest()
+
+
+def _rows(figures: ReportFigures, chosen: list[Place], period: Period) -> None:
+    st.subheader("All rows")
+    st.caption(
+        "For Excel, pandas or a database. They are sent as they are read: the browser shows how "
+        "far it is. A link holds for twelve hours."
+    )
+    count: dict[Table, int] = {
+        "tracks": figures.summary.people,
+        "predictions": figures.summary.faces,
+        "buckets": figures.hour_rows,
+    }
     with st.grid(3, min_column_width=240):
         for table, title, about in _TABLES:
             with st.container(border=True, height="stretch"):
                 st.markdown(f"**{title}**  \n:small[{about}]")
-                st.download_button(
-                    f"{title} (CSV)",
-                    # Made when it is asked for, not each time the page is drawn.
-                    data=partial(table_csv, table, chosen, period),
-                    file_name=f"satisface-{table}-{_stretch(period)}.csv",
-                    mime="text/csv",
-                    on_click="ignore",
-                    icon=":material/download:",
-                    key=f"download_{table}",
-                )
+                st.caption(f"About {count[table]:,} {'row' if count[table] == 1 else 'rows'}")
+                with st.container(horizontal=True):
+                    for kind, name in _KINDS:
+                        st.link_button(
+                            name,
+                            rows_link(table, kind, chosen, period),
+                            icon=":material/download:",
+                            key=f"download_{table}_{kind}",
+                        )
 
 
 def _nothing_yet() -> None:
     with st.container(border=True):
         st.subheader("There is nothing to report yet")
         st.markdown(
-            "Upload footage and let it be read; then a PDF for the meeting and all rows as CSV "
-            "can be downloaded here."
+            "Upload footage and let it be read; then a PDF for the meeting, a workbook and all "
+            "rows can be downloaded here, or sent each day, week or month."
         )
         if st.button("Upload footage", type="primary", icon=":material/upload_file:"):
             st.switch_page("upload.py")

@@ -100,13 +100,16 @@ def trend_svg(
     layers = [band, line]
     if target is not None:
         aim = as_data([{"target": target, "label": f"Target {index_words(target)}"}])
+        rule = alt.Chart(aim).encode(y=alt.Y("target:Q", scale=scale))
+        label = rule.encode(x=alt.value(0), text="label:N")
+        style: dict[str, Any] = {"align": "left", "baseline": "bottom", "dx": 4, "dy": -3}
         layers += [
-            alt.Chart(aim)
-            .mark_rule(color=MUTED, strokeWidth=1.4, strokeDash=[5, 4])
-            .encode(y=alt.Y("target:Q", scale=scale)),
-            alt.Chart(aim)
-            .mark_text(align="left", baseline="bottom", dx=4, dy=-3, color=MUTED)
-            .encode(x=alt.value(0), y=alt.Y("target:Q", scale=scale), text="label:N"),
+            rule.mark_rule(color=MUTED, strokeWidth=1.4, strokeDash=[5, 4]),
+            # A halo, since the band may lie behind it.
+            label.mark_text(
+                **style, color="white", stroke="white", strokeWidth=4, strokeJoin="round"
+            ),
+            label.mark_text(**style, color=MUTED),
         ]
     if len(every) <= 62:
         layers.append(

@@ -88,7 +88,7 @@ def heatmap_svg(hours: pd.DataFrame, *, width: int, height: int) -> str:
     inner = width - 52
     strip = 40
     chart = alt.vconcat(
-        alt.layer(*layers).properties(width=inner, height=height - strip - 44),
+        alt.layer(*layers).properties(width=inner, height=height - strip - 32),
         bars.properties(width=inner, height=strip),
         spacing=8,
     )
@@ -123,7 +123,7 @@ def cameras_svg(cameras: pd.DataFrame, *, width: int, target: float | None = Non
             axis=alt.Axis(labelColor=INK, grid=True, gridColor=PAPER_GRID, labelLimit=260),
         )
     )
-    x = alt.X("index:Q", scale=scale, axis=alt.Axis(tickCount=6), title="Index (0 to 100)")
+    x = alt.X("index:Q", scale=scale, axis=alt.Axis(tickCount=6), title=None)
     layers = [
         base.mark_rule(color=ACCENT, opacity=0.45, strokeWidth=4).encode(
             x=alt.X("low:Q", scale=scale), x2="high:Q"
@@ -139,7 +139,7 @@ def cameras_svg(cameras: pd.DataFrame, *, width: int, target: float | None = Non
             .mark_rule(color=MUTED, strokeWidth=1.4, strokeDash=[5, 4])
             .encode(x=alt.X("target:Q", scale=scale))
         )
-    return drawn(alt.layer(*layers), width, 52 + 24 * len(shown))
+    return drawn(alt.layer(*layers), width, 32 + 20 * len(shown))
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, float]]:

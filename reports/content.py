@@ -94,7 +94,7 @@ class ReportFigures:
     weeks where a line of days would be noise (``trend_weekly``); its key is ``day``.
     ``stretches``: days, weeks or months, so many that a page or two hold them, with their names
     in the column ``name``; ``stretch``: which of the three. ``hours``: of the week;
-    ``hours_of_day``: all days together.
+    ``hours_of_day``: all days together. ``hour_rows``: how many hours of cameras they rest on.
     """
 
     summary: Summary
@@ -107,6 +107,7 @@ class ReportFigures:
     hours: pd.DataFrame
     hours_of_day: pd.DataFrame
     cameras: pd.DataFrame
+    hour_rows: int
 
     @property
     def before(self) -> Summary | None:
@@ -144,6 +145,7 @@ def report_figures(content: ReportContent) -> ReportFigures:
         ),
         hours=by_weekday_hour(*args),
         hours_of_day=by_hour(*args),
+        hour_rows=len(content.buckets),
         cameras=cameras.assign(
             name=cameras["site"].str.cat(cameras["camera"], sep=", ")
             if several

@@ -52,7 +52,7 @@ def target_sentence(summary: Summary, target: float | None) -> str | None:
     index, aim = summary.index, index_words(target)
     if index.low <= target <= index.high:
         return (
-            f"It can not be told from the target of {aim}: the interval, "
+            f"It cannot be told from the target of {aim}: the interval, "
             f"{index_interval_words(index)}, holds it."
         )
     above = index.value > target

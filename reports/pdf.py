@@ -141,14 +141,15 @@ def _headline(content: ReportContent, figures: ReportFigures) -> list[Json] | No
     if summary.index is None or summary.happy is None or summary.negative is None:
         return None
 
+    compared = content.versus.removeprefix("the ")
+
     def box(label: str, value: str, detail: str, was: str | None, *, first: bool = False) -> Json:
-        compared = f"{content.versus}: {was}" if was else None
         return {
             "first": first,
             "label": label,
             "value": value,
             "detail": detail,
-            "was": compared[0].upper() + compared[1:] if compared else None,
+            "was": f"{compared[0].upper()}{compared[1:]}: {was}" if was else None,
         }
 
     def share(label: str, now: Estimate, then: Estimate | None) -> Json:
@@ -238,7 +239,7 @@ def _hours(content: ReportContent, figures: ReportFigures) -> Json | None:
     low, high = (shown.iloc[place] for place in (shown["index"].argmin(), shown["index"].argmax()))
     return {
         "title": "Index by hour and day of the week, and people by hour",
-        "svg": heatmap_svg(hours, width=_WIDTH, height=270),
+        "svg": heatmap_svg(hours, width=_WIDTH, height=222),
         "alt": "Index by hour of the week. "
         f"Lowest: {_hour_of_week(low)}, {index_words(low['index'])}. "
         f"Highest: {_hour_of_week(high)}, {index_words(high['index'])}.",
@@ -260,7 +261,7 @@ def _cameras(content: ReportContent, figures: ReportFigures) -> Json | None:
     if not content.has("cameras") or not 1 < len(shown) <= MOST_CAMERAS:
         return None
     return {
-        "title": "Cameras, with their 95% intervals",
+        "title": "Index by camera, with its 95% interval",
         "svg": cameras_svg(figures.cameras, width=_WIDTH, target=content.target),
         "alt": "Index by camera: "
         + ", ".join(

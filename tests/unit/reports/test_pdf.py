@@ -200,8 +200,8 @@ def test_the_period_before_and_the_target_are_set_beside_the_index() -> None:
     text = text_of(content(before=before, target=61.5))
     was = summarise(before, DEFAULT_SCORE, MINIMUM)
     assert was.index is not None
-    assert f"The 4 days before: {words.index_words(was.index.value)}" in text
-    assert "on the 4 days before" in text
+    assert f"4 days before: {words.index_words(was.index.value)}" in text
+    assert "against the 4 days before (interval" in text
     assert "the target of 61.5" in text
     assert "Target 61.5" in text
     alone = text_of(content())

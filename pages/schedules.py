@@ -1,0 +1,207 @@
+"""Scheduled reports on the Reports page: what is made when, for whom, and what became of it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from analytics.periods import Every
+from db.places import SiteRow
+from db.schedules import (
+    Plan,
+    Schedule,
+    ScheduleError,
+    create_schedule,
+    delete_schedule,
+    list_schedules,
+    request_now,
+    slug,
+    update_schedule,
+)
+from pages.format import escaped, listed, moment
+from pages.place_forms import time_zones
+from pages.state import database, say_after_rerun
+from reports.content import SECTIONS
+from settings import settings
+
+_EVERY = {Every.DAY: "Each day", Every.WEEK: "Each Monday", Every.MONTH: "Each first of the month"}
+_COVERS = {
+    Every.DAY: "the day before",
+    Every.WEEK: "the week before, Monday to Sunday",
+    Every.MONTH: "the month before",
+}
+_FORMATS = {"pdf": "PDF", "xlsx": "Excel", "csv": "Hours as CSV"}
+_WATCH_S = 3.0
+
+
+def schedules(all_sites: Sequence[SiteRow]) -> None:
+    st.subheader("On a schedule")
+    st.caption("Made by the worker, left in a folder or sent by mail, without anybody here.")
+    with database().read() as session:
+        known = list_schedules(session)
+    names = {site.id: site.name for site in all_sites}
+    for schedule in known:
+        with st.container(border=True):
+            _one(schedule, names, all_sites)
+    waiting = [schedule.id for schedule in known if _is_waiting(schedule)]
+    if waiting:
+        _watch(waiting)
+    if st.button("New schedule", icon=":material/add:", key="new_schedule"):
+        _edit(all_sites, None)
+
+
+def _is_waiting(schedule: Schedule) -> bool:
+    """Due, and not because the last try failed."""
+    return schedule.plan.is_enabled and not schedule.error and schedule.due_at <= datetime.now(UTC)
+
+
+@st.fragment(run_every=_WATCH_S)
+def _watch(waiting: list[int]) -> None:
+    """Draw the page anew once one of these was made."""
+    with database().read() as session:
+        still = [schedule.id for schedule in list_schedules(session) if _is_waiting(schedule)]
+    if still != waiting:
+        st.rerun()
+
+
+def _one(schedule: Schedule, names: dict[int, str], all_sites: Sequence[SiteRow]) -> None:
+    plan, key = schedule.plan, f"schedule_{schedule.id}"
+    st.markdown(f"**{escaped(plan.name)}**  \n{escaped(_plan_words(plan, names))}")
+    st.caption(_state_words(schedule))
+    if schedule.error:
+        st.error(schedule.error, icon=":material/error:")
+    with st.container(horizontal=True):
+        if st.button(
+            "Send now" if plan.recipients else "Make now",
+            key=f"{key}_now",
+            icon=":material/send:",
+            disabled=not plan.is_enabled or _is_waiting(schedule),
+        ):
+            with database().write() as session:
+                request_now(session, schedule.id, datetime.now(UTC))
+            st.rerun()
+        if st.button("Change", key=f"{key}_change", icon=":material/edit:"):
+            _edit(all_sites, schedule)
+        if st.button("Delete", key=f"{key}_delete", icon=":material/delete:"):
+            _confirm_delete(schedule)
+
+
+def _plan_words(plan: Plan, names: dict[int, str]) -> str:
+    sites = listed(names.get(one, "a site that is gone") for one in plan.site_ids)
+    where = []
+    if plan.folder:
+        where.append(f"into {settings().resolved_reports_folder / plan.folder}")
+    if plan.recipients:
+        where.append(f"to {', '.join(plan.recipients)}")
+    return (
+        f"{_EVERY[plan.every]} at {plan.hour}:00 ({plan.time_zone}), on {_COVERS[plan.every]}: "
+        f"{sites if plan.site_ids else 'all sites'}, as "
+        f"{listed(_FORMATS[ending] for ending in plan.formats)}, {' and '.join(where)}."
+    )
+
+
+def _state_words(schedule: Schedule) -> str:
+    zone = schedule.plan.time_zone
+    last = (
+        f"Last made {moment(schedule.made_at, zone)}." if schedule.made_at else "Not made so far."
+    )
+    if not schedule.plan.is_enabled:
+        return f"{last} Switched off."
+    if _is_waiting(schedule):
+        return f"{last} Being made now, if a worker runs."
+    tried_again = schedule.error and schedule.due_at <= datetime.now(UTC)
+    coming = schedule.waits_until if tried_again and schedule.waits_until else schedule.due_at
+    return f"{last} {'Tried again' if tried_again else 'Next'}: {moment(coming, zone)}."
+
+
+@st.dialog("Schedule", width="medium")
+def _edit(all_sites: Sequence[SiteRow], schedule: Schedule | None) -> None:
+    """A new schedule, or a change of one."""
+    default_zone = st.context.timezone or (all_sites[0].time_zone if all_sites else "UTC")
+    old = schedule.plan if schedule else Plan("", Every.WEEK, 7, default_zone)
+    name = st.text_input("Name", old.name, max_chars=100, placeholder="Weekly, all sites")
+    left, right = st.columns(2)
+    every = left.selectbox(
+        "How often", list(_EVERY), list(_EVERY).index(old.every), format_func=_EVERY.__getitem__
+    )
+    hour = right.selectbox("At", range(24), old.hour, format_func=lambda hour: f"{hour}:00")
+    zones = time_zones()
+    if old.time_zone not in zones:
+        zones = (old.time_zone, *zones)
+    zone = st.selectbox("Time zone", zones, zones.index(old.time_zone))
+    site_names = {site.id: site.name for site in all_sites}
+    chosen_sites = st.multiselect(
+        "Sites",
+        list(site_names),
+        [one for one in old.site_ids if one in site_names],
+        format_func=site_names.__getitem__,
+        placeholder="All sites",
+    )
+    sections = st.multiselect(
+        "Sections",
+        list(SECTIONS),
+        list(old.sections),
+        format_func=SECTIONS.__getitem__,
+        placeholder="All sections",
+    )
+    formats = st.multiselect(
+        "As", list(_FORMATS), list(old.formats), format_func=_FORMATS.__getitem__
+    )
+    recipients = st.text_area(
+        "By mail to",
+        "\n".join(old.recipients),
+        height=90,
+        help="One address a line. Everybody sees to whom it went.",
+    )
+    if not settings().smtp_host:
+        st.caption("No mail server is set yet: see SATISFACE_SMTP_HOST in docs/operations.md.")
+    keeps = st.checkbox(
+        f"Leave the files in {settings().resolved_reports_folder}", bool(old.folder)
+    )
+    folder = ""
+    if keeps:
+        folder = st.text_input("Folder inside it", old.folder or slug(name)) or "."
+    enabled = st.checkbox("Switched on", old.is_enabled)
+    if not st.button("Save", type="primary", key="save_schedule"):
+        return
+    plan = Plan(
+        name=name,
+        every=every,
+        hour=hour,
+        time_zone=zone,
+        formats=tuple(formats),
+        site_ids=tuple(chosen_sites),
+        sections=tuple(sections),
+        folder=folder,
+        recipients=tuple(
+            address
+            for part in recipients.replace(",", "\n").splitlines()
+            if (address := part.strip())
+        ),
+        is_enabled=enabled,
+    )
+    now = datetime.now(UTC)
+    try:
+        with database().write() as session:
+            if schedule is None:
+                create_schedule(session, plan, now)
+            else:
+                update_schedule(session, schedule.id, plan, now)
+    except ScheduleError as error:
+        st.error(str(error))
+        return
+    say_after_rerun(f"The schedule {escaped(plan.name)} was saved.")
+    st.rerun()
+
+
+@st.dialog("Delete this schedule?")
+def _confirm_delete(schedule: Schedule) -> None:
+    st.markdown(
+        f"**{escaped(schedule.plan.name)}** will not be made any more. Files that it left stay "
+        "where they are."
+    )
+    if st.button("Delete", type="primary", key="delete_schedule"):
+        with database().write() as session:
+            delete_schedule(session, schedule.id)
+        say_after_rerun("The schedule was deleted.")
+        st.rerun()
