@@ -243,17 +243,25 @@ def worker(
         # The dashboard holds the other end: it closes when the dashboard ends, however it ends.
         threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
 
-    from jobs.worker import run_worker
+    from jobs.pool import PoolsAhead
     from settings import settings
 
-    with _sentences():
+    with contextlib.ExitStack() as opened, _sentences():
+        pools = None
+        if not settings().scheduler_address:
+            pools = opened.enter_context(
+                contextlib.closing(PoolsAhead(settings().worker_processes))
+            )
+
+        from jobs.worker import run_worker
+
         _upgrade_if_needed()
         if settings().metrics_port:
             from jobs.metrics import serve
 
             serve(settings().metrics_port, to_others=settings().metrics_to_others)
         with _watching(stop) if with_parent else contextlib.nullcontext():
-            run_worker(settings(), stop, until_idle=until_idle)
+            run_worker(settings(), stop, until_idle=until_idle, executor_factory=pools)
 
 
 @app.command()

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from multiprocessing.connection import Connection
 
 from jobs.logs import log_to_terminal
@@ -35,6 +36,24 @@ class SegmentPool(ProcessPoolExecutor):
         self._lifeline.close()
         super().shutdown(wait=wait, cancel_futures=cancel_futures)
         self._reader.close()
+
+
+class PoolsAhead:
+    """Makes pools, the first one ahead of its time: while the worker itself is still loading, a
+    process loads what reading needs. Closing ends the first pool where nobody took it."""
+
+    def __init__(self, processes: int) -> None:
+        self._first: SegmentPool | None = SegmentPool(processes)
+        # By name: this process is to load nothing of it.
+        self._first.submit(import_module, "jobs.reading")
+
+    def __call__(self, processes: int) -> SegmentPool:
+        first, self._first = self._first, None
+        return first or SegmentPool(processes)
+
+    def close(self) -> None:
+        if self._first is not None:
+            self._first.shutdown()
 
 
 def _hold_on(lifeline: "Connection[object, object]") -> None:

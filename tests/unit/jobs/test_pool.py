@@ -3,12 +3,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import BrokenExecutor
+from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
 
-from jobs.pool import SegmentPool
+from jobs.pool import PoolsAhead, SegmentPool
 
 ROOT = Path(__file__).parents[3]
 
@@ -58,3 +59,34 @@ def test_a_process_that_dies_breaks_the_pool_and_not_the_worker() -> None:
     with pytest.raises(BrokenExecutor):
         reading.result(timeout=60)
     pool.shutdown(wait=True)
+
+
+def test_the_first_pool_is_there_before_it_is_asked_for() -> None:
+    with closing(PoolsAhead(1)) as pools:
+        first, second = pools(1), pools(1)
+        assert first is not second
+        assert first.submit(_has_loaded, "jobs.reading").result()
+        assert not second.submit(_has_loaded, "jobs.reading").result()
+        pools.close()
+        assert first.submit(os.getpid).result() > 0  # whoever took it ends it
+        first.shutdown()
+        second.shutdown()
+
+
+def test_a_first_pool_that_nobody_takes_ends() -> None:
+    before = set(psutil.Process().children())
+    pools = PoolsAhead(1)
+    # Beside the pool's process one that multiprocessing keeps for itself may start.
+    made = [
+        child
+        for child in psutil.Process().children()
+        if child not in before and "spawn_main" in " ".join(child.cmdline())
+    ]
+    pools.close()
+    _, alive = psutil.wait_procs(made, timeout=60)
+    assert len(made) == 1
+    assert alive == []
+
+
+def _has_loaded(name: str) -> bool:
+    return name in sys.modules
