@@ -12,6 +12,7 @@ from db.recording_rows import count_recordings
 from db.scores import active_score
 from db.tables import RecordingState
 from pages.alerts_shown import alerts
+from pages.distribution_shown import distribution
 from pages.figures_shown import camera_table, cards, change_sentence, chart, withheld_days
 from pages.filters import (
     Baseline,
@@ -27,7 +28,6 @@ from pages.format import counted
 from pages.state import Place, database, places, sites
 from pages.what_changed import what_changed
 from reports.figures import (
-    distribution_figure,
     distribution_over_time_figure,
     hours_figure,
     trend_figure,
@@ -120,11 +120,7 @@ def page() -> None:
             )
     with right:
         st.subheader("Expressions")
-        chart(
-            distribution_figure(summary),
-            key="distribution",
-            says="Share of people by expression, with intervals",
-        )
+        distribution(buckets, summary, minimum)
         if len(days) > 1 and not summary.withheld:
             st.subheader("Expressions day by day")
             chart(

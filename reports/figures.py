@@ -62,9 +62,13 @@ __all__ = [
 _BAND: Final = "95% interval"
 
 
-def distribution_figure(summary: Summary) -> go.Figure:
-    """People by expression: share of those read, with its interval, as horizontal bars."""
-    shares = expression_shares(summary).set_index("expression")
+def distribution_figure(summary: Summary, corrected: pd.DataFrame | None = None) -> go.Figure:
+    """People by expression: share of those read, with its interval, as horizontal bars.
+
+    ``corrected``: shares to draw instead of those counted (analytics.prior_shift).
+    """
+    counted = expression_shares(summary)
+    shares = (counted if corrected is None else corrected).set_index("expression")
     if shares.empty:
         return empty_figure(
             "No people yet"
@@ -92,6 +96,7 @@ def distribution_figure(summary: Summary) -> go.Figure:
             customdata=[
                 f"{name}: {share_words(e.value)} ({share_interval_words(e)}), "
                 f"{people_words(people)} of {summary.read:,} read"
+                f"{'' if corrected is None else ' as counted'}"
                 for name, e, people in zip(names, estimates, shares["people"], strict=True)
             ],
             hovertemplate="%{customdata}<extra></extra>",
