@@ -14,14 +14,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from fer_core.errors import SatisfaceError
 from fer_core.remote import Reader, RemoteVideo
-from settings import Settings
+
+if TYPE_CHECKING:
+    # A process that only reads has no use for them, and they take long to load.
+    from settings import Settings
 
 _UNFINISHED = ".part"
 _CHUNK = 4 * 1024 * 1024
@@ -46,7 +49,7 @@ UNFINISHED: Final = "unfinished"
 """Folder in the home folder."""
 
 
-def unfinished_folder(settings: Settings) -> Path:
+def unfinished_folder(settings: "Settings") -> Path:
     """Where files lie while they are taken in; what a crash leaves there is swept."""
     folder = settings.home / UNFINISHED
     folder.mkdir(parents=True, exist_ok=True)
