@@ -231,7 +231,7 @@ def _rows(figures: ReportFigures, chosen: list[Place], period: Period) -> None:
                 with st.container(horizontal=True):
                     for kind, name in _KINDS:
                         st.link_button(
-                            name,
+                            f"{title} ({name})",
                             rows_link(table, kind, chosen, period),
                             icon=":material/download:",
                             key=f"download_{table}_{kind}",

@@ -47,7 +47,8 @@ def metric(page: Page, label: str) -> str:
 
 def download(page: Page, button: str, folder: Path) -> Path:
     with page.expect_download(timeout=120_000) as waiting:
-        page.get_by_role("button", name=button).click()
+        either = page.get_by_role("button", name=button).or_(page.get_by_role("link", name=button))
+        either.click()
     target = folder / waiting.value.suggested_filename
     waiting.value.save_as(target)
     return target

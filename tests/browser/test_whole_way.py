@@ -1,5 +1,6 @@
 """The main job in a real browser: footage comes in, is read, is shown and is handed on."""
 
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -130,8 +131,11 @@ def test_reports_hand_on_what_was_read(
         predictions = pd.read_csv(download(page, "Faces (CSV)", tmp_path))
         tracks = pd.read_csv(download(page, "People (CSV)", tmp_path))
         buckets = pd.read_csv(download(page, "Hours (CSV)", tmp_path))
+        parquet = pd.read_parquet(download(page, "People (Parquet)", tmp_path))
+        workbook = zipfile.ZipFile(download(page, "Workbook (Excel)", tmp_path))
         pdf = pypdf.PdfReader(download(page, "Report (PDF)", tmp_path))
-    assert len(tracks) == 5
+    assert len(tracks) == len(parquet) == 5
+    assert "xl/worksheets/sheet6.xml" in workbook.namelist()
     assert set(predictions["person_id"]) == set(tracks["person_id"])
     assert int(buckets["people"].sum()) == 5
     seen = tracks[tracks["recording"] == "aisle.mp4"].sort_values("start_ms")
