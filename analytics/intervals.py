@@ -1,7 +1,7 @@
 """95 % intervals. The unit is the person: the faces of one track are correlated, so counting
 them as separate would make every interval too narrow.
 
-docs/decisions/0007 has the simulation that chose them. Sources: Student, "The probable error of a
+docs/decisions/0008 has the simulation that chose them. Sources: Student, "The probable error of a
 mean", Biometrika 6 (1908); B. L. Welch, "The generalization of Student's problem", Biometrika 34
 (1947); E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
 JASA 22 (1927); R. G. Newcombe, "Interval estimation for the difference between independent
