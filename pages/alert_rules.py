@@ -20,7 +20,9 @@ from pages.format import counted, escaped, listed
 from pages.state import database
 from reports.alert_words import TITLES
 
-_EVERY_SITE: Final = "Every site"
+_EVERY_SITE: Final = 0
+"""No site has this id."""
+
 _BEFORE: Final = "alert_rules_before"
 _DONE: Final = "alert_rules_done"
 _ROUND: Final = "alert_rules_round"
@@ -73,13 +75,15 @@ def _choose_site(sites: Sequence[SiteRow]) -> SiteRow | None:
     """None: the rules for every site. Asks nothing where there is no choice."""
     if len(sites) < 2:
         return None
-    return st.selectbox(
+    named = {site.id: site for site in sites}
+    chosen = st.selectbox(
         "Rules for",
-        [None, *sites],
-        format_func=lambda site: _EVERY_SITE if site is None else site.name,
+        [_EVERY_SITE, *named],
+        format_func=lambda site: named[site].name if site in named else "Every site",
         key="alert_rules_site",
         width=260,
     )
+    return named.get(chosen)
 
 
 def _undo() -> None:
@@ -107,7 +111,7 @@ def _rule(
     mine = replace(rule, site_id=site.id if site else None)
     own = site is not None and mine in rules
     key = f"alert_{rule.kind}_{mine.site_id or 'every'}_{st.session_state.get(_ROUND, 0)}"
-    left, right = st.columns([3, 2], vertical_alignment="center", gap="large")
+    left, right = st.columns([3, 2], gap="large")
     with left:
         badge = " :blue-badge[Its own rule]" if own else ""
         st.markdown(f"**{TITLES[rule.kind]}**{badge}  \n:small[{_EXPLAINED[rule.kind]}]")

@@ -40,30 +40,32 @@ def alerts(chosen: Sequence[Place], first: date, last: date) -> None:
         )
     if not found:
         return
-    with st.container(border=True, key="alerts"):
+    # A view of one site that is looked at already needs no way to it.
+    here = (first, last) if len(sites) == 1 else None
+    with st.container(border=True):
         st.markdown(f"**{counted(len(found), 'thing')} to look into**")
-        for place, alert in enumerate(found[:_SHOWN]):
-            _alert(alert, place)
+        for alert in found[:_SHOWN]:
+            _alert(alert, here)
         if len(found) > _SHOWN:
             with st.expander(f"{len(found) - _SHOWN} more"):
-                for place, alert in enumerate(found[_SHOWN:], start=_SHOWN):
-                    _alert(alert, place)
+                for alert in found[_SHOWN:]:
+                    _alert(alert, here)
 
 
-def _alert(alert: Alert, place: int) -> None:
-    with st.container(
-        horizontal=True,
-        vertical_alignment="center",
-        horizontal_alignment="distribute",
-        key=f"alert_{place}",
+def _alert(alert: Alert, here: tuple[date, date] | None) -> None:
+    text, link = st.columns([5, 1], vertical_alignment="center", gap="medium")
+    text.markdown(
+        f"{_ICONS[alert.kind]} **{TITLES[alert.kind]}** · {escaped(place_words(alert))} · "
+        f"{when_words(alert)}  \n{escaped(alert_sentence(alert))} "
+        f":gray[{escaped(next_step(alert))}]"
+    )
+    if (
+        alert.kind is AlertKind.SILENT
+        or alert.camera is not None
+        or (alert.first, alert.last) != here
     ):
-        with st.container(gap=None, width="stretch"):
-            st.markdown(
-                f"{_ICONS[alert.kind]} **{TITLES[alert.kind]}** · {escaped(place_words(alert))} · "
-                f"{when_words(alert)}  \n{escaped(alert_sentence(alert))} "
-                f":gray[{escaped(next_step(alert))}]"
-            )
-        _link(alert)
+        with link:
+            _link(alert)
 
 
 def _link(alert: Alert) -> None:

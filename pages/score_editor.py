@@ -141,20 +141,20 @@ def _preview(now: ScoreDefinition, then: ScoreDefinition, sites: Sequence[SiteRo
         before, after = summarise(buckets, now, minimum), summarise(buckets, then, minimum)
         if before.index is None or after.index is None:
             why = withheld_words(before.read, minimum)
-            rows.append((site.name, before.read, why, why, ""))
+            rows.append((site.name, "", why, why, before.read))
             continue
         rows.append(
             (
                 site.name,
-                before.read,
+                f"{after.index.value - before.index.value:+.1f}".replace("-", "−"),
                 f"{index_words(before.index.value)} ({index_interval_words(before.index)})",
                 f"{index_words(after.index.value)} ({index_interval_words(after.index)})",
-                f"{after.index.value - before.index.value:+.1f}".replace("-", "−"),
+                before.read,
             )
         )
     st.markdown(f"**What it changes**, {period_words(first, last)}")
     st.dataframe(
-        pd.DataFrame(rows, columns=["Site", "People read", "Now", "With these", "Change"]),
+        pd.DataFrame(rows, columns=["Site", "Change", "Now", "With these", "People read"]),
         hide_index=True,
         key="score_preview",
         alt="The index of each site by the weights in force and by these",
