@@ -35,6 +35,13 @@ db_app = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(db_app, name="db")
 
 _STALLED_S = 30.0
+_MOMENTS = [
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d",
+]
 
 
 class Export(StrEnum):
@@ -377,15 +384,19 @@ def demo(
 def delete(
     camera: Annotated[str, typer.Option(help='The camera that saw them, as "Site/Camera".')],
     start: Annotated[
-        datetime, typer.Option("--from", help="First moment, on the site's own clock.")
+        datetime,
+        typer.Option("--from", help="First moment, on the site's own clock.", formats=_MOMENTS),
     ],
-    end: Annotated[datetime, typer.Option("--to", help="End; itself not included.")],
+    end: Annotated[
+        datetime, typer.Option("--to", help="End; itself not included.", formats=_MOMENTS)
+    ],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
 ) -> None:
     """Delete everybody whom a camera saw in a stretch of time, and the footage that shows it."""
     from zoneinfo import ZoneInfo
 
     from db.places import list_sites
+    from fer_core.errors import SatisfaceError
     from jobs.erasure import erase
     from jobs.store import FootageStore
     from settings import settings
@@ -401,14 +412,16 @@ def delete(
                 )
             )
         first, last = start.replace(tzinfo=zone), end.replace(tzinfo=zone)
+        if last <= first:
+            raise SatisfaceError("The end must come after the first moment.")
         if not yes:
             stretch = f"from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M %Z}"
             typer.confirm(f"Delete for good all that {camera} saw {stretch}?", abort=True)
         store = FootageStore(settings().resolved_footage_url)
         gone = erase(database, store, camera_id, first, last)
     _say(
-        f"Deleted: {gone.people} people of {gone.recordings} recordings, {gone.footage} pieces of "
-        f"footage, and {gone.hours} hours of which only sums were left."
+        f"Deleted: people {gone.people}, pieces of footage {gone.footage}, hours of which only "
+        f"sums were left {gone.hours}; looked through: recordings {gone.recordings}."
     )
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 import cli
 from db.engine import is_current
-from db.places import list_sites
+from db.places import create_camera, create_site, list_sites
 from db.recording_rows import list_recordings
 from fer_core.analysis import AnalysisOptions
 from fer_core.footage import sample
@@ -22,6 +22,7 @@ from settings import Settings
 from tests.made_footage import Appearance, bad_uploads, write_picture, write_video, write_zip
 from tests.made_jobs import made_settings, opened, read_all, rows
 from tests.made_streams import served
+from tests.unit.db.made_rows import MINUTE, Person, Scene, add_camera, add_video, read_segment
 
 
 @pytest.fixture
@@ -231,6 +232,36 @@ def test_ingest_at_a_given_time(footage: Path, home: Settings) -> None:
 
 
 @pytest.mark.usefixtures("home")
+def test_ingest_takes_patterns_that_no_shell_has_resolved(footage: Path, home: Settings) -> None:
+    place = ("--camera", "Main/Door", "--create")
+    result = run("ingest", footage / "**" / "*.mp4", *place)
+    assert result.exit_code == 0
+    assert "1 taken in, 0 refused" in result.stderr
+    with opened(home) as database, database.read() as session:
+        assert [row.name for row in list_recordings(session)] == ["day_20260105_101500.mp4"]
+    nothing = run("ingest", footage / "*.avi", *place)
+    assert nothing.exit_code == 1
+    assert "there is no such file" in nothing.stderr
+
+
+def test_a_folder_is_watched_once_or_on_and_on(
+    footage: Path, home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = footage / "Main" / "Door"
+    inbox.mkdir(parents=True)
+    (footage / "photo.jpg").rename(inbox / "photo.jpg")
+    run("ingest", footage / "till", "--camera", "Main/Door", "--create")
+    monkeypatch.setattr(home, "watch_settle_seconds", 0.1)
+    result = run("watch", footage, "--once")
+    assert "Main/Door/photo.jpg: taken in." in result.stderr
+    assert "till/day_20260105_101500.mp4: its path does not follow the pattern" in result.stderr
+    assert (footage / "done" / "Main" / "Door" / "photo.jpg").is_file()
+    assert (footage / "failed" / "till" / "day_20260105_101500.mp4.txt").is_file()
+    missing = run("watch")
+    assert missing.exit_code == 1
+    assert "SATISFACE_WATCH_FOLDER" in missing.stderr
+
+
 def test_ingest_says_what_is_wrong(footage: Path, tmp_path: Path) -> None:
     missing = run("ingest", footage, "--camera", "Main/Door")
     assert missing.exit_code == 1
@@ -247,6 +278,37 @@ def test_db_upgrade(home: Settings) -> None:
     for _ in range(2):
         assert run("db", "upgrade").exit_code == 0
     assert is_current(home.resolved_database_url)
+
+
+def test_delete_takes_whom_a_camera_saw_on_the_clock_of_its_site(home: Settings) -> None:
+    made = made_settings(home.home.parent)
+    with opened(made) as database, database.write() as session:
+        site = create_site(session, "Main Street", "Europe/Berlin")
+        recording = add_video(session, create_camera(session, site, "Entrance"), segments=1)
+        read_segment(session, recording, Scene([Person([1000]), Person([MINUTE])], 1), 0)
+    place = ("delete", "--camera", "Main Street/Entrance", "--yes")
+    # It began at noon UTC.
+    nobody = run(*place, "--from", "2026-03-02T12:00", "--to", "2026-03-02 12:30")
+    assert "people 0, pieces of footage 0" in nobody.stderr
+    gone = run(*place, "--from", "2026-03-02T13:00:30", "--to", "2026-03-03")
+    assert "people 1, pieces of footage 1" in gone.stderr
+    turned = run(*place, "--from", "2026-03-03", "--to", "2026-03-02")
+    assert turned.exit_code == 1
+    assert "The end must come after" in turned.stderr
+    missing = run("delete", "--camera", "A/B", "--from", "2026-03-02", "--to", "2026-03-03")
+    assert missing.exit_code == 1
+    assert "There is no camera A/B" in missing.stderr
+
+
+def test_delete_asks_first(home: Settings) -> None:
+    made = made_settings(home.home.parent)
+    with opened(made) as database, database.write() as session:
+        add_video(session, add_camera(session), segments=1)
+    camera = "Site of Entrance/Entrance"
+    result = run("delete", "--camera", camera, "--from", "2026-03-02", "--to", "2026-03-03")
+    assert result.exit_code == 1
+    with opened(made) as database, database.read() as session:
+        assert [row.state for row in list_recordings(session)] == ["queued"]
 
 
 def test_the_demonstration_is_marked_and_apart(home: Settings) -> None:
