@@ -19,7 +19,6 @@ _NAMES = {
     "schema": "Tables",
     "reading": "Reading",
     "footage": "Footage store",
-    "disk": "Disk",
 }
 
 
@@ -27,12 +26,13 @@ _NAMES = {
 def status_shown() -> None:
     here, now = settings(), datetime.now(UTC)
     # Whether the worker's process runs is known to the server alone; its work shows here.
-    checks = [check for check in all_checks(here, None, now) if check.name in _NAMES]
+    found = all_checks(here, None, now)
+    checks = [check for check in found if check.name in _NAMES]
     with database().read() as session:
         work = queue(session, now, here.lease_seconds)
         kept = server(session)
     st.subheader("Status")
-    problems = [check.problem for check in checks if check.problem]
+    problems = [check.problem for check in found if check.problem]
     for problem in problems:
         st.error(escaped(problem), icon=":material/error:")
     if not problems:
@@ -40,13 +40,13 @@ def status_shown() -> None:
     free = disk(here)
     facts = {
         **{_NAMES[check.name]: _with_icon(check) for check in checks},
+        "Disk": f"{size(free.free)} free of {size(free.total)}",
         "Being read": counted(work.being_read, "segment"),
         "Waiting": _waiting(work, now),
         "Failed": counted(work.recordings[RecordingState.FAILED], "recording"),
         "Last sign of a worker": ago(work.last_sign, now) if work.last_sign else "none yet",
         "Size of the database": size(kept.bytes),
         "Database kind": f"{kept.kind} {kept.version}",
-        "Disk of the home folder": f"{size(free.free)} free of {size(free.total)}",
         "Versions": f"Satisface {app_version()}, model {_model()}, "
         f"Python {platform.python_version()}",
     }

@@ -5,7 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+import cli
 from db.copy import CopyError, checksums
 from db.engine import downgrade
 from db.recordings import delete_recording
@@ -163,3 +165,37 @@ def test_the_backup_of_an_older_version_is_migrated(tmp_path: Path, monday: Path
     restore(elsewhere, monday)
     with opened(elsewhere) as database, database.read() as session:
         assert checksums(session)["cameras"].rows == 1
+
+
+def run(settings: Settings, *arguments: object) -> tuple[int, str]:
+    """Exit status of ``cli.py`` with ``settings``, and what it said on one line."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("settings.settings", lambda: settings)
+        result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    return result.exit_code, " ".join(result.stderr.split())
+
+
+def test_the_commands_say_what_they_did(tmp_path: Path, sqlite_url: str, empty_url: str) -> None:
+    here = made_settings(tmp_path / "plain", database_url=sqlite_url)
+    with opened(here) as database:
+        made_camera(database)
+    status, said = run(here, "backup", tmp_path / "tuesday")
+    assert (status, "the database and 0 files of footage" in said) == (0, True)
+    assert run(here, "backup", tmp_path / "tuesday")[0] == 1
+
+    there = Settings(home=tmp_path / "other", database_url=empty_url)
+    status, said = run(there, "restore", tmp_path / "tuesday")
+    assert (status, "Restored as of" in said) == (0, True)
+    status, said = run(there, "restore", tmp_path / "tuesday")
+    assert (status, "not empty: it holds sites, cameras" in said) == (1, True)
+
+    third = f"sqlite:///{tmp_path / 'third.db'}"
+    status, said = run(there, "db", "copy", third)
+    assert (status, "2 rows of" in said) == (0, True)
+    with (
+        opened(here) as mine,
+        opened(Settings(database_url=third)) as theirs,
+        mine.read() as first,
+        theirs.read() as last,
+    ):
+        assert checksums(first) == checksums(last)

@@ -57,8 +57,8 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return made_settings(tmp_path)
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return made_settings(tmp_path, database_url=database_url)
 
 
 @pytest.fixture
