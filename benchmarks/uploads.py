@@ -174,8 +174,7 @@ def run(folder: Path, *, size: int, cuts: int, restarts: int, seed: int) -> Resu
         assert upload is not None
         with upload.path.open("rb") as arrived:
             digest = hashlib.file_digest(arrived, "sha256").hexdigest()
-        told = Uploads(server.home / "unfinished").sha256(upload)
-        same = digest == expected == told
+        same = digest == expected and upload.sha256 in {None, digest}
         return Result(size, seconds, cuts, restarts, server.network.sent, same, memory)
 
 

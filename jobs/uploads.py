@@ -40,7 +40,8 @@ class NoRoom(UploadError):
 @dataclass(frozen=True, slots=True)
 class Upload:
     """``offset`` of ``length`` bytes are there. ``metadata``: as the client gave it. ``sha256``:
-    of the whole file, hexadecimal; None until it is whole and was hashed."""
+    of the whole file, hexadecimal; None until it is whole, and where a server that ended in between
+    has not seen all of it."""
 
     id: str
     name: str
@@ -102,16 +103,6 @@ class Uploads:
         about = {"name": upload.name, "length": upload.length, "metadata": upload.metadata}
         _write_json(upload.path.with_name("about.json"), about | {"sha256": sha256})
 
-    def sha256(self, upload: Upload) -> str:
-        """Of a whole upload: as it was hashed on its way, else (a server ended in between) by
-        reading it once."""
-        if upload.sha256 is not None:
-            return upload.sha256
-        with upload.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self.finish(upload, digest)
-        return digest
-
     def remove(self, upload_id: str) -> None:
         """Nothing happens when it is gone already."""
         if _ID.fullmatch(upload_id):
@@ -123,7 +114,7 @@ class Uploads:
 
 class RunningHashes:
     """SHA-256 of what has arrived so far, by upload. A server that ends loses them, and a hash
-    that did not see every byte is worth nothing: ``Uploads.sha256`` reads the file then."""
+    that did not see every byte is worth nothing: whoever takes the file in reads it then."""
 
     _MOST = 1000
 

@@ -228,7 +228,7 @@ def _take_in(files: "Sequence[Upload]", place: Place, entered: dict[str, datetim
                 name=file.name,
                 camera_id=place.camera.id,
                 captured_at=entered.get(file.id),
-                sha256=kept.sha256(file),
+                sha256=file.sha256,
                 is_ours=True,
             )
         )

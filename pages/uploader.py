@@ -47,7 +47,7 @@ def uploads() -> "Uploads":
 
 def uploader(camera_id: int, *, key: str = "uploader") -> Given:
     """The place to drop files. ``camera_id``: whose files are looked for before one is sent."""
-    refused = _refusal()
+    refused = _refusal(_headers())
     if refused:
         st.warning(refused)
         return Given((), more_to_come=False)
@@ -69,6 +69,7 @@ def uploader(camera_id: int, *, key: str = "uploader") -> Given:
             "gone": [upload_id for upload_id in ids if upload_id not in present],
         },
         on_given_change=lambda: None,
+        on_refused_change=lambda: None,
     )
     return Given(files, busy)
 
@@ -78,10 +79,13 @@ def _base() -> str:
     return f"/{base}" if base else ""
 
 
-def _refusal() -> str | None:
+def _headers() -> dict[str, str]:
+    return {name.lower(): value for name, value in st.context.headers.items()}
+
+
+def _refusal(headers: dict[str, str]) -> str | None:
     from jobs.upload_pass import refusal
 
-    headers = {name.lower(): value for name, value in st.context.headers.items()}
     if not headers:  # no browser is there
         return None
     signs_in = settings().proxy_signs_in

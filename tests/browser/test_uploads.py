@@ -96,7 +96,7 @@ def is_the_same(server: Server, file: Path) -> bool:
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     with upload.path.open("rb") as arrived:
         same = hashlib.file_digest(arrived, "sha256").hexdigest() == digest
-    return same and Uploads(server.home / "unfinished").sha256(upload) == digest
+    return same and upload.sha256 in {None, digest}
 
 
 def test_a_file_survives_cuts_a_pause_and_a_restart(

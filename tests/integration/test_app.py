@@ -15,8 +15,10 @@ import psutil
 import pytest
 
 from db.engine import is_current
+from db.recording_rows import list_recordings
 from settings import Settings
-from tests.made_jobs import ROOT, environment, until
+from tests.made_footage import write_picture
+from tests.made_jobs import ROOT, environment, made_camera, made_settings, opened, until
 
 
 @contextlib.contextmanager
@@ -63,6 +65,20 @@ def workers(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
             if "worker" in child.cmdline():
                 found.append(child)
     return found
+
+
+def test_the_worker_of_the_server_looks_after_the_watched_folder(tmp_path: Path) -> None:
+    photo = tmp_path / "in" / "Site of Entrance" / "Entrance" / "photo.jpg"
+    photo.parent.mkdir(parents=True)
+    settings = made_settings(tmp_path, watch_folder=str(tmp_path / "in"), watch_settle_seconds=0.5)
+    with opened(settings) as database:
+        made_camera(database)
+    write_picture(photo)
+    with serving(settings):
+        until(lambda: (tmp_path / "in" / "done").is_dir() and not photo.exists())
+    with opened(settings) as database, database.read() as session:
+        (row,) = list_recordings(session)
+    assert row.name == "Site of Entrance/Entrance/photo.jpg"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -241,7 +241,7 @@ def test_ingest_takes_patterns_that_no_shell_has_resolved(footage: Path, home: S
         assert [row.name for row in list_recordings(session)] == ["day_20260105_101500.mp4"]
     nothing = run("ingest", footage / "*.avi", *place)
     assert nothing.exit_code == 1
-    assert "there is no such file" in nothing.stderr
+    assert "*.avi: the file cannot be opened." in nothing.stderr
 
 
 def test_a_folder_is_watched_once_or_on_and_on(

@@ -172,6 +172,8 @@ function settled(item) {
 function stop(sentence) {
   if (sentence !== trouble) say(sentence);
   trouble = sentence;
+  // The page gives a new pass in place of one that ran out.
+  if (sentence !== LOST) page?.setStateValue("refused", Date.now());
   retrySoon(Math.min(1000 * 2 ** tries++, 20000));
   render();
 }

@@ -8,6 +8,7 @@ import pytest
 
 from db.engine import Database
 from db.places import list_sites
+from settings import settings
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, words
 
@@ -70,6 +71,22 @@ def test_upload_asks_for_files_once_there_is_a_camera(
     assert app.selectbox[0].options == ["Site of Entrance / Entrance"]
     assert "deleted once it was read" in words(app)
     assert "Start reading" not in buttons(app)
+
+
+def test_whoever_may_not_upload_is_told_before_choosing_files(
+    open_page: OpenPage, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.unit.db.made_rows import add_camera
+
+    with database.write() as session:
+        add_camera(session)
+    visitor = {"host": "satisface.example", "origin": "https://satisface.example"}
+    monkeypatch.setattr("pages.uploader._headers", lambda: visitor)
+    app = open_page("upload.py")
+    assert "only at the machine that runs Satisface" in words(app)
+    monkeypatch.setenv("SATISFACE_PROXY_SIGNS_IN", "true")
+    settings.cache_clear()
+    assert "only at the machine" not in words(open_page("upload.py"))
 
 
 def test_opening_the_first_page_loads_no_decoder_and_no_tensorflow(home: Path) -> None:
