@@ -239,7 +239,7 @@ def _hours(content: ReportContent, figures: ReportFigures) -> Json | None:
     low, high = (shown.iloc[place] for place in (shown["index"].argmin(), shown["index"].argmax()))
     return {
         "title": "Index by hour and day of the week, and people by hour",
-        "svg": heatmap_svg(hours, width=_WIDTH, height=222),
+        "svg": heatmap_svg(hours, width=_WIDTH, height=212),
         "alt": "Index by hour of the week. "
         f"Lowest: {_hour_of_week(low)}, {index_words(low['index'])}. "
         f"Highest: {_hour_of_week(high)}, {index_words(high['index'])}.",
