@@ -148,11 +148,12 @@ def _card(
             )
             return
         delta = None
-        colour: Literal["normal", "inverse", "off"] = "off"
+        colour: Literal["green", "red", "off"] = "off"
         if change is not None:
             delta = _difference(change, share=share)
             if told_apart(change) and good:
-                colour = "normal" if good > 0 else "inverse"
+                # By name: Streamlit would take "−0.1" for a rise.
+                colour = "green" if good * change.value > 0 else "red"
         st.metric(
             label,
             words(estimate.value),
