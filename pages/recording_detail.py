@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 _UNFINISHED: Final = (RecordingState.QUEUED, RecordingState.READING)
 _PEOPLE_SHOWN: Final = 500
 _PICTURES: Final = 6
+_STRETCH_MS: Final = 30 * 60_000
+"""Of a longer recording a part is shown: people a second long cannot be told apart in a day."""
 
 
 def detail(asked_for: str) -> None:
@@ -67,6 +69,10 @@ def detail(asked_for: str) -> None:
             "hours and days count of them stays."
         )
     elif row.people:
+        if not row.has_faces:
+            st.caption(
+                "Its single faces were deleted because their time was up; its people are kept."
+            )
         _people(row)
     elif row.state == RecordingState.DONE:
         st.info("Nobody's face was seen in this recording.")
@@ -229,14 +235,18 @@ def _people(row: RecordingRow) -> None:
     with database().read() as session:
         people = _with_indices(people_frame(session, row.id), active_score(session).weights)
     st.subheader("Who was seen when" if row.kind == "video" else "Who was seen")
+    stretch = None
     if row.kind == "video":
+        stretch = _choose_stretch(row, people)
         chart(
-            timeline_figure(people, row.captured_at, row.time_zone),
+            timeline_figure(people, row.captured_at, row.time_zone, stretch),
             key="timeline",
             says="The people of this recording over time, by expression",
         )
     # Decoding takes a moment: the rest of the page does not wait for it.
     pictures = st.container()
+    if stretch is not None:
+        people = people[(people["end_ms"] >= stretch[0]) & (people["start_ms"] < stretch[1])]
     shown = people.head(_PEOPLE_SHOWN)
     expressions = [c for c in shown.columns if c.startswith("p_")]
     surest = shown[expressions].max(axis="columns") if expressions else pd.Series(dtype=float)
@@ -287,7 +297,33 @@ def _people(row: RecordingRow) -> None:
         st.caption(f"The first {_PEOPLE_SHOWN} of {people_words(len(people))}; the CSV has all.")
     if row.has_footage:
         with pictures:
-            _pictures(row)
+            _pictures(row, stretch)
+
+
+def _choose_stretch(row: RecordingRow, people: pd.DataFrame) -> tuple[int, int] | None:
+    """A part of a long recording, in its milliseconds; None shows all of a short one."""
+    length = max(row.duration_ms, int(people["end_ms"].max()) + 1)
+    if length <= 2 * _STRETCH_MS:
+        return None
+    per_stretch = (people["start_ms"] // _STRETCH_MS).value_counts()
+    options = list(range(-(-length // _STRETCH_MS)))
+
+    def words(option: int) -> str:
+        ends = (option * _STRETCH_MS, min((option + 1) * _STRETCH_MS, length))
+        first, last = (row.captured_at + timedelta(milliseconds=ms) for ms in ends)
+        zone = ZoneInfo(row.time_zone)
+        came = people_words(int(per_stretch.get(option, 0)))
+        return f"{first.astimezone(zone):%H:%M} to {last.astimezone(zone):%H:%M} · {came}"
+
+    chosen = st.selectbox(
+        "Part of the recording",
+        options,
+        index=int(per_stretch.index.min()),
+        format_func=words,
+        key="part",
+        width=320,
+    )
+    return chosen * _STRETCH_MS, min((chosen + 1) * _STRETCH_MS, length)
 
 
 def _with_indices(people: pd.DataFrame, weights: Sequence[float]) -> pd.DataFrame:
@@ -297,12 +333,13 @@ def _with_indices(people: pd.DataFrame, weights: Sequence[float]) -> pd.DataFram
     return people.assign(start_index=50 * (1 + of_start), end_index=50 * (1 + of_end))
 
 
-def _pictures(row: RecordingRow) -> None:
+def _pictures(row: RecordingRow, stretch: tuple[int, int] | None) -> None:
     """What the camera saw, from the beginning to the end, with all faces hidden."""
-    step = row.duration_ms / _PICTURES
-    moments = (
-        [round(step * (place + 0.5)) for place in range(_PICTURES)] if row.kind == "video" else [0]
-    )
+    first, last = stretch or (0, row.duration_ms)
+    step = (last - first) / _PICTURES
+    moments = [0]
+    if row.kind == "video":
+        moments = [round(first + step * (place + 0.5)) for place in range(_PICTURES)]
     try:
         found = _stills(row.id, moments, row.finished_at)
     except FootageError as error:
@@ -311,7 +348,7 @@ def _pictures(row: RecordingRow) -> None:
     if not found:
         st.caption("The footage is not in the store any more.")
         return
-    with st.grid(len(moments), min_column_width=150 if len(moments) > 1 else 300):
+    with st.grid(len(moments), min_column_width=120 if len(moments) > 1 else 300):
         for still in found:
             at = row.captured_at + timedelta(milliseconds=still.time_ms)
             clock = f"{at.astimezone(ZoneInfo(row.time_zone)):%H:%M:%S}"

@@ -46,7 +46,7 @@ def page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = choose_places(everywhere)
         state = st.selectbox(
-            "State", [_ALL, *_BY_WORDS], key="state", bind="query-params", width=160
+            "State", [_ALL, *_BY_WORDS], key="state", bind="query-params", width=130
         )
         days = st.date_input(
             "Taken",
@@ -54,7 +54,7 @@ def page() -> None:
             format="DD/MM/YYYY",
             key="taken",
             bind="query-params",
-            width=240,
+            width=225,
             help="One day or a stretch of days, on each site's own calendar; empty: any",
         )
         search = st.text_input(
@@ -62,7 +62,7 @@ def page() -> None:
             key="search",
             bind="query-params",
             placeholder="File, site or camera",
-            width=240,
+            width=200,
         )
     choice = _Choice(
         states=None if state == _ALL else (_BY_WORDS[str(state)],),
@@ -121,10 +121,10 @@ def _stretches(chosen: Sequence[Place], days: tuple[date, ...]) -> tuple[TakenBe
 def _page_number(found: int, choice: _Choice) -> int:
     """The page of the list to show. Another choice begins at the first page."""
     pages = -(-found // _PAGE_SIZE)
-    if st.session_state.get(_LAST_CHOICE, choice) != choice:
-        st.session_state.pop(_PAGE, None)
-        st.query_params.pop(_PAGE, None)
-    st.session_state[_LAST_CHOICE] = choice
+    # As words: this file is run anew each time, and its classes are then others.
+    if st.session_state.get(_LAST_CHOICE, repr(choice)) != repr(choice):
+        st.session_state[_PAGE] = 1
+    st.session_state[_LAST_CHOICE] = repr(choice)
     if pages == 1:
         return 1
     return st.pagination(pages, key=_PAGE, bind="query-params")

@@ -16,21 +16,31 @@ from reports.style import empty_figure, records, styled
 from reports.words import expression_words
 
 
-def timeline_figure(tracks: pd.DataFrame, started_at: datetime, time_zone: str) -> go.Figure:
+def timeline_figure(
+    tracks: pd.DataFrame,
+    started_at: datetime,
+    time_zone: str,
+    stretch_ms: tuple[int, int] | None = None,
+) -> go.Figure:
     """The people of one recording as bars over time, coloured by expression.
 
     ``tracks``: one row a person: start_ms, end_ms, expression, faces, and perhaps start_index and
     end_index (NaN where nothing was read there). ``started_at``: aware, when the recording
-    begins. The axis is the clock of ``time_zone`` as it stood at the beginning.
+    begins. The axis is the clock of ``time_zone`` as it stood at the beginning. ``stretch_ms``:
+    the part of the recording that is shown; None: to the end of the last person.
     """
-    if tracks.empty:
-        return empty_figure("Nobody was seen in this recording")
-    people = tracks.sort_values(["start_ms", "end_ms"], kind="stable").reset_index(drop=True)
-    people["lane"] = lanes(people["start_ms"].tolist(), people["end_ms"].tolist())
+    first, last = stretch_ms or (0, max(int(tracks["end_ms"].max()), 1) if len(tracks) else 1)
+    seen = tracks[(tracks["end_ms"] >= first) & (tracks["start_ms"] < last)]
+    if seen.empty:
+        return empty_figure(
+            "Nobody was seen in this recording" if tracks.empty else "Nobody was seen in this time"
+        )
+    people = seen.sort_values(["start_ms", "end_ms"], kind="stable").reset_index(drop=True)
     begin = pd.Timestamp(started_at.astimezone(ZoneInfo(time_zone)).replace(tzinfo=None))
-    span = max(int(people["end_ms"].max()), 1)
+    span = last - first
     # A glimpse of one frame has no length; it still deserves a mark that can be seen.
     length = (people["end_ms"] - people["start_ms"]).clip(lower=max(span // 200, 1))
+    people["lane"] = lanes(people["start_ms"].tolist(), (people["start_ms"] + length).tolist())
     figure = go.Figure()
     for expression in DISPLAY_ORDER:
         rows = people[people["expression"] == expression]
@@ -59,14 +69,17 @@ def timeline_figure(tracks: pd.DataFrame, started_at: datetime, time_zone: str) 
     rows_used = int(people["lane"].max()) + 1
     figure.update_xaxes(
         type="date",
-        range=[begin, begin + pd.Timedelta(milliseconds=span * 1.01)],
+        range=[
+            begin + pd.Timedelta(milliseconds=first),
+            begin + pd.Timedelta(milliseconds=last + span // 100),
+        ],
         title=f"Time ({time_zone.replace('_', ' ')})",
     )
     figure.update_yaxes(
         title="People at a time", showticklabels=False, showgrid=False, autorange="reversed"
     )
     figure.update_layout(barmode="overlay")
-    return styled(figure, height=int(np.clip(170 + 22 * rows_used, 220, 640)), legend="below")
+    return styled(figure, height=int(np.clip(170 + 22 * rows_used, 220, 640)), legend="above")
 
 
 def _expression_seen(expression: str) -> str:
