@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_core import footage
-from fer_core.analysis import AnalysisOptions, analyse, analyse_segment
+from fer_core.analysis import AnalysisOptions, analyse, analyse_segment, threads_each
 from fer_core.detection import FaceDetector, YuNetDetector
 from fer_core.errors import Cancelled, UnreadableFootage
 from fer_core.tracking import iou
@@ -433,6 +433,10 @@ def test_a_stretch_with_nothing_to_decode_is_a_warning(
     assert first.warnings
     assert (second.frames, second.predictions) == (0, ())
     assert second.warnings
+
+
+def test_detector_and_model_share_the_cores_with_decoding() -> None:
+    assert [threads_each(cores) for cores in (1, 2, 4, 6, 16)] == [1, 1, 1, 2, 5]
 
 
 def test_options_travel_to_another_process() -> None:
