@@ -95,7 +95,9 @@ def merge(buckets: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     Returns the key columns, sorted, followed by counts, sums and products; other columns are
     dropped.
     """
-    values = buckets[[*COUNTS, *SUMS, *PRODUCTS]].astype(_TYPES)
+    values = buckets[list(_TYPES)]
+    if any(values.dtypes[name] != kind for name, kind in _TYPES.items()):
+        values = values.astype(_TYPES)
     groups = [buckets[key] for key in keys] or [pd.Series(0, index=buckets.index)]
     return values.groupby(groups, sort=True).sum().reset_index(drop=not keys)
 

@@ -43,7 +43,8 @@ def read_buckets(
     frames = iterate_packed_buckets(
         session, start=start, end=end, camera_ids=camera_ids, chunk=None
     )
-    return next(frames, no_buckets())
+    found = next(frames, None)
+    return no_buckets() if found is None else found
 
 
 def covered_span(

@@ -13,7 +13,7 @@ from db.scores import active_score
 from db.tables import RecordingState
 from pages.alerts_shown import alerts
 from pages.distribution_shown import distribution
-from pages.figures_shown import camera_table, cards, change_sentence, chart, withheld_days
+from pages.figures_shown import camera_table, cards, chart, withheld_days
 from pages.filters import (
     Baseline,
     Period,
@@ -34,7 +34,7 @@ from reports.figures import (
 )
 from reports.figures_compared import week_figure
 from reports.findings import target_sentence
-from reports.words import period_words
+from reports.words import index_change_words, period_words
 from settings import settings
 
 _UNFINISHED = (RecordingState.QUEUED.value, RecordingState.READING.value)
@@ -74,8 +74,10 @@ def page() -> None:
         f"{period_words(period.first, period.last)}, on each site's own clock. "
         f"Intervals are 95%. Scored by {score.label}."
     )
-    alerts(chosen, period.first, period.last)
+    warnings = st.container()
     if buckets.empty:
+        with warnings:
+            alerts(chosen, period.first, period.last)
         st.info(
             "Nobody was seen in this period. The footage of this choice is from "
             f"{period_words(covered.first, covered.last) if covered else ''}."
@@ -90,7 +92,14 @@ def page() -> None:
         versus=baseline.words,
         times=len(baseline.periods),
     )
-    said = [change_sentence(comparison, baseline.words), target_sentence(summary, target)]
+    # They stand above the figures and take longer to find: nobody waits for them.
+    with warnings:
+        alerts(chosen, period.first, period.last)
+    change = comparison.index
+    said = [
+        index_change_words(change, baseline.words) if change else None,
+        target_sentence(summary, target),
+    ]
     if any(said):
         st.markdown(" ".join(sentence for sentence in said if sentence))
 
