@@ -31,8 +31,8 @@ TAKEN = datetime(2026, 1, 5, 10, 15)  # noqa: DTZ001 - the camera's local time
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return made_settings(tmp_path)
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return made_settings(tmp_path, database_url=database_url)
 
 
 @pytest.fixture
