@@ -4,11 +4,13 @@
 
 On SQLite and on PostgreSQL (where its server is installed; it runs in a folder of its own for as
 long as this takes), filled by benchmarks.bulk_rows. `--url` measures databases that are filled
-already. For each page: the seconds of its whole script, by the clock and of the processor, in a
-process that has opened pages before; and, in a real Chromium, the seconds from the address to the
-first figure. The Model page reads no database: its time is what the browser and Streamlit need by
-themselves. Then a year's PDF, and the export of a million faces: seconds, and the highest resident
-memory against that of fifty thousand.
+already. For each page: the seconds until its script has sent its first figure, and until its end,
+by the clock and of the processor, in a process that has opened the page before (where there is no
+figure, as on Recordings and Settings, the first is the end); unless `--no-browser`, also in a real
+Chromium, from the address to the first figure. The Model page reads no database: its time there is
+what the browser and Streamlit need by themselves. Then a year's PDF, and the export of a million
+faces: seconds, and the highest resident memory against that of fifty thousand. Seconds of the
+processor leave out those of a database server.
 """
 
 import argparse
@@ -22,7 +24,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -43,18 +45,22 @@ FIGURE: Final = ", ".join(
     f'[data-testid="{kind}"]' for kind in ("stMetric", "stPlotlyChart", "stDataFrame", "stTable")
 )
 
+_SENT: Final = {"metric", "plotly_chart", "arrow_data_frame", "arrow_table"}
 _LISTED: Final = '[data-testid="stMain"] [data-testid="stPageLink"]'
-_FORM: Final = '[data-testid="stMain"] [data-testid="stTabs"]'
+_FORM: Final = '[data-testid="stMain"] [data-testid="stHeading"]'
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One page. ``clock``, ``processor``: seconds of its script; ``browser``: to the first figure
-    (None where it has none, or no Chromium is there)."""
+    """One page. ``clock``, ``processor``: seconds of its script; ``first_clock``,
+    ``first_processor``: of these until its first figure was sent; ``browser``: from its address
+    until that is seen (None where no browser looked)."""
 
     name: str
     clock: float
     processor: float
+    first_clock: float
+    first_processor: float
     browser: float | None = None
 
 
@@ -99,27 +105,46 @@ VIEWS: Final = (
 
 def scripts(runs: int) -> list[Opened]:
     """Each page in this process, whose settings name the database; medians."""
+    from streamlit.delta_generator import DeltaGenerator
     from streamlit.testing.v1 import AppTest
 
+    sent: list[tuple[float, float]] = []
+    enqueue = DeltaGenerator._enqueue  # noqa: SLF001  nothing else tells what is sent when
+
+    def noting(self: DeltaGenerator, kind: str, *rest: Any, **named: Any) -> Any:
+        if kind in _SENT:
+            sent.append((time.perf_counter(), time.process_time()))
+        return enqueue(self, kind, *rest, **named)
+
+    DeltaGenerator._enqueue = noting  # type: ignore[method-assign,assignment]  # noqa: SLF001
     found = []
     for view in VIEWS:
-        clocks, processors = [], []
+        app = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=300)
+        if view.file != "overview.py":
+            # The Overview comes first, to choose from its menu.
+            app.query_params["period"] = view.period or "Last day"
+            app.run().switch_page(view.file)
+        if view.period:
+            app.query_params["period"] = view.period
+        spent = []
+        # The first run loads what the page imports.
         for _ in range(runs + 1):
-            app = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=300)
-            if view.file != "overview.py":
-                # The Overview of a day comes first, as cheaply as can be, to choose from its menu.
-                app.query_params["period"] = "Last day"
-                app.run().switch_page(view.file)
-            if view.period:
-                app.query_params["period"] = view.period
+            sent.clear()
             clock, processor = time.perf_counter(), time.process_time()
             app.run()
-            clocks.append(time.perf_counter() - clock)
-            processors.append(time.process_time() - processor)
+            ended = (time.perf_counter(), time.process_time())
+            first = sent[0] if sent else ended
+            spent.append(
+                (ended[0] - clock, ended[1] - processor, first[0] - clock, first[1] - processor)
+            )
+            if view.period and app.selectbox(key="period").value != view.period:
+                raise RuntimeError(
+                    f"{view.name}: the period is {app.selectbox(key='period').value}"
+                )
             if app.exception:
                 raise RuntimeError(f"{view.name}: {app.exception[0].value}")
-        # The first run loads what the page imports.
-        found.append(Opened(view.name, median(clocks[1:]), median(processors[1:])))
+        found.append(Opened(view.name, *map(median, zip(*spent[1:], strict=True))))
+        print(found[-1], file=sys.stderr)
     return found
 
 
@@ -223,7 +248,7 @@ def _apart(part: str, url: str, home: Path, runs: int) -> list[Any]:
     return answer
 
 
-def measure(url: str, runs: int) -> Measured:
+def measure(url: str, runs: int, *, look: bool) -> Measured:
     """Everything about the database at ``url``."""
     with closing(Database(url)) as database, database.read() as session:
         rows = {
@@ -238,7 +263,7 @@ def measure(url: str, runs: int) -> Measured:
         }
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        browser = in_browser(url, home, runs)
+        browser = in_browser(url, home, runs) if look else {}
         pages = [Opened(**page) for page in _apart("scripts", url, home, runs)]
         pdf_s, pdf_processor_s = _apart("pdf", url, home, runs)
         exported, export_s, export_mib = _apart("export", url, home, runs)
@@ -246,7 +271,7 @@ def measure(url: str, runs: int) -> Measured:
     return Measured(
         database=make_url(url).get_backend_name(),
         rows=rows,
-        pages=[Opened(p.name, p.clock, p.processor, browser.get(p.name)) for p in pages],
+        pages=[replace(page, browser=browser.get(page.name)) for page in pages],
         pdf_s=pdf_s,
         pdf_processor_s=pdf_processor_s,
         export_rows=exported,
@@ -284,11 +309,15 @@ def page_of(measured: list[Measured], now: datetime, remark: str) -> str:
     for one in measured:
         counted = ", ".join(f"{count:,} {name}" for name, count in one.rows.items())
         parts += ["", f"## {one.database}", "", f"{counted}.", ""]
-        parts += ["| page | script, s | of the processor, s | browser to first figure, s |"]
-        parts += ["|---|---|---|---|"]
+        parts += ["| page | first figure | of the processor | whole page | of the processor |"]
+        parts += ["|---|---|---|---|---|"]
         for page in one.pages:
-            shown = "–" if page.browser is None else f"{page.browser:.2f}"
-            parts.append(f"| {page.name} | {page.clock:.2f} | {page.processor:.2f} | {shown} |")
+            seconds = (page.first_clock, page.first_processor, page.clock, page.processor)
+            parts.append(f"| {page.name} | " + " | ".join(f"{s:.2f} s" for s in seconds) + " |")
+        seen = [page for page in one.pages if page.browser is not None]
+        if seen:
+            parts += ["", "| page | first figure in Chromium |", "|---|---|"]
+            parts += [f"| {page.name} | {page.browser:.2f} s |" for page in seen]
         parts += [
             "",
             "| job | measured |",
@@ -311,6 +340,7 @@ def main() -> None:
     parser.add_argument("--url", action="append", help="a filled database; several times for more")
     parser.add_argument("--predictions", type=int, default=10_000_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--no-browser", action="store_true", help="scripts alone")
     parser.add_argument("--remark", default="", help="what else the machine did, for the page")
     parser.add_argument("--part", choices=sorted(_PARTS), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -319,7 +349,7 @@ def main() -> None:
         return
     with ExitStack() as stack:
         urls = arguments.url or databases(stack, arguments.predictions)
-        measured = [measure(url, arguments.runs) for url in urls]
+        measured = [measure(url, arguments.runs, look=not arguments.no_browser) for url in urls]
     text = page_of(measured, datetime.now(UTC), arguments.remark)
     if arguments.out:
         arguments.out.write_text(text, encoding="utf-8")
