@@ -40,7 +40,8 @@ class RetentionError(SatisfaceError):
 class KeptDays:
     """Days for which rows are kept; None means for good.
 
-    ``faces``: single predictions. ``people``: tracks. ``footage``: where it is kept after reading.
+    ``faces``: single predictions; they go with their people at the latest. ``people``: tracks.
+    ``footage``: where it is kept after reading.
     """
 
     faces: int | None = None
@@ -68,17 +69,11 @@ def kept_days(session: Session) -> KeptDays:
 def keep_for(session: Session, days: KeptDays) -> None:
     """Set how long rows are kept. Nothing is deleted here: the worker's next sweep does it.
 
-    Raises RetentionError where a number is no number of days, or faces would outlive the people
-    they belong to.
+    Raises RetentionError where a number is no number of days.
     """
     for number in (days.faces, days.people, days.footage):
         if number is not None and not 1 <= number <= _LONGEST:
             raise RetentionError(f"Rows are kept from 1 to {_LONGEST:,} days, or for good.")
-    if days.people is not None and (days.faces is None or days.faces > days.people):
-        raise RetentionError(
-            "Single faces cannot be kept longer than the people they belong to: choose at most "
-            f"{days.people:,} days for them."
-        )
     row = session.get(Retention, 1) or Retention(id=1)
     row.prediction_days, row.track_days, row.footage_days = days.faces, days.people, days.footage
     session.add(row)
@@ -87,13 +82,14 @@ def keep_for(session: Session, days: KeptDays) -> None:
 
 def count_due(session: Session, days: KeptDays, now: datetime | None = None) -> Due:
     """What keeping rows for ``days`` would delete now."""
-    faces_of = select(Recording.id).where(*_due(days.faces, now), _ENDED_AND_THERE)
+    faces_days = min((n for n in (days.faces, days.people) if n is not None), default=None)
+    faces_of = select(Recording.id).where(*_due(faces_days, now), _ENDED_AND_THERE)
     people_of = select(Recording.id).where(*_due(days.people, now), _ENDED_AND_THERE)
     kept_footage = (Recording.footage_key.is_not(None), Recording.state.in_(_ENDED))
     people = Track.root_id.is_(None)
     return Due(
         faces=_count(session, Prediction.recording_id, Prediction.recording_id.in_(faces_of))
-        if days.faces is not None
+        if faces_days is not None
         else 0,
         people=_count(session, Track.id, Track.recording_id.in_(people_of), people)
         if days.people is not None

@@ -320,7 +320,7 @@ def _choose_stretch(row: RecordingRow, people: pd.DataFrame) -> tuple[int, int] 
         options,
         index=int(per_stretch.index.min()),
         format_func=words,
-        key="part",
+        key=f"part_{row.id}",
         width=320,
     )
     return chosen * _STRETCH_MS, min((chosen + 1) * _STRETCH_MS, length)

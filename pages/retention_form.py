@@ -30,7 +30,8 @@ def retention_form() -> None:
                 "people",
                 "People, days",
                 now.people,
-                "When each person was seen and how they looked: for the timeline of a recording.",
+                "When each person was seen and how they looked: for the timeline of a recording. "
+                "Their single faces go with them at the latest.",
             )
             footage = _days("footage", "Footage, days", now.footage, _footage_words())
         chosen = KeptDays(faces, people, footage)

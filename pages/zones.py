@@ -82,13 +82,17 @@ def _choose_picture(recordings: list[RecordingRow]) -> "Still | None":
 
 def _from_recording(recordings: list[RecordingRow]) -> "Still | None":
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        row = st.selectbox(
+        names = {
+            row.id: f"{row.name} · {moment(row.captured_at, row.time_zone)}" for row in recordings
+        }
+        chosen = st.selectbox(
             "Recording",
-            recordings,
-            format_func=lambda row: f"{row.name} · {moment(row.captured_at, row.time_zone)}",
+            list(names),
+            format_func=names.__getitem__,
             key="zones_recording",
             width=420,
         )
+        row = next(row for row in recordings if row.id == chosen)
         seconds = 0
         if row.duration_ms > 2000:
             seconds = st.slider(

@@ -29,7 +29,7 @@ def timeline_figure(
     begins. The axis is the clock of ``time_zone`` as it stood at the beginning. ``stretch_ms``:
     the part of the recording that is shown; None: to the end of the last person.
     """
-    first, last = stretch_ms or (0, max(int(tracks["end_ms"].max()), 1) if len(tracks) else 1)
+    first, last = stretch_ms or (0, int(tracks["end_ms"].max()) + 1 if len(tracks) else 1)
     seen = tracks[(tracks["end_ms"] >= first) & (tracks["start_ms"] < last)]
     if seen.empty:
         return empty_figure(

@@ -97,8 +97,6 @@ def test_everything_is_kept_until_somebody_says_otherwise(database: Database) ->
     [
         (KeptDays(faces=0), "from 1 to 36,500 days"),
         (KeptDays(footage=40_000), "from 1 to 36,500 days"),
-        (KeptDays(faces=31, people=30), "at most 30 days"),
-        (KeptDays(faces=None, people=30), "at most 30 days"),
     ],
 )
 def test_days_that_are_none_are_refused(database: Database, days: KeptDays, sentence: str) -> None:
@@ -115,6 +113,9 @@ def test_what_would_go_is_counted_before(database: Database) -> None:
         assert count_due(session, KeptDays(), LATER) == Due(0, 0, 0)
         assert count_due(session, KeptDays(30, 30, 30), LATER) == Due(5, 3, 1)
         assert count_due(session, KeptDays(30, 41, None), LATER) == Due(5, 0, 0)
+        # Faces go with their people at the latest.
+        for faces in (None, 41):
+            assert count_due(session, KeptDays(faces, 30, None), LATER) == Due(5, 3, 0)
         cancel_recording(session, waiting)
         assert count_due(session, KeptDays(footage=30), LATER).footage == 2
 

@@ -1,0 +1,131 @@
+"""Recordings: found again by day, shown part by part, and honest about what was deleted."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from db.engine import Database
+from db.recording_rows import get_recording
+from db.retention import delete_faces, seal_people
+from tests.integration.pages.conftest import OpenPage
+from tests.integration.pages.words import buttons, words
+from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_camera, add_video, read_segment
+
+
+@pytest.fixture
+def camera(database: Database) -> int:
+    with database.write() as session:
+        return add_camera(session)
+
+
+def read_video(database: Database, camera: int, *, minutes: int = 10) -> int:
+    """Two people, in the first and in the last minute."""
+    people = [Person([1000, 3000]), Person([(minutes - 1) * MINUTE], "sad")]
+    scene = Scene(people, segments=1, segment_ms=minutes * MINUTE)
+    with database.write() as session:
+        recording = add_video(session, camera, segments=1, segment_ms=minutes * MINUTE)
+        read_segment(session, recording, scene, 0)
+    return recording
+
+
+@pytest.mark.parametrize(
+    ("taken", "said"),
+    [
+        ([date(2026, 3, 2)], "1 recording"),
+        ([date(2026, 3, 1), date(2026, 3, 3)], "2 recordings"),
+        ([date(2026, 3, 3), date(2026, 3, 9)], "1 recording"),
+        ([date(2026, 4, 1), date(2026, 4, 2)], "No recording fits this choice."),
+    ],
+)
+def test_recordings_are_found_by_the_days_of_their_site(
+    open_page: OpenPage, database: Database, camera: int, taken: list[date], said: str
+) -> None:
+    with database.write() as session:
+        add_video(session, camera)
+        # An hour before midnight UTC is the next day in Berlin.
+        late = NOON + timedelta(hours=11)
+        add_video(session, camera, name="late.mp4", captured_at=late, now=late)
+    app = open_page("recordings.py")
+    app = app.date_input(key="taken").set_value(taken).run()
+    assert not app.exception
+    assert said in words(app).splitlines()
+
+
+def test_the_day_in_the_address_is_heeded(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    with database.write() as session:
+        add_video(session, camera)
+    assert "No recording fits" in words(open_page("recordings.py", taken="2026-03-01"))
+    assert "1 recording" in words(open_page("recordings.py", taken="2026-03-02"))
+
+
+def test_many_recordings_are_shown_a_page_at_a_time(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    with database.write() as session:
+        for number in range(25):
+            at = NOON + timedelta(minutes=number)
+            add_video(session, camera, name=f"{number}.mp4", captured_at=at, now=at)
+    first, second = open_page("recordings.py"), open_page("recordings.py", page="2")
+    assert "25 recordings" in words(first)
+    # Of each row one line says where and when it was taken.
+    assert [words(app).count("Site of Entrance / Entrance") for app in (first, second)] == [20, 5]
+    narrowed = second.text_input(key="search").set_value("24.mp4").run()
+    assert not narrowed.exception
+    assert words(narrowed).count("Site of Entrance / Entrance") == 1
+
+
+def test_people_show_how_they_came_and_how_they_went(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    app = open_page("recordings.py", recording=str(read_video(database, camera)))
+    table = app.dataframe[0].value
+    happy = 50 * (1 + 0.7 - 4 * 0.05)
+    assert table["At first"].tolist()[0] == f"{happy:.0f}"
+    assert table["At the end"].tolist()[1] == f"{50 * (1 + 0.05 - 0.7 - 3 * 0.05):.0f}"
+
+
+def test_of_a_long_recording_a_part_is_shown(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    recording = read_video(database, camera, minutes=120)
+    app = open_page("recordings.py", recording=str(recording))
+    part = app.selectbox(key=f"part_{recording}")
+    assert part.options[0] == "13:00 to 13:30 · 1 person"
+    assert part.options[1].endswith("0 people")
+    assert app.dataframe[0].value["Expression"].tolist() == ["Happy"]
+    app = part.select_index(3).run()
+    assert app.dataframe[0].value["Expression"].tolist() == ["Sad"]
+    app = app.selectbox(key=f"part_{recording}").select_index(1).run()
+    assert not app.exception
+
+
+def test_what_was_deleted_is_said(open_page: OpenPage, database: Database, camera: int) -> None:
+    recording = read_video(database, camera)
+    with database.write() as session:
+        delete_faces(session, recording, [0])
+    app = open_page("recordings.py", recording=str(recording))
+    assert "Its single faces were deleted" in words(app)
+    assert len(app.dataframe[0].value) == 2
+    with database.write() as session:
+        seal_people(session, recording)
+    app = open_page("recordings.py", recording=str(recording))
+    assert "Its people were deleted" in words(app)
+    assert not app.dataframe
+    assert {"Read again", "Correct the time"}.isdisjoint(buttons(app))
+    assert "its people were deleted since" in words(open_page("recordings.py"))
+
+
+def test_what_was_read_is_read_again_while_its_footage_is_kept(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    recording = read_video(database, camera)
+    app = open_page("recordings.py", recording=str(recording))
+    # What the store should hold was never put there.
+    assert "is not in the store any more" in words(app)
+    next(b for b in app.button if b.label == "Read again").click().run()
+    with database.read() as session:
+        row = get_recording(session, recording)
+    assert row is not None
+    assert (row.state, row.people) == ("queued", 2)
