@@ -12,7 +12,6 @@ from analytics.intervals import Estimate
 from analytics.summary import Summary
 from pages.filters import Period
 from reports.words import (
-    change_words,
     index_interval_words,
     index_words,
     net_words,
@@ -191,13 +190,6 @@ def _change_interval(change: Estimate, *, share: bool) -> str:
         else [points_words(end) for end in (change.low, change.high)]
     )
     return f"Change between {ends[0]} and {ends[1]} points"
-
-
-def change_sentence(comparison: Comparison, versus: str) -> str | None:
-    """The change of the index as one sentence; None where it is not known."""
-    if comparison.index is None:
-        return None
-    return f"Index {change_words(comparison.index)}, against {versus}."
 
 
 def _people_change(now: Summary, before: Summary, times: int) -> str:

@@ -8,14 +8,13 @@ import pandas as pd
 from analytics.summary import Summary
 from reports.content import ReportContent, ReportFigures
 from reports.words import (
-    change_words,
     day_words,
     expression_words,
     hour_words,
+    index_change_words,
     index_interval_words,
     index_words,
     people_words,
-    points_words,
     share_words,
     week_words,
     weekday_words,
@@ -39,10 +38,7 @@ def change_sentence(content: ReportContent, figures: ReportFigures) -> str | Non
     """The index against the period before, with the interval of the difference; None where one
     of the two is not known."""
     change = figures.comparison.index if figures.comparison else None
-    if change is None:
-        return None
-    interval = f"interval {points_words(change.low)} to {points_words(change.high)}"
-    return f"Index {change_words(change)}, against {content.versus} ({interval})."
+    return None if change is None else index_change_words(change, content.versus)
 
 
 def target_sentence(summary: Summary, target: float | None) -> str | None:

@@ -56,6 +56,12 @@ def change_words(change: Estimate, *, share: bool = False) -> str:
     return f"{way} {size}, {why}"
 
 
+def index_change_words(change: Estimate, versus: str) -> str:
+    """The change of the index as a sentence. ``versus``: as in ``the 7 days before``."""
+    interval = f"interval {points_words(change.low)} to {points_words(change.high)}"
+    return f"Index {change_words(change)}, against {versus} ({interval})."
+
+
 def difference_words(difference: Estimate, *, share: bool = False) -> str:
     """The same of two places: ``4.1 points higher, more than chance would explain``."""
     way, size, why = _change_parts(difference, share=share)

@@ -52,7 +52,7 @@ def test_a_change_is_said_with_its_interval(
     app = open_page("overview.py", period="Last day")
     said = words(app)
     assert "Index up " in said
-    assert "points, more than chance would explain, against the day before." in said
+    assert "points, more than chance would explain, against the day before (interval +" in said
     assert "Changes are against the day before." in said
     change = {metric.label: metric.delta for metric in app.metric}
     assert change["Satisfaction index"].startswith("+")
@@ -64,7 +64,7 @@ def test_a_change_that_chance_could_explain_says_so(
     open_page: OpenPage, database: Database, camera: int
 ) -> None:
     add_days(database, camera, {0: FAIR, 1: (*FAIR, "happy")})
-    assert "which chance could explain, against the day before." in words(
+    assert "which chance could explain, against the day before (interval −" in words(
         open_page("overview.py", period="Last day")
     )
 
@@ -75,7 +75,9 @@ def test_the_same_weekdays_of_four_weeks_are_one_yardstick(
     add_days(database, camera, {0: GLAD, 1: SAD, 7: GLAD, 14: GLAD, 21: GLAD, 28: GLAD, 35: SAD})
     app = open_page("overview.py", period="Last day", against="Same weekdays, last 4 weeks")
     said = words(app)
-    assert "Index unchanged, to a tenth of a point, against the 4 Mondays before." in said
+    assert (
+        "Index unchanged, to a tenth of a point, against the 4 Mondays before (interval −" in said
+    )
     # As many people as on one of the four.
     assert {metric.label: metric.delta for metric in app.metric}["People"] == "no change"
 
