@@ -44,8 +44,10 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def prepared(folder: Path, video: Path) -> tuple[Settings, int]:
-    settings = made_settings(folder, segment_seconds=1, sample_rate=3, lease_seconds=2.0)
+def prepared(folder: Path, video: Path, database_url: str = "") -> tuple[Settings, int]:
+    settings = made_settings(
+        folder, database_url=database_url, segment_seconds=1, sample_rate=3, lease_seconds=2.0
+    )
     with opened(settings) as database:
         (outcome,) = take_in(
             database, settings, made_camera(database), video, captured_at=None
@@ -80,7 +82,7 @@ def in_the_middle(database: Database, known: set[str], segments: int) -> set[str
 
 @pytest.mark.timeout(900)  # a dozen Pythons start one after the other
 def test_killed_ten_times_the_rows_are_those_of_an_undisturbed_run(
-    tmp_path: Path, video: Path
+    tmp_path: Path, video: Path, database_url: str
 ) -> None:
     """Sometimes the worker is killed, sometimes the process that reads for it."""
     undisturbed, _ = prepared(tmp_path / "undisturbed", video)
@@ -89,7 +91,7 @@ def test_killed_ten_times_the_rows_are_those_of_an_undisturbed_run(
         expected = rows(database)
     assert len(expected["tracks"]) > SECONDS
 
-    settings, recording_id = prepared(tmp_path / "disturbed", video)
+    settings, recording_id = prepared(tmp_path / "disturbed", video, database_url)
     chance = random.Random(2026)
     known: set[str] = set()
     with opened(settings) as database, Workers(settings) as workers:
