@@ -46,6 +46,7 @@ _CONFIG: Final[dict[str, Any]] = {
         "domain": False,
         "ticks": False,
         "labelPadding": 6,
+        "labelLimit": 280,
         "titlePadding": 8,
     },
     "text": {"font": FONT, "fontSize": 12},

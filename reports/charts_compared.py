@@ -120,7 +120,7 @@ def cameras_svg(cameras: pd.DataFrame, *, width: int, target: float | None = Non
             "name:N",
             sort=None,
             title=None,
-            axis=alt.Axis(labelColor=INK, grid=True, gridColor=PAPER_GRID, labelLimit=260),
+            axis=alt.Axis(labelColor=INK, grid=True, gridColor=PAPER_GRID),
         )
     )
     x = alt.X("index:Q", scale=scale, axis=alt.Axis(tickCount=6), title=None)
