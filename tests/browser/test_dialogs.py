@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from db.engine import Database, upgrade
 from db.places import list_sites
 from db.recording_rows import get_recording
+from db.retention import KeptDays, kept_days
 from tests.browser.conftest import OpenBrowser
 from tests.browser.server import serving, settled
 from tests.unit.db.made_rows import Person, Scene, add_camera, add_video, read_segment
@@ -82,3 +83,38 @@ def test_a_site_is_renamed_and_a_used_camera_stays(
         page.get_by_role("button", name="Delete", exact=True).last.click()
         expect(page.get_by_text("still has 1 recording")).to_be_visible()
         expect(page.get_by_role("button", name="Delete for good")).to_have_count(0)
+
+
+def test_a_site_gets_its_hours_and_rows_their_time(
+    tmp_path: Path, database: Database, open_browser: OpenBrowser
+) -> None:
+    with (
+        serving(tmp_path, SATISFACE_START_WORKER="false") as address,
+        open_browser(address, "/settings") as page,
+    ):
+        settled(page)
+        page.get_by_role("button", name="Edit", exact=True).click()
+        dialog = page.get_by_role("dialog")
+        for name, value in (("Target", "62"), ("Monday", "9 to"), ("Tuesday", "9-20")):
+            dialog.get_by_label(name, exact=True).fill(value)
+            dialog.get_by_label(name, exact=True).press("Enter")
+        dialog.get_by_role("button", name="Save").click()
+        expect(dialog.get_by_text("Monday: write opening hours like")).to_be_visible()
+        dialog.get_by_label("Monday", exact=True).fill("")
+        dialog.get_by_label("Monday", exact=True).press("Enter")
+        dialog.get_by_role("button", name="Save").click()
+        expect(page.get_by_text("Tue 9:00 to 20:00")).to_be_visible()
+        with database.read() as session:
+            (site,) = list_sites(session)
+        assert (site.target, site.opening_hours[:3]) == (62, (None, (540, 1200), None))
+
+        settled(page)
+        page.get_by_label("People, days").fill("30")
+        page.get_by_label("People, days").press("Enter")
+        settled(page)
+        page.get_by_role("button", name="Save", exact=True).last.click()
+        expect(page.get_by_text("24 single faces, 12 people")).to_be_visible()
+        page.get_by_role("button", name="Save and delete").click()
+        expect(page.get_by_text("How long rows are kept was saved.")).to_be_visible()
+        with database.read() as session:
+            assert kept_days(session) == KeptDays(people=30)
