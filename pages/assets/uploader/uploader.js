@@ -69,7 +69,7 @@ function pump() {
   clearTimeout(retryTimer);
   if (!paused && !trouble) {
     const busy = items.filter((i) => i.state === "sending" || i.state === "looking").length;
-    for (const item of items.filter((i) => i.state === "waiting").slice(0, PARALLEL - busy)) send(item);
+    for (const item of items.filter((i) => i.state === "waiting").slice(0, Math.max(PARALLEL - busy, 0))) send(item);
   }
   render();
 }
