@@ -24,19 +24,25 @@ _LONGEST_PAUSE_S: Final = 2.0
 T = TypeVar("T")
 
 
-def patiently(action: Callable[[], T], give_up: Callable[[], bool] = lambda: False) -> T:
-    """The action's value; it is tried again, with growing pauses, when the database is in trouble.
+def patiently(
+    action: Callable[[], T],
+    give_up: Callable[[], bool] = lambda: False,
+    *,
+    trouble: tuple[type[Exception], ...] = DATABASE_TROUBLE,
+) -> T:
+    """The action's value; where it raises one of ``trouble`` it is tried again, with growing
+    pauses, thirteen seconds in all.
 
-    ``give_up`` ends the tries early. Raises one of DATABASE_TROUBLE when the last try failed.
+    ``give_up`` ends the tries early. Raises one of ``trouble`` when the last try failed.
     """
     pause = _FIRST_PAUSE_S
     for _ in range(_TRIES - 1):
         try:
             return action()
-        except DATABASE_TROUBLE as error:
+        except trouble as error:
             if give_up():
                 raise
-            log.warning("the database is in trouble, trying again in %.1f s: %s", pause, error)
+            log.warning("trouble, trying again in %.1f s: %s", pause, error)
             time.sleep(pause)
             pause *= 2
     return action()

@@ -89,7 +89,11 @@ def _read_and_write(
     """(how it ended, (frames, faces, tracks))"""
     name, permanent = assignment.name, False
     try:
-        result = _analyse(task, assignment, heartbeat)
+        result = patiently(
+            lambda: _analyse(task, assignment, heartbeat),
+            heartbeat.is_lost,
+            trouble=(StoreUnreachable,),
+        )
         patiently(lambda: _write(database, task, result), heartbeat.is_lost)
     except (Cancelled, LeaseLost):
         return Ending.LOST, (0, 0, 0)

@@ -171,6 +171,9 @@ class FootageStore:
         source = self._path(key)
         with _reaching():
             held = self._files.exists(source)
+            # A disk that is not mounted, and not one whose footage was deleted.
+            if not held and self._local and not self._files.exists(self._root):
+                raise OSError(f"there is no {self._root}")
         if not held:
             raise FileNotFoundError(f"the footage store holds no {key}")
         return source

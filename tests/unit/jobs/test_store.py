@@ -207,3 +207,17 @@ def test_a_store_that_cannot_be_reached_says_so(
     (tmp_path / "a file").write_bytes(b"x")
     with pytest.raises(StoreUnreachable):
         FootageStore(str(tmp_path / "a file" / "footage")).check()
+
+
+def test_a_folder_that_is_gone_is_not_footage_that_is_gone(tmp_path: Path, file: Path) -> None:
+    store = FootageStore(str(tmp_path / "mounted"))
+    key = store.put(file)
+    (tmp_path / "mounted").rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreUnreachable), store.local(key):
+        pass
+    (tmp_path / "elsewhere").rename(tmp_path / "mounted")
+    with store.local(key) as path:
+        assert path.read_bytes() == file.read_bytes()
+    store.delete(key)
+    with pytest.raises(FileNotFoundError), store.local(key):
+        pass
