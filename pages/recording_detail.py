@@ -22,7 +22,7 @@ from db.results import people_frame
 from db.scores import active_score
 from db.stills import footage_of
 from db.tables import RecordingState
-from fer_core.errors import FootageError
+from fer_core.errors import SatisfaceError
 from pages.downloads import recording_csv
 from pages.figures_shown import chart
 from pages.format import (
@@ -342,7 +342,7 @@ def _pictures(row: RecordingRow, stretch: tuple[int, int] | None) -> None:
         moments = [round(first + step * (place + 0.5)) for place in range(_PICTURES)]
     try:
         found = _stills(row.id, moments, row.finished_at)
-    except FootageError as error:
+    except SatisfaceError as error:
         st.caption(escaped(str(error)))
         return
     if not found:

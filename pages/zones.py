@@ -12,7 +12,7 @@ from db.places import CameraRow, PlaceError, SiteRow, StaffZones, update_camera
 from db.recording_rows import RecordingRow, list_recordings
 from db.recordings import RecordingError, readable_again, retry_recording
 from db.stills import footage_of
-from fer_core.errors import FootageError
+from fer_core.errors import SatisfaceError
 from pages.format import counted, duration, escaped, moment
 from pages.state import database, footage_store, say_after_rerun
 from settings import settings
@@ -75,7 +75,7 @@ def _choose_picture(recordings: list[RecordingRow]) -> "Still | None":
             return _from_upload()
     except FileNotFoundError:
         st.warning("This footage is not in the store any more. Choose another picture.")
-    except FootageError as error:
+    except SatisfaceError as error:
         st.warning(escaped(str(error)))
     return None
 

@@ -151,6 +151,7 @@ def test_a_name_is_never_taken_for_markup(open_page: OpenPage, database: Databas
         site = create_site(session, "A_site_", "Europe/Berlin")
         camera = create_camera(session, site, "C")
         recording = add_read_video(session, camera, name=name)
+        footage_released(session, recording)
     app = open_page("recordings.py", recording=str(recording))
     assert app.title[0].value.replace("\\", "") == name
     assert r"\[link\]" in app.title[0].value
