@@ -93,6 +93,8 @@ def test_a_new_recording_waits(database: Database, camera: int, recording: int) 
         segments=3,
         segments_done=0,
         has_footage=True,
+        has_faces=True,
+        has_people=True,
         created_at=NOON,
         started_at=None,
         finished_at=None,
