@@ -1,6 +1,7 @@
 """Recordings: found again by day, shown part by part, and honest about what was deleted."""
 
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -118,9 +119,10 @@ def test_what_was_deleted_is_said(open_page: OpenPage, database: Database, camer
 
 
 def test_what_was_read_is_read_again_while_its_footage_is_kept(
-    open_page: OpenPage, database: Database, camera: int
+    open_page: OpenPage, database: Database, camera: int, home: Path
 ) -> None:
     recording = read_video(database, camera)
+    (home / "footage").mkdir()
     app = open_page("recordings.py", recording=str(recording))
     # What the store should hold was never put there.
     assert "is not in the store any more" in words(app)

@@ -1,5 +1,7 @@
 """Settings: what a site is, where staff stand, and how long rows are kept."""
 
+from pathlib import Path
+
 import pytest
 
 from db.engine import Database
@@ -99,12 +101,13 @@ def test_the_zones_of_a_missing_camera_are_said_plainly(
 
 
 def test_footage_that_is_gone_is_said_and_footage_that_is_kept_can_be_read_again(
-    open_page: OpenPage, database: Database, camera: int
+    open_page: OpenPage, database: Database, camera: int, home: Path
 ) -> None:
     scene = Scene([Person([1000])], segments=1)
     with database.write() as session:
         recording = add_video(session, camera, segments=1)
         read_segment(session, recording, scene, 0)
+    (home / "footage").mkdir()
     app = open_page("configuration.py", zones=str(camera))
     assert "is not in the store any more" in words(app)
     app = next(b for b in app.button if b.label == "Read 1 recording again").click().run()

@@ -61,6 +61,7 @@ def test_pictures_are_made_small(tmp_path: Path, store: FootageStore) -> None:
 def test_what_is_no_picture_is_refused_by_its_name(tmp_path: Path, store: FootageStore) -> None:
     with pytest.raises(FootageError, match=r"^note\.jpg: "):
         hidden_picture(b"not a picture", "note.jpg")
+    (tmp_path / "store").mkdir()
     with pytest.raises(FileNotFoundError):
         stills(store, "gone.mp4", [0])
     assert not list((tmp_path / "store").glob("*"))
