@@ -1,7 +1,9 @@
 """How long a worker takes from its start to its first prediction.
 
-Two clocks: a process that only reads (``fer_core``, as a script would use it), and ``cli.py
-worker`` on a database in which one recording waits, until its predictions are in the database.
+Three clocks, all from the start of a process: one that only reads (``fer_core``, as a script would
+use it) until its first predictions; and ``cli.py worker`` on a database in which one recording
+waits, until its faces were read, and until the first of them is a row in the database. The
+processor's seconds of a worker are of all that it did until it had ended.
 The footage is two seconds of 640 x 360 with one face. Python's compiled files are there, as in an
 installation; the first start of each, which makes them, does not count.
 """
@@ -12,14 +14,18 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Final
 
 ROOT = Path(__file__).parents[1]
+_READ: Final = "read, to be written"
+"""Stands in the line that a worker logs once all faces of a segment were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,9 @@ def reading_alone(clip: Path, environment: dict[str, str]) -> Start:
     )
 
 
-def of_a_worker(clip: Path, environment: dict[str, str], home: Path) -> Start:
-    """``cli.py worker`` in a home of its own, until the first prediction is in the database."""
+def of_a_worker(clip: Path, environment: dict[str, str], home: Path) -> tuple[Start, Start]:
+    """``cli.py worker`` in a home of its own: until all faces of the clip were read, which it
+    tells in its log, and until the first prediction is in the database."""
     from sqlalchemy import select
 
     from db.engine import Database
@@ -46,15 +53,19 @@ def of_a_worker(clip: Path, environment: dict[str, str], home: Path) -> Start:
     from tests.made_jobs import made_camera, made_settings, take_in
 
     settings = made_settings(home)
+    read: list[float] = []
     with closing(Database(settings.resolved_database_url)) as database:
         take_in(database, settings, made_camera(database), clip)
-        clock, processor = time.perf_counter(), _processor_of_children()
+        processor, began = _processor_of_children(), time.perf_counter()
         worker = subprocess.Popen(
             [sys.executable, "cli.py", "worker", "--until-idle"],
             cwd=ROOT,
             env=environment | {"SATISFACE_HOME": str(settings.home)},
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+        log = threading.Thread(target=_note, args=(worker.stderr, _READ, read), daemon=True)
+        log.start()
         try:
             while worker.poll() is None:
                 with database.read() as session:
@@ -63,11 +74,18 @@ def of_a_worker(clip: Path, environment: dict[str, str], home: Path) -> Start:
                 time.sleep(0.01)
             else:
                 raise RuntimeError("the worker ended and there is no prediction")
-            clock = time.perf_counter() - clock
+            stored = time.perf_counter()
         finally:
             worker.terminate()
             worker.wait()
-    return Start(clock, _processor_of_children() - processor)
+            log.join()
+    spent = _processor_of_children() - processor
+    return Start(read[0] - began, spent), Start(stored - began, spent)
+
+
+def _note(lines: Iterable[str], wanted: str, times: list[float]) -> None:
+    """The moments at which lines came that hold ``wanted``."""
+    times.extend(time.perf_counter() for line in lines if wanted in line)
 
 
 def measured(runs: int) -> dict[str, Start]:
@@ -80,17 +98,17 @@ def measured(runs: int) -> dict[str, Start]:
         write_video(clip, [Appearance(320, 180)], seconds=2)
         environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        kinds: dict[str, Callable[[int], Start]] = {
-            "a process that only reads": lambda _: reading_alone(clip, environment),
-            "a worker, rows in the database": lambda n: of_a_worker(
-                clip, environment, folder / str(n)
-            ),
-        }
-        starts = {kind: [start(n) for n in range(runs + 1)][1:] for kind, start in kinds.items()}
+        alone = [reading_alone(clip, environment) for _ in range(runs + 1)][1:]
+        workers = [of_a_worker(clip, environment, folder / str(n)) for n in range(runs + 1)][1:]
     return {
-        kind: Start(median(s.clock for s in some), median(s.processor for s in some))
-        for kind, some in starts.items()
+        "a process that only reads": _median(alone),
+        "a worker, first predictions": _median([read for read, _ in workers]),
+        "a worker, rows in the database": _median([stored for _, stored in workers]),
     }
+
+
+def _median(starts: list[Start]) -> Start:
+    return Start(median(s.clock for s in starts), median(s.processor for s in starts))
 
 
 def _timed(command: list[str], environment: dict[str, str]) -> Start:

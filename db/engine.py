@@ -18,12 +18,16 @@ from sqlalchemy import (
     Connection,
     Engine,
     NullPool,
+    String,
+    column,
     create_engine,
     event,
     exc,
     func,
+    inspect,
     make_url,
     select,
+    table,
 )
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session
@@ -38,6 +42,8 @@ BUSY_SECONDS: Final = 10
 _MIGRATION_WAIT_SECONDS: Final = 600
 _MIGRATION_LOCK: Final = 7_283_461  # any number, the same in every process (PostgreSQL only)
 _MODE: Final = "satisface_mode"
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+_VERSIONS: Final = table("alembic_version", column("version_num", String))
 
 # Alembic keeps the running migration's context in a module: one at a time in a process.
 _migrating = threading.Lock()
@@ -116,8 +122,7 @@ def alembic_config(url: str) -> "Config":
     from alembic.config import Config
 
     config = Config()
-    folder = Path(__file__).parent / "migrations"
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     return config
@@ -139,16 +144,21 @@ def downgrade(url: str, revision: str) -> None:
 
 def is_current(url: str) -> bool:
     """Whether the database at ``url`` exists and is at the newest revision."""
-    from alembic.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
     file = _sqlite_file(url)
     if file is not None and not file.exists():
         return False
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
-        there = set(MigrationContext.configure(connection).get_current_heads())
-    return there == set(ScriptDirectory.from_config(alembic_config(url)).get_heads())
+        if not inspect(connection).has_table(_VERSIONS.name):
+            return False
+        there = set(connection.scalars(select(_VERSIONS.c.version_num)))
+    return there == {newest_revision()}
+
+
+def newest_revision() -> str:
+    """The last of the migrations, which are numbered by their files' names. Every worker asks at
+    its start, and Alembic would load them all to tell."""
+    return max(file.stem for file in (_MIGRATIONS / "versions").glob("[0-9]*_*.py")).split("_")[0]
 
 
 def _migrate(url: str, revision: str, *, up: bool) -> None:

@@ -1,16 +1,18 @@
 """Tracks to people: the parts of one appearance that stand in several segments are joined."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
 from db.tables import Track
 from fer_core.types import EXPRESSIONS, UNKNOWN
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PROBABILITIES: Final = tuple(f"p_{expression}" for expression in EXPRESSIONS)
 
@@ -52,7 +54,7 @@ _REAL: Final = frozenset(("weight", *PROBABILITIES))
 
 def read_people(
     session: Session, *conditions: ColumnElement[bool], ends: bool = False
-) -> pd.DataFrame:
+) -> "pd.DataFrame":
     """One row a person whose first track fulfils all ``conditions`` on table tracks.
 
     Columns: PEOPLE_COLUMNS. ``person_id``: id of the person's first track. Times are
@@ -93,13 +95,15 @@ def _tracks(
     yield from (tuple(row) for row in session.execute(later.where(_later.root_id.in_(chosen))))
 
 
-def join_chains(tracks: Mapping[str, NDArray[Any]]) -> pd.DataFrame:
+def join_chains(tracks: Mapping[str, NDArray[Any]]) -> "pd.DataFrame":
     """The tracks of each ``person_id`` as one row (see read_people).
 
     ``tracks``: _TRACK_COLUMNS, equally long; NaN probabilities and weight 0 where nothing could
     be read; perhaps _ENDS, (tracks, 7). Plain numpy: this runs for every segment that is
     written, mostly on a few rows.
     """
+    import pandas as pd  # late: most who need this module's names start without it
+
     columns = (*PEOPLE_COLUMNS, *(END_COLUMNS if _ENDS[0] in tracks else ()))
     chain = np.lexsort([tracks["number"], tracks["segment_index"], tracks["person_id"]])
     ordered = {name: values[chain] for name, values in tracks.items()}

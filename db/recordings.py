@@ -7,7 +7,6 @@ from typing import Final
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from db.buckets import rebuild_span
 from db.tables import (
     Base,
     Prediction,
@@ -210,7 +209,7 @@ def delete_recording(session: Session, recording_id: int) -> str | None:
     delete_rows(session, recording_id)
     session.execute(delete(Segment).where(Segment.recording_id == recording_id))
     session.execute(delete(Recording).where(Recording.id == recording_id))
-    rebuild_span(session, camera_id, *span)
+    _rebuild(session, camera_id, span)
     return footage_key
 
 
@@ -240,8 +239,8 @@ def set_captured_at(session: Session, recording_id: int, when: datetime) -> None
     recording.captured_at = when.astimezone(UTC)
     recording.captured_from = "given"
     session.flush()
-    rebuild_span(session, recording.camera_id, *before)
-    rebuild_span(session, recording.camera_id, *_span(recording))
+    for span in (before, _span(recording)):
+        _rebuild(session, recording.camera_id, span)
 
 
 def footage_released(session: Session, recording_id: int) -> None:
@@ -264,6 +263,13 @@ def _span(recording: Recording) -> tuple[datetime, datetime]:
         recording.captured_at,
         recording.captured_at + timedelta(milliseconds=recording.duration_ms),
     )
+
+
+def _rebuild(session: Session, camera_id: int, span: tuple[datetime, datetime]) -> None:
+    # Buckets take pandas. A worker takes its work by this module, and is to start without.
+    from db.buckets import rebuild_span
+
+    rebuild_span(session, camera_id, *span)
 
 
 def _locked(session: Session, recording_id: int) -> Recording | None:

@@ -6,15 +6,13 @@ All rows of a stretch of time are read by ``db.exports``.
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Table, delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from db.buckets import rebuild_hours
 from db.chains import first_seen, join_chains_at
 from db.people import PROBABILITIES, read_people
 from db.queue import Lease, held
@@ -30,6 +28,9 @@ from db.tables import (
 from fer_core import types
 from fer_core.errors import SatisfaceError
 from fer_core.types import SegmentResult
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _AT_ONCE: Final = 2_000
 """Rows turned into SQL parameters at a time."""
@@ -49,6 +50,9 @@ def write_segment(
     Writing the same result twice, or the segments in another order, leaves the same rows.
     Raises LeaseLost, with nothing written, where the lease is not held any more.
     """
+    # Buckets take pandas, which takes as long to load as all that reading needs.
+    from db.buckets import rebuild_hours
+
     if result.plan.index != lease.index:
         raise ValueError(f"the result is of segment {result.plan.index}, not {lease.index}")
     recording = session.scalar(
@@ -92,7 +96,7 @@ def write_segment(
     )
 
 
-def people_frame(session: Session, recording_id: int) -> pd.DataFrame:
+def people_frame(session: Session, recording_id: int) -> "pd.DataFrame":
     """The people of a recording, one row each, by the time they were first seen.
 
     Columns: db.people.PEOPLE_COLUMNS and END_COLUMNS.

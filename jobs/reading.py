@@ -6,6 +6,7 @@ import time
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 import cv2
@@ -93,6 +94,11 @@ def _read_and_write(
             lambda: _analyse(task, assignment, heartbeat),
             heartbeat.is_lost,
             trouble=(StoreUnreachable,),
+        )
+        log.info(
+            "recording=%d segment=%d read, to be written",
+            task.lease.recording_id,
+            task.lease.index,
         )
         patiently(lambda: _write(database, task, result), heartbeat.is_lost)
     except (Cancelled, LeaseLost):
@@ -206,6 +212,8 @@ def load(threads: int) -> None:
     except ModelError as error:
         # Told again by each segment that is to be read, where people see it.
         log.error("%s", error)
+    # Only writing needs pandas, by db.buckets: it loads while the first segment is read.
+    threading.Thread(target=import_module, args=("db.buckets",), daemon=True).start()
 
 
 def _fail(database: Database, task: SegmentTask, reason: str, *, permanent: bool) -> None:

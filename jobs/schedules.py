@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from db.engine import Database
@@ -15,11 +15,11 @@ from db.schedules import Due, claim_due, fail, finish, is_any_due, slug
 from fer_core.errors import SatisfaceError
 from jobs.mail import Mail, send
 from jobs.pool import SegmentPool
-from jobs.reports import report_content, write_hours, write_report
-from reports.content import ReportContent, report_figures
-from reports.findings import change_sentence, findings, people_sentence, target_sentence
-from reports.words import index_interval_words, index_words, moment_words, period_words, share_words
 from settings import Settings
+
+if TYPE_CHECKING:
+    # Every worker looks what is due; only the process that makes it pays for pandas and SciPy.
+    from reports.content import ReportContent
 
 log = logging.getLogger(__name__)
 
@@ -116,6 +116,8 @@ def _failed(database: Database, due: Due, now: datetime, sentence: str) -> None:
 
 def _hand_on(database: Database, settings: Settings, due: Due, now: datetime) -> str | None:
     """Returns what went wrong beside; raises where nothing arrived."""
+    from jobs.reports import report_content, write_hours, write_report
+
     plan = due.plan
     with database.read() as session:
         content = report_content(
@@ -163,16 +165,29 @@ def _hand_on(database: Database, settings: Settings, due: Due, now: datetime) ->
     return f"The mail server refused {', '.join(refused)}; others got it." if refused else None
 
 
-def mail_subject(content: ReportContent) -> str:
+def mail_subject(content: "ReportContent") -> str:
     """``Satisface: Berlin Mitte, 2 Nov 2026 to 8 Nov 2026: index 57.4``."""
+    from reports.content import report_figures
+    from reports.words import index_words, period_words
+
     index = report_figures(content).summary.index
     period = period_words(content.first_day, content.last_day)
     subject = f"Satisface: {content.title}, {period}"
     return subject if index is None else f"{subject}: index {index_words(index.value)}"
 
 
-def mail_text(content: ReportContent, schedule: str) -> str:
+def mail_text(content: "ReportContent", schedule: str) -> str:
     """The first figures in plain text; the rest is attached."""
+    from reports.content import report_figures
+    from reports.findings import change_sentence, findings, people_sentence, target_sentence
+    from reports.words import (
+        index_interval_words,
+        index_words,
+        moment_words,
+        period_words,
+        share_words,
+    )
+
     figures = report_figures(content)
     summary = figures.summary
     lines = [content.title, period_words(content.first_day, content.last_day), ""]

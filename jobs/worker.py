@@ -24,11 +24,10 @@ from db.queue import Lease, claim, fail, release
 from db.tables import Segment, SegmentState
 from jobs import metrics
 from jobs.cluster import Cluster
-from jobs.expiry import delete_expired
 from jobs.pool import ProcessDied, SegmentPool
 from jobs.schedules import ScheduledReports
 from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
-from jobs.store import FootageStore, unfinished_folder
+from jobs.store import FootageStore, StoreUnreachable, unfinished_folder
 from jobs.sweep import delete_orphans, delete_read_footage, delete_unfinished
 from settings import Settings
 
@@ -36,6 +35,9 @@ log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.5
 SWEEP_S: Final = 300.0
+_FIRST_SWEEP_S: Final = 10.0
+"""What waits to be read goes first when a worker starts."""
+
 _TROUBLE_PAUSE_S: Final = 5.0
 _BACKLOG_PAUSE_S: Final = 10.0
 
@@ -81,7 +83,8 @@ class _Worker:
         self._executor: Executor | None = None
         self._running: dict[Future[SegmentOutcome], Lease] = {}
         self._next_start = -math.inf
-        self._swept = -math.inf
+        self._sweep_at = time.monotonic() + _FIRST_SWEEP_S
+        self._swept = False
         self._reports = ScheduledReports(settings, database)
 
     def run(self, stop: threading.Event, *, until_idle: bool) -> None:
@@ -106,12 +109,13 @@ class _Worker:
     def _step(self) -> bool:
         """Collect what has ended, start what there is room for. False when nothing is left."""
         self._collect()
-        if time.monotonic() - self._swept >= SWEEP_S:
-            self._sweep()
         self._reports.step()
         with self._database.read() as session:
             unfinished = (SegmentState.QUEUED.value, SegmentState.LEASED.value)
             busy = bool(session.scalar(select(exists().where(Segment.state.in_(unfinished)))))
+        idle = not (busy or self._running)
+        if time.monotonic() >= self._sweep_at or (idle and not self._swept):
+            self._sweep()
         if not busy:
             return bool(self._running)
         # A lease starts to run when it is claimed: not before there is a process to read it.
@@ -216,7 +220,10 @@ class _Worker:
                 outcome.tracks,
             )
             if outcome.ending is Ending.DONE and not self._settings.keep_footage:
-                delete_read_footage(self._database, self._store)
+                try:
+                    delete_read_footage(self._database, self._store)
+                except (StoreUnreachable, OSError):
+                    log.exception("%s its footage is left to the sweep", where)
 
     def _fail(self, lease: Lease, reason: str, *, died: bool = False) -> None:
         with self._database.write() as session:
@@ -235,7 +242,11 @@ class _Worker:
             release(session, lease)
 
     def _sweep(self) -> None:
-        self._swept = time.monotonic()
+        # Loads pandas, which the start is not to wait for.
+        from jobs.expiry import delete_expired
+
+        self._swept = True
+        self._sweep_at = time.monotonic() + SWEEP_S
         try:
             if not self._settings.keep_footage:
                 delete_read_footage(self._database, self._store)
@@ -243,7 +254,7 @@ class _Worker:
                 self._database, self._store, keep_footage=self._settings.keep_footage
             )
             if not all_gone:  # soon again, with room for reading in between
-                self._swept = time.monotonic() - SWEEP_S + _BACKLOG_PAUSE_S
+                self._sweep_at = time.monotonic() + _BACKLOG_PAUSE_S
             delete_orphans(self._database, self._store)
             delete_unfinished(unfinished_folder(self._settings))
         except Exception:

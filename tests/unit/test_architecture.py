@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from db.engine import upgrade
+
 ROOT = Path(__file__).parents[2]
 HEAVY = {"tensorflow", "keras", "training"}
+LATE = {"pandas", "pyarrow", "scipy", "plotly", "alembic", "reports"}
 
 
 def modules_after(statement: str) -> set[str]:
@@ -29,3 +32,22 @@ def test_the_core_runs_without_tensorflow_database_or_screen() -> None:
     modules = modules_after("import fer_core")
     assert "fer_core" in modules
     assert not modules & (HEAVY | {"sqlalchemy", "streamlit", "pandas"})
+
+
+def test_a_worker_starts_without_model_decoder_or_pandas() -> None:
+    modules = modules_after("import jobs.worker")
+    assert "sqlalchemy" in modules
+    assert not modules & (HEAVY | LATE | {"cv2", "av", "ai_edge_litert"})
+
+
+def test_a_process_reads_its_first_face_without_pandas() -> None:
+    modules = modules_after("import jobs.reading")
+    assert {"cv2", "av", "ai_edge_litert"} <= modules
+    assert not modules & (HEAVY | LATE)
+
+
+def test_a_worker_finds_its_database_current_without_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'satisface.db'}"
+    upgrade(url)
+    modules = modules_after(f"from db.engine import is_current; assert is_current({url!r})")
+    assert not modules & (HEAVY | LATE)
