@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 import pytest
@@ -55,14 +56,34 @@ def binaries() -> Path | None:
 class PostgresServer:
     """A running server. ``new_database``: the address of an empty, migrated database."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, start: Callable[[], subprocess.Popen[bytes]]) -> None:
         self._folder = folder
+        self._start = start
+        self._guard: subprocess.Popen[bytes] | None = None
         self._template_made = False
+
+    def start(self) -> None:
+        self._guard = self._start()
+        self._wait_until_ready(self._guard)
+
+    def stop(self) -> None:
+        """At once, as in a crash: whoever is connected is cut off. Nothing where it is stopped."""
+        if self._guard is not None:
+            self._guard.communicate()
+            self._guard = None
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
     def address(self, name: str) -> str:
         return f"postgresql+psycopg://postgres@/{name}?host={self._folder}"
 
-    def wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         """Raises RuntimeError with the log where the server ends instead."""
         while process.poll() is None:
             with contextlib.suppress(psycopg.OperationalError):
@@ -99,8 +120,11 @@ class PostgresServer:
 
 
 @contextlib.contextmanager
-def running_server(programs: Path) -> Iterator[PostgresServer]:
-    """A server from the ``programs`` folder, stopped and forgotten afterwards."""
+def running_server(
+    programs: Path, options: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[PostgresServer]:
+    """A server from the ``programs`` folder, stopped and forgotten afterwards. ``options``: other
+    than those of a hurry."""
     # A socket's path must be short, which pytest's own folders are not.
     with tempfile.TemporaryDirectory(prefix="pg-") as name:
         folder = Path(name)
@@ -117,25 +141,28 @@ def running_server(programs: Path) -> Iterator[PostgresServer]:
             env=quiet,
             user=owner,
         )
-        options = [f"-c{key}={value}" for key, value in _IN_A_HURRY.items()]
-        started = [f"{programs}/postgres", "-D", f"{data}", "-k", name, *options]
-        with (folder / "log").open("wb") as log:
-            guard = subprocess.Popen(
-                ["/bin/sh", "-c", _GUARD, "guard", *started],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                env=quiet,
-                user=owner,
-                start_new_session=True,
-            )
-        server = PostgresServer(folder)
+        given = [f"-c{key}={value}" for key, value in {**_IN_A_HURRY, **options}.items()]
+        command = [f"{programs}/postgres", "-D", f"{data}", "-k", name, *given]
+
+        def start() -> subprocess.Popen[bytes]:
+            with (folder / "log").open("ab") as log:
+                return subprocess.Popen(
+                    ["/bin/sh", "-c", _GUARD, "guard", *command],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    cwd=folder,
+                    env=quiet,
+                    user=owner,
+                    start_new_session=True,
+                )
+
+        server = PostgresServer(folder, start)
         try:
-            server.wait_until_ready(guard)
+            server.start()
             yield server
         finally:
-            guard.communicate()
+            server.stop()
 
 
 def _owner() -> str | None:

@@ -13,6 +13,18 @@ from moto.server import ThreadedMotoServer
 @dataclass(frozen=True)
 class S3Server:
     address: str
+    _servers: list[ThreadedMotoServer]
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """It does not answer; afterwards it holds what it held."""
+        stopped = self._servers.pop()
+        host, port = stopped.get_host_and_port()
+        stopped.stop()
+        try:
+            yield
+        finally:
+            self._servers.append(_started(host, port))
 
     def new_bucket(self, name: str) -> str:
         """The address of an empty bucket, as the settings take it."""
@@ -20,11 +32,17 @@ class S3Server:
         return f"s3://{name}/footage"
 
 
+def _started(host: str, port: int) -> ThreadedMotoServer:
+    server = ThreadedMotoServer(ip_address=host, port=port, verbose=False)
+    server.start()
+    return server
+
+
 @contextlib.contextmanager
 def running_s3() -> Iterator[S3Server]:
     """The server, and in the environment what is needed to reach it."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    server = _started("127.0.0.1", 0)
+    servers = [server]
     host, port = server.get_host_and_port()
     reached = {
         "AWS_ENDPOINT_URL": f"http://{host}:{port}",
@@ -33,6 +51,10 @@ def running_s3() -> Iterator[S3Server]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+    # A file system is made once for its arguments, and the address is none of them.
+    forget = fsspec.get_filesystem_class("s3").clear_instance_cache
     with mock.patch.dict(os.environ, reached):
-        yield S3Server(reached["AWS_ENDPOINT_URL"])
-    server.stop()
+        forget()
+        yield S3Server(reached["AWS_ENDPOINT_URL"], servers)
+    forget()
+    servers.pop().stop()
