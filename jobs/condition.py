@@ -11,6 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Database, is_current
 from db.status import Queue, queue
+from fer_core.errors import ModelError
+from fer_core.model_card import read_card
 from jobs.store import FootageStore, StoreUnreachable
 from settings import Settings
 
@@ -57,7 +59,7 @@ def all_checks(settings: Settings, worker_is_alive: bool | None, now: datetime) 
     checks = own_checks(settings, worker_is_alive)
     if all(check.problem is None for check in checks[:2]):
         checks.append(_reading(settings, now))
-    return [*checks, _footage(settings), _disk(settings)]
+    return [*checks, _footage(settings), _model(), _disk(settings)]
 
 
 def disk(settings: Settings) -> Disk:
@@ -134,6 +136,15 @@ def _footage(settings: Settings) -> Check:
     except (StoreUnreachable, OSError, ValueError, ImportError):
         return Check("footage", "not writable", "The footage store cannot be written.")
     return Check("footage", "writable")
+
+
+def _model() -> Check:
+    try:
+        return Check("model", read_card().version)
+    except ModelError:
+        return Check(
+            "model", "none", "The recogniser is missing or damaged: no footage can be read."
+        )
 
 
 def _disk(settings: Settings) -> Check:

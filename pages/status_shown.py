@@ -7,8 +7,6 @@ import streamlit as st
 
 from db.status import Queue, queue, server
 from db.tables import RecordingState
-from fer_core.errors import ModelError
-from fer_core.model_card import read_card
 from jobs.condition import Check, all_checks, disk
 from pages.format import ago, counted, escaped, size
 from pages.state import app_version, database
@@ -37,6 +35,7 @@ def status_shown() -> None:
         st.error(escaped(problem), icon=":material/error:")
     if not problems:
         st.success("Everything that this installation needs is working.", icon=":material/check:")
+    model = next(check for check in found if check.name == "model")
     free = disk(here)
     facts = {
         **{_NAMES[check.name]: _with_icon(check) for check in checks},
@@ -47,7 +46,7 @@ def status_shown() -> None:
         "Last sign of a worker": ago(work.last_sign, now) if work.last_sign else "none yet",
         "Size of the database": size(kept.bytes),
         "Database kind": f"{kept.kind} {kept.version}",
-        "Versions": f"Satisface {app_version()}, model {_model()}, "
+        "Versions": f"Satisface {app_version()}, model {model.says}, "
         f"Python {platform.python_version()}",
     }
     with st.container(border=True), st.grid(3, min_column_width=220):
@@ -67,10 +66,3 @@ def _waiting(work: Queue, now: datetime) -> str:
     if not work.waiting_since:
         return waiting
     return f"{waiting}; the oldest recording came {ago(work.waiting_since, now)}"
-
-
-def _model() -> str:
-    try:
-        return read_card().version
-    except ModelError:
-        return "none"

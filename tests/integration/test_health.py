@@ -43,6 +43,16 @@ def waiting_video(settings: Settings, count: int = 1) -> None:
             add_video(session, camera, name=f"{number}.mp4", segments=1)
 
 
+def test_without_a_model_nothing_can_be_read(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SATISFACE_MODEL_DIR", str(tmp_path / "no model"))
+    status, body = told(readiness(settings, None))
+    assert (status, body["model"]) == (503, "none")
+    assert body["problems"] == ["The recogniser is missing or damaged: no footage can be read."]
+    assert told(health(settings, True))[0] == 200
+
+
 def test_an_instance_that_works(settings: Settings) -> None:
     status, body = told(health(settings, True))
     assert (status, body) == (
