@@ -18,7 +18,7 @@ test: $(VENV)/test.stamp
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy .
 	PYTHONPATH=. $(VENV)/bin/lint-imports
-	$(VENV)/bin/pytest
+	$(VENV)/bin/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 demo: $(VENV)/run.stamp
 	$(VENV)/bin/python cli.py demo
