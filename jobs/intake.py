@@ -19,14 +19,15 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from db.engine import Database
 from db.recording_rows import RecordingRow, find_by_sha256
-from db.recordings import RecordingError, add_recording
+from db.recordings import RecordingError, add_recording, footage_keys
 from db.tables import Camera
 from fer_core.archive import is_archive, unpack
 from fer_core.errors import FootageError, SatisfaceError
 from fer_core.footage import plan_segments, probe
 from fer_core.limits import FootageLimits
 from fer_core.types import CaptureTime, FootageInfo, FootageKind
-from jobs.store import FootageStore
+from jobs.heartbeat import DATABASE_TROUBLE
+from jobs.store import FootageStore, StoreUnreachable
 from jobs.store import unfinished_folder as unfinished_folder
 from settings import Settings, settings
 
@@ -160,6 +161,9 @@ def admit(
             if not file.is_member:
                 file = replace(file, sha256=sha256, is_ours=is_ours)
             yield _admit(database, store, settings, file, camera_id, captured_at)
+        except StoreUnreachable as error:
+            log.exception("taking in %s", file.name)
+            yield Refused(file.name, f"{file.name}: {error}", may_pass=True)
         except SatisfaceError as error:
             yield Refused(file.name, str(error))
         except Exception as error:
@@ -221,6 +225,10 @@ def _admit(
             return Refused(file.name, f"{file.name}: its camera does not exist any more.")
         zone = ZoneInfo(camera.site.time_zone)
         same = find_by_sha256(session, digest)
+        # A disk that is not mounted: what is put in its place would be hidden by it later.
+        away = not store.is_there() and bool(footage_keys(session))
+    if away:
+        raise StoreUnreachable("The footage store could not be reached.")
     for recording in same:
         if recording.camera_id == camera_id:
             return Duplicate(file.name, recording)
@@ -254,11 +262,17 @@ def _admit(
 
 @contextmanager
 def _stored(store: FootageStore, file: GivenFile) -> Iterator[str]:
-    """The key of the stored footage, which is removed again when the block raises."""
+    """The key of the stored footage, which is removed again when the block raises.
+
+    Not where the database is in trouble: it may have kept the row and died before it said so. What
+    then has no row is swept.
+    """
     assert file.path is not None
     key = store.put(file.path, PurePath(file.name).suffix[:10], is_ours=file.is_ours)
     try:
         yield key
+    except DATABASE_TROUBLE:
+        raise
     except BaseException:
         store.delete(key)
         raise

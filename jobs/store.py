@@ -90,13 +90,18 @@ class FootageStore:
         return key
 
     def put_as(self, key: str, path: Path) -> None:
-        """As ``put``, under a key that is given: for footage that comes back from a backup."""
+        """As ``put``, under a key that is given: for footage that comes back from a backup.
+
+        Raises StoreUnreachable where the store is elsewhere, OSError where it is a folder.
+        """
         target = self._path(key)
-        self._files.makedirs(self._root, exist_ok=True)
         if not self._local:
             # Object stores show an object when it is complete.
-            self._files.put_file(str(path), target)
+            with path.open("rb"), _reaching():
+                self._files.makedirs(self._root, exist_ok=True)
+                self._files.put_file(str(path), target)
             return
+        self._files.makedirs(self._root, exist_ok=True)
         unfinished = Path(target + _UNFINISHED)
         try:
             with path.open("rb") as source, unfinished.open("wb") as sink:
@@ -179,11 +184,18 @@ class FootageStore:
         return source
 
     def delete(self, key: str) -> None:
-        """Remove the footage; nothing happens when it is gone already."""
+        """Remove the footage; nothing happens when it is gone already. Raises StoreUnreachable."""
         try:
-            self._files.rm_file(self._path(key))
+            source = self._held(key)
+            with _reaching():
+                self._files.rm_file(source)
         except FileNotFoundError:
             return
+
+    def is_there(self) -> bool:
+        """False where its folder does not exist: nothing was put there, or a disk is missing.
+        Always true elsewhere: what lies in no folder has none."""
+        return not self._local or bool(self._files.exists(self._root))
 
     def exists(self, key: str) -> bool:
         return bool(self._files.exists(self._path(key)))

@@ -1,5 +1,6 @@
 """What happens at the door: accepted, known already, or refused with a sentence."""
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,10 +8,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from db.engine import Database
 from db.recording_rows import count_recordings, find_by_sha256
 from db.recordings import delete_recording
+from db.tables import Recording
 from fer_core.types import FootageKind
 from jobs import intake
 from jobs.intake import Accepted, Duplicate, Outcome, Refused, inspect
@@ -288,6 +293,49 @@ def test_footage_is_removed_again_when_its_row_cannot_be_written(
     outcomes = take_in(database, settings, made_camera(database), tmp_path / "a.jpg")
     assert isinstance(outcomes["a.jpg"], Refused)
     assert list(store(settings).stored()) == []
+
+
+def test_footage_stays_when_the_database_died_before_it_told_whether_the_row_is_kept(
+    tmp_path: Path, settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_picture(tmp_path / "a.jpg")
+    camera = made_camera(database)
+    write = Database.write
+
+    @contextlib.contextmanager
+    def dying(self: Database) -> Iterator[Session]:
+        with write(self) as session:
+            yield session
+        raise OperationalError("COMMIT", None, Exception("the connection was closed"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Database, "write", dying)
+        outcome = take_in(database, settings, camera, tmp_path / "a.jpg")["a.jpg"]
+    assert isinstance(outcome, Refused)
+    assert outcome.may_pass
+    again = take_in(database, settings, camera, tmp_path / "a.jpg")["a.jpg"]
+    assert isinstance(again, Duplicate)
+    (stored,) = store(settings).stored()
+    with database.read() as session:
+        assert session.scalars(select(Recording.footage_key)).all() == [stored.key]
+
+
+def test_nothing_is_put_in_the_place_of_a_store_that_is_away(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    for name in ("a.jpg", "b.png"):
+        write_picture(tmp_path / name)
+    camera = made_camera(database)
+    accepted(take_in(database, settings, camera, tmp_path / "a.jpg")["a.jpg"])
+    folder = Path(settings.resolved_footage_url)
+    folder.rename(tmp_path / "away")
+    outcome = take_in(database, settings, camera, tmp_path / "b.png")["b.png"]
+    assert outcome == Refused(
+        "b.png", "b.png: The footage store could not be reached.", may_pass=True
+    )
+    assert not folder.exists()
+    (tmp_path / "away").rename(folder)
+    accepted(take_in(database, settings, camera, tmp_path / "b.png")["b.png"])
 
 
 def test_a_camera_that_is_gone_is_said(

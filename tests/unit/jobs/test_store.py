@@ -221,3 +221,33 @@ def test_a_folder_that_is_gone_is_not_footage_that_is_gone(tmp_path: Path, file:
     store.delete(key)
     with pytest.raises(FileNotFoundError), store.local(key):
         pass
+
+
+def test_a_store_that_is_away_keeps_what_is_to_be_deleted(store: FootageStore, file: Path) -> None:
+    key = store.put(file)
+    folder = file.parent / "a folder"
+    assert store.is_there()
+    folder.rename(file.parent / "away")
+    assert not store.is_there()
+    with pytest.raises(StoreUnreachable):
+        store.delete(key)
+    (file.parent / "away").rename(folder)
+    store.delete(key)
+    assert not store.exists(key)
+
+
+def test_a_store_that_does_not_answer_says_so_whatever_is_asked(
+    s3_url: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = FootageStore(s3_url)
+    key = store.put(file)
+
+    def gone(*_: object, **__: object) -> None:
+        raise RuntimeError("an error of the store's own library")
+
+    monkeypatch.setattr(store._files, "put_file", gone)
+    monkeypatch.setattr(store._files, "rm_file", gone)
+    with pytest.raises(StoreUnreachable):
+        store.put(file)
+    with pytest.raises(StoreUnreachable):
+        store.delete(key)
