@@ -24,6 +24,7 @@ from jobs import reading
 from jobs.heartbeat import Heartbeat
 from jobs.intake import Accepted
 from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
+from jobs.store import FootageStore, StoreUnreachable
 from jobs.worker import run_worker
 from settings import Settings
 from tests.made_footage import Appearance, write_picture, write_video
@@ -126,6 +127,25 @@ def test_footage_is_deleted_after_it_was_read(
     assert recording(database, photo).has_footage
     read_all(settings)
     assert not recording(database, photo).has_footage
+    assert list(store(settings).stored()) == []
+
+
+def test_a_store_that_is_away_when_footage_is_to_be_deleted_stops_no_worker(
+    settings: Settings, database: Database, photo: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delete, times = FootageStore.delete, [0]
+
+    def away_at_first(self: FootageStore, key: str) -> None:
+        times[0] += 1
+        if times[0] == 1:
+            raise StoreUnreachable("The footage store could not be reached.")
+        delete(self, key)
+
+    monkeypatch.setattr(FootageStore, "delete", away_at_first)
+    read_all(settings)
+    assert recording(database, photo).state is RecordingState.DONE
+    assert times[0] > 0
+    read_all(settings)  # the sweep of whoever comes next, at the latest
     assert list(store(settings).stored()) == []
 
 
