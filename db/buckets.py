@@ -232,7 +232,7 @@ def _people_between(
 ) -> pd.DataFrame:
     """People first seen in [start, end): PEOPLE_COLUMNS, and ``at``, when that was (UTC)."""
     frames: list[pd.DataFrame] = []
-    for footage in footage_between(session, start, end, [camera_id], videos_alone=False):
+    for footage in footage_between(session, start, end, [camera_id]):
         seen = seen_between(footage, start, end, Track.recording_id, Track.start_ms)
         if seen is None:
             continue

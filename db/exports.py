@@ -7,8 +7,9 @@ in ``time_zone``): one export may hold several zones.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -16,7 +17,7 @@ from sqlalchemy.orm import Session
 from analytics.buckets import COUNTS, SUMS
 from db.bucket_days import iterate_packed_buckets
 from db.people import PROBABILITIES, read_people
-from db.spans import Footage, footage_between, seen_between
+from db.spans import Footage, footage_between, grouped_by_rows, seen_between
 from db.tables import Camera, Prediction, Recording, Site, Track
 
 PREDICTION_COLUMNS: Final = (
@@ -97,18 +98,20 @@ def iterate_predictions(
     start: datetime | None = None,
     end: datetime | None = None,
     camera_ids: Sequence[int] | None = None,
+    recording_ids: Sequence[int] | None = None,
     chunk: int = 20_000,
 ) -> Iterator[pd.DataFrame]:
     """Faces seen in [start, end), by recording (as they were taken) and time.
 
     Columns: PREDICTION_COLUMNS; ``person_id`` is that of iterate_tracks, boxes are pixels of the
     upright frame. At most ``chunk`` rows a frame, and one frame without rows where there are
-    none. None: no bound, all cameras.
+    none. None: no bound, all cameras, all recordings.
     """
     stored = PREDICTION_COLUMNS[PREDICTION_COLUMNS.index("x") : -1]
 
     def frames() -> Iterator[pd.DataFrame]:
-        for footage in footage_between(session, start, end, camera_ids, videos_alone=True):
+        listed = footage_between(session, start, end, camera_ids, recording_ids)
+        for footage in grouped_by_rows(session, listed, Prediction.recording_id, chunk):
             seen = seen_between(footage, start, end, Prediction.recording_id, Prediction.time_ms)
             if seen is None:
                 continue
@@ -125,11 +128,11 @@ def iterate_predictions(
                 .order_by(Prediction.recording_id, Prediction.time_ms, Prediction.face)
                 .execution_options(yield_per=chunk)
             )
-            for rows in session.execute(query).partitions():
-                frame = pd.DataFrame(
-                    [tuple(row) for row in rows],
-                    columns=["recording_id", "time_ms", "face", "person_id", *stored],
-                )
+            names = ("recording_id", "time_ms", "face", "person_id", *stored)
+            # As rows of the connection: the session's own way costs as much again.
+            for rows in session.connection().execute(query).partitions():
+                columns = zip(names, zip(*rows, strict=True), strict=True)
+                frame = pd.DataFrame({name: _typed(name, values) for name, values in columns})
                 yield _placed(session, frame, footage, {"time": "time_ms"})
 
     return _regrouped(frames(), PREDICTION_COLUMNS, chunk)
@@ -141,13 +144,15 @@ def iterate_tracks(
     start: datetime | None = None,
     end: datetime | None = None,
     camera_ids: Sequence[int] | None = None,
+    recording_ids: Sequence[int] | None = None,
     chunk: int = 20_000,
 ) -> Iterator[pd.DataFrame]:
     """People first seen in [start, end), one row each, whole: also where their appearance
     reaches over segments. Columns: TRACK_COLUMNS. Otherwise as iterate_predictions."""
 
     def frames() -> Iterator[pd.DataFrame]:
-        for footage in footage_between(session, start, end, camera_ids, videos_alone=True):
+        listed = footage_between(session, start, end, camera_ids, recording_ids)
+        for footage in grouped_by_rows(session, listed, Track.recording_id, chunk):
             seen = seen_between(footage, start, end, Track.recording_id, Track.start_ms)
             if seen is not None:
                 people = read_people(session, seen)
@@ -205,16 +210,26 @@ def _placed(
         [tuple(row) for row in named],
         columns=["recording_id", "recording", "model_version", "camera", "site", "time_zone"],
     ).set_index("recording_id")
-    order = {some.recording_id: place for place, some in enumerate(footage)}
-    captured = pd.Series({some.recording_id: some.captured_at for some in footage})
-    frame = rows.sort_values("recording_id", key=lambda ids: ids.map(order), kind="stable").join(
-        places, on="recording_id"
-    )
+    in_order = pd.Index([some.recording_id for some in footage])
+    where = in_order.get_indexer(pd.Index(rows["recording_id"]))
+    order = np.argsort(where, kind="stable")
+    where = where[order]
+    frame = rows.take(order).reset_index(drop=True)
+    there = places.reindex(in_order).astype("str")
+    for name in there.columns:
+        frame[name] = there[name].array.take(where)
+    captured = pd.Series([some.captured_at for some in footage]).take(where).array
     for prefix, column in times.items():
-        instants = frame["recording_id"].map(captured) + pd.to_timedelta(frame[column], unit="ms")
+        instants = pd.Series(captured) + pd.to_timedelta(frame[column], unit="ms")
         frame[f"{prefix}_utc"] = instants
         frame[f"{prefix}_local"] = _on_the_clock(instants, frame["time_zone"])
     return frame
+
+
+def _typed(name: str, values: tuple[Any, ...]) -> Any:
+    """A column as a frame holds it. Told its type, pandas need not look for one."""
+    kind = _TYPES[name]
+    return pd.array(values, dtype="str") if kind == "str" else np.array(values, dtype=kind)
 
 
 def _on_the_clock(

@@ -9,15 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.tables import Recording
-from fer_core.types import FootageKind
 
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_AT_ONCE: Final = 200
-"""Recordings asked for in one query; SQLite allows some thousand conditions."""
+_AT_ONCE: Final = 500
+"""Recordings asked for in one query; SQLite allows a thousand conditions."""
+_PAGE: Final = 10 * _AT_ONCE
+"""Recordings listed in one query."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +62,54 @@ def footage_between(
     start: datetime | None,
     end: datetime | None,
     camera_ids: Sequence[int] | None,
-    *,
-    videos_alone: bool,
+    recording_ids: Sequence[int] | None = None,
 ) -> Iterator[list[Footage]]:
-    """Recordings that may touch [start, end), by time, as many at once as a query asks for.
-
-    ``videos_alone``: where all rows of a video may be more than fit into memory. Pictures hold
-    few.
-    """
+    """Recordings that may touch [start, end), by time, as many at once as a query asks for."""
+    inside = recordings_between(session, start, end, camera_ids)
+    if recording_ids is not None:
+        inside.append(Recording.id.in_(recording_ids))
+    place = tuple_(Recording.captured_at, Recording.id)
     query = (
-        select(Recording.id, Recording.captured_at, Recording.duration_ms, Recording.kind)
-        .where(*recordings_between(session, start, end, camera_ids))
+        select(Recording.id, Recording.captured_at, Recording.duration_ms)
+        .where(*inside)
         .order_by(Recording.captured_at, Recording.id)
+        .limit(_PAGE)
     )
+    page = query
+    # A page is read to its end before others ask: SQLite holds a query open while rows are still
+    # to come from it.
+    while found := session.execute(page).all():
+        for first in range(0, len(found), _AT_ONCE):
+            yield [Footage(*row) for row in found[first : first + _AT_ONCE]]
+        last = found[-1]
+        page = query.where(place > (last.captured_at, last.id))
+
+
+def grouped_by_rows(
+    session: Session,
+    footage: Iterable[Sequence[Footage]],
+    recording_id: InstrumentedAttribute[int],
+    at_most: int,
+) -> Iterator[list[Footage]]:
+    """``footage`` in its order, in groups of at most ``at_most`` rows of a table together; a
+    recording that has more of them is alone, one that has none is left out.
+
+    ``recording_id``: the table's column, which an index begins with.
+    """
     group: list[Footage] = []
-    # All keys first: while rows are still to come from one query, SQLite holds it open.
-    for recording_id, captured_at, duration_ms, kind in session.execute(query).all():
-        alone = videos_alone and kind != FootageKind.PICTURE.value
-        if group and (alone or len(group) == _AT_ONCE):
-            yield group
-            group = []
-        footage = Footage(recording_id, captured_at, duration_ms)
-        if alone:
-            yield [footage]
-        else:
-            group.append(footage)
+    held = 0
+    for some in footage:
+        ids = [one.recording_id for one in some]
+        query = select(recording_id, func.count()).where(recording_id.in_(ids))
+        counts = {row[0]: row[1] for row in session.execute(query.group_by(recording_id))}
+        for one in some:
+            count = counts.get(one.recording_id, 0)
+            if group and (held + count > at_most or len(group) == _AT_ONCE):
+                yield group
+                group, held = [], 0
+            if count:
+                group.append(one)
+                held += count
     if group:
         yield group
 

@@ -42,6 +42,7 @@ class Rows:
     """Rows of whole days, both ends included, each site's by its own calendar.
 
     ``camera_ids``: empty means all. ``first_day``, ``last_day``: as ``2026-11-03``.
+    ``recording_id``: all rows of one recording instead (not of hours).
     """
 
     table: Table
@@ -49,9 +50,12 @@ class Rows:
     first_day: str
     last_day: str
     camera_ids: tuple[int, ...] = ()
+    recording_id: int | None = None
 
     @property
     def file_name(self) -> str:
+        if self.recording_id is not None:
+            return f"recording-{self.recording_id}-{self.table}.{self.format}"
         return f"satisface-{self.table}-{self.first_day}-to-{self.last_day}.{self.format}"
 
 
@@ -69,12 +73,15 @@ def read_link(home: Path, link: str, now: float) -> Rows:
         raise LinkError("This link is not one of this server's. Open the Reports page for one.")
     asked: dict[str, Any] = json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
     if now >= asked.pop("until"):
-        raise LinkError("This link is too old. Open the Reports page for a new one.")
+        raise LinkError("This link is too old. Open the page that it was on for a new one.")
     return Rows(**{**asked, "camera_ids": tuple(asked["camera_ids"])})
 
 
 def row_frames(session: Session, rows: Rows, minimum_people: int) -> Iterator[pd.DataFrame]:
     """The rows in frames of bounded size; hours of few people without how these looked."""
+    if rows.recording_id is not None:
+        whole = {"predictions": iterate_predictions, "tracks": iterate_tracks}[rows.table]
+        return whole(session, recording_ids=[rows.recording_id])
     iterate = {
         "predictions": iterate_predictions,
         "tracks": iterate_tracks,

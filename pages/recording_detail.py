@@ -15,6 +15,7 @@ from db.recordings import (
     RecordingError,
     cancel_recording,
     delete_recording,
+    read_first,
     retry_recording,
     set_captured_at,
 )
@@ -23,7 +24,7 @@ from db.scores import active_score
 from db.stills import footage_of
 from db.tables import RecordingState
 from fer_core.errors import SatisfaceError
-from pages.downloads import recording_csv
+from pages.downloads import recording_link
 from pages.figures_shown import chart
 from pages.format import (
     CAPTURED_FROM,
@@ -144,6 +145,12 @@ def _read_words(row: RecordingRow) -> str:
 
 def _actions(row: RecordingRow) -> None:
     with st.container(horizontal=True):
+        if row.state == RecordingState.QUEUED and st.button(
+            "Read first",
+            icon=":material/vertical_align_top:",
+            help="Before all other recordings that wait; what is being read now goes on",
+        ):
+            _read_first(row)
         if row.state in _UNFINISHED and st.button("Cancel reading", icon=":material/cancel:"):
             with database().write() as session:
                 cancel_recording(session, row.id)
@@ -157,13 +164,10 @@ def _actions(row: RecordingRow) -> None:
         ):
             _read_again(row)
         if row.people and row.has_faces:
-            st.download_button(
+            st.link_button(
                 "Download its rows (CSV)",
-                # Made when it is asked for, not each time the page is drawn.
-                data=lambda: recording_csv(row),
-                file_name=f"recording-{row.id}-predictions.csv",
-                mime="text/csv",
-                on_click="ignore",
+                recording_link(row),
+                key="download_rows",
                 icon=":material/download:",
                 help="One row for each face: when, where in the picture, and its probabilities",
             )
@@ -171,6 +175,15 @@ def _actions(row: RecordingRow) -> None:
             _correct_time(row)
         if st.button("Delete", icon=":material/delete:"):
             _delete(row)
+
+
+def _read_first(row: RecordingRow) -> None:
+    with database().write() as session:
+        waits = read_first(session, row.id)
+    # Without a word where it ended meanwhile: the page then says how.
+    if waits:
+        say_after_rerun(f"{escaped(row.name)} goes before all others that wait.")
+    st.rerun()
 
 
 def _read_again(row: RecordingRow) -> None:

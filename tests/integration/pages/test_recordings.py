@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from db.engine import Database
+from db.queue import claim
 from db.recording_rows import get_recording
 from db.retention import delete_faces, seal_people
 from tests.integration.pages.conftest import OpenPage
@@ -131,3 +132,20 @@ def test_what_was_read_is_read_again_while_its_footage_is_kept(
         row = get_recording(session, recording)
     assert row is not None
     assert (row.state, row.people) == ("queued", 2)
+
+
+def test_what_waits_can_be_read_first(open_page: OpenPage, database: Database, camera: int) -> None:
+    with database.write() as session:
+        add_video(session, camera, name="first.mp4")
+        late = NOON + timedelta(hours=1)
+        second = add_video(session, camera, name="second.mp4", captured_at=late, now=late)
+    app = open_page("recordings.py", recording=str(second))
+    app = next(b for b in app.button if b.label == "Read first").click().run()
+    assert not app.exception
+    assert "second.mp4 goes before all others that wait." in words(app)
+    with database.write() as session:
+        lease = claim(session, "worker", 60, NOON)
+    assert lease is not None
+    assert lease.recording_id == second
+    app = open_page("recordings.py", recording=str(second))
+    assert "Read first" not in buttons(app)

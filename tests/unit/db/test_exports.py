@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 
+from db import spans
 from db.engine import Database
 from db.exports import (
     BUCKET_EXPORT_COLUMNS,
@@ -161,3 +162,35 @@ def test_pictures_come_in_the_order_in_which_they_were_taken(database: Database)
     expected = ["0.jpg", "0.jpg", "1.jpg", "1.jpg", "2.jpg", "2.jpg"]
     assert faces["recording"].tolist() == expected
     assert people["recording"].tolist() == expected
+
+
+@pytest.mark.parametrize("page", [1, 2, 5])
+def test_many_short_recordings_are_read_together_and_stay_in_order(
+    database: Database, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(spans, "_PAGE", page)
+    monkeypatch.setattr(spans, "_AT_ONCE", page)
+    with database.write() as session:
+        camera = add_camera(session)
+        for number, minute in enumerate(
+            (3, 0, 4, 1, 2, 2)
+        ):  # two begin at the same time, one is empty
+            recording = add_video(
+                session,
+                camera,
+                segments=1,
+                segment_ms=MINUTE,
+                captured_at=NOON + timedelta(minutes=minute),
+                name=f"{number}.mp4",
+            )
+            seen = [] if minute == 1 else [Person([1000, 2000]), Person([3000], "sad")]
+            scene = Scene(seen, segments=1, segment_ms=MINUTE)
+            read_segment(session, recording, scene, 0)
+    with database.read() as session:
+        faces = whole(list(iterate_predictions(session, chunk=4)))
+        people = whole(list(iterate_tracks(session, chunk=4)))
+        some = whole(list(iterate_predictions(session, recording_ids=[1, 6])))
+    assert faces["recording_id"].tolist() == [i for i in (2, 5, 6, 1, 3) for _ in range(3)]
+    assert people["recording_id"].tolist() == [i for i in (2, 5, 6, 1, 3) for _ in range(2)]
+    assert people["start_utc"].tolist() == faces["time_utc"][faces.index % 3 != 1].tolist()
+    assert some["recording_id"].tolist() == [6, 6, 6, 1, 1, 1]

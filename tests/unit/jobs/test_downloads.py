@@ -78,3 +78,12 @@ def test_hours_of_few_people_do_not_tell_how_these_looked(database: Database, ca
     assert hours["withheld"].tolist() == [False, True]
     assert hours["n_happy"].fillna(-1).tolist() == [12, -1]
     assert hours["sum_happy"].isna().tolist() == [False, True]
+
+
+def test_rows_of_one_recording_are_all_of_it_and_no_other(database: Database, camera: int) -> None:
+    asked = Rows("predictions", "csv", "2026-03-02", "2026-03-02", recording_id=2)
+    assert camera
+    assert asked.file_name == "recording-2-predictions.csv"
+    with database.read() as session:
+        there = pd.concat(row_frames(session, asked, 10))
+    assert there["recording"].tolist() == ["1.mp4"] * 4
