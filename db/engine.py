@@ -33,11 +33,21 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from fer_core.errors import SatisfaceError
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
 BUSY_SECONDS: Final = 10
 """How long a transaction waits for another one's lock before it gives up."""
+
+
+class DatabaseError(SatisfaceError):
+    """The database cannot be opened or brought up to date; its cause says why."""
+
+
+TROUBLE: Final = (exc.SQLAlchemyError, DatabaseError)
+"""What is raised where the database cannot be reached, opened, read or written."""
 
 _MIGRATION_WAIT_SECONDS: Final = 600
 _MIGRATION_LOCK: Final = 7_283_461  # any number, the same in every process (PostgreSQL only)
@@ -163,14 +173,18 @@ def newest_revision() -> str:
 
 def _migrate(url: str, revision: str, *, up: bool) -> None:
     from alembic import command
+    from alembic.util import CommandError
 
-    file = _sqlite_file(url)
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
     config = alembic_config(url)
-    with _migrating, _migration_connection(url) as connection:
-        config.attributes["connection"] = connection
-        (command.upgrade if up else command.downgrade)(config, revision)
+    try:
+        file = _sqlite_file(url)
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        with _migrating, _migration_connection(url) as connection:
+            config.attributes["connection"] = connection
+            (command.upgrade if up else command.downgrade)(config, revision)
+    except (CommandError, OSError) as error:
+        raise DatabaseError(f"The database cannot be brought up to date: {error}") from error
 
 
 @contextmanager
