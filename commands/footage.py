@@ -226,14 +226,13 @@ def worker(
         threading.Thread(target=_stop_at_end_of_input, args=(stop,), daemon=True).start()
 
     from jobs.pool import PoolsAhead
-    from settings import settings
 
-    with contextlib.ExitStack() as opened, sentences():
-        pools = None
-        if not settings().scheduler_address:
-            pools = opened.enter_context(
-                contextlib.closing(PoolsAhead(settings().worker_processes))
-            )
+    with contextlib.closing(PoolsAhead()) as ahead, sentences():
+        from settings import settings
+
+        pools = None if settings().scheduler_address else ahead
+        if pools is None:
+            ahead.close()
 
         from jobs.worker import run_worker
 

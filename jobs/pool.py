@@ -39,21 +39,25 @@ class SegmentPool(ProcessPoolExecutor):
 
 
 class PoolsAhead:
-    """Makes pools, the first one ahead of its time: while the worker itself is still loading, a
-    process loads what reading needs. Closing ends the first pool where nobody took it."""
+    """Makes pools, the first one, of one process, ahead of its time: while the worker itself is
+    still loading, settings and all, a process loads what reading needs. Closing ends that pool
+    where nobody took it; whoever wants more processes gets another."""
 
-    def __init__(self, processes: int) -> None:
-        self._first: SegmentPool | None = SegmentPool(processes)
+    def __init__(self) -> None:
+        self._first: SegmentPool | None = SegmentPool(1)
         # By name: this process is to load nothing of it.
         self._first.submit(import_module, "jobs.reading")
 
     def __call__(self, processes: int) -> SegmentPool:
+        if processes != 1:
+            self.close()
         first, self._first = self._first, None
         return first or SegmentPool(processes)
 
     def close(self) -> None:
         if self._first is not None:
             self._first.shutdown()
+            self._first = None
 
 
 def _hold_on(lifeline: "Connection[object, object]") -> None:

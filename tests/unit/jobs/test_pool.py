@@ -62,7 +62,7 @@ def test_a_process_that_dies_breaks_the_pool_and_not_the_worker() -> None:
 
 
 def test_the_first_pool_is_there_before_it_is_asked_for() -> None:
-    with closing(PoolsAhead(1)) as pools:
+    with closing(PoolsAhead()) as pools:
         first, second = pools(1), pools(1)
         assert first is not second
         assert first.submit(_has_loaded, "jobs.reading").result()
@@ -73,9 +73,24 @@ def test_the_first_pool_is_there_before_it_is_asked_for() -> None:
         second.shutdown()
 
 
+def test_whoever_wants_two_processes_gets_two() -> None:
+    before = set(psutil.Process().children())
+    with closing(PoolsAhead()) as pools:
+        pool = pools(2)
+        for _ in range(2):
+            pool.submit(time.sleep, 600)
+        made = [
+            child
+            for child in psutil.Process().children()
+            if child not in before and "spawn_main" in " ".join(child.cmdline())
+        ]
+        pool.shutdown()
+    assert len(made) == 2
+
+
 def test_a_first_pool_that_nobody_takes_ends() -> None:
     before = set(psutil.Process().children())
-    pools = PoolsAhead(1)
+    pools = PoolsAhead()
     # Beside the pool's process one that multiprocessing keeps for itself may start.
     made = [
         child
