@@ -113,7 +113,7 @@ def test_an_old_link_says_where_a_new_one_is(app: Starlette, options: DownloadOp
     rows = Rows("tracks", "csv", "2026-03-02", "2026-03-02")
     answer = get(app, path_of(options, rows, now=time.time() - LIFETIME_S - 1))
     assert answer.status == 410
-    assert b"Open the Reports page" in answer.body
+    assert b"Open the Reports page, or that of the recording" in answer.body
 
 
 def test_rows_are_read_as_they_are_sent_and_let_go_when_nobody_wants_them(
