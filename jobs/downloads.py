@@ -73,7 +73,9 @@ def read_link(home: Path, link: str, now: float) -> Rows:
         raise LinkError("This link is not one of this server's. Open the Reports page for one.")
     asked: dict[str, Any] = json.loads(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
     if now >= asked.pop("until"):
-        raise LinkError("This link is too old. Open the Reports page, or that of the recording, for a new one.")
+        raise LinkError(
+            "This link is too old. Open the Reports page, or that of the recording, for a new one."
+        )
     return Rows(**{**asked, "camera_ids": tuple(asked["camera_ids"])})
 
 
