@@ -234,9 +234,11 @@ def worker(
         if pools is None:
             ahead.close()
 
+        from jobs.heartbeat import patiently
         from jobs.worker import run_worker
 
-        upgrade_if_needed()
+        # The machine may have started before its database did.
+        patiently(upgrade_if_needed, stop.is_set)
         if settings().metrics_port:
             from jobs.metrics import serve
 

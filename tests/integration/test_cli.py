@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner, Result
 
 import cli
+from commands.terminal import upgrade_if_needed
 from db.engine import is_current
 from db.places import create_camera, create_site, list_sites
 from db.recording_rows import list_recordings
@@ -186,6 +188,23 @@ def test_analyse_watches_a_camera(tmp_path: Path) -> None:
     assert set(found["file"]) == {f"tcp://127.0.0.1:{port}"}
     assert set(found["person"]) == {1}
     assert "secret" not in result.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_a_worker_that_starts_while_the_database_is_away_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times = [0]
+
+    def away_at_first() -> None:
+        times[0] += 1
+        if times[0] == 1:
+            raise OperationalError("SELECT 1", None, Exception("the server is starting up"))
+        upgrade_if_needed()
+
+    monkeypatch.setattr("commands.footage.upgrade_if_needed", away_at_first)
+    assert run("worker", "--until-idle").exit_code == 0
+    assert times == [2]
 
 
 def test_ingest_worker_and_export(footage: Path, tmp_path: Path, home: Settings) -> None:
