@@ -36,7 +36,9 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def sqlite_url(tmp_path: Path, migrated: Path) -> str:
     """The address of an empty, migrated database in a file."""
-    return f"sqlite:///{shutil.copy(migrated, tmp_path)}"
+    folder = tmp_path / "database"  # apart from whatever the test puts into its folder
+    folder.mkdir()
+    return f"sqlite:///{shutil.copy(migrated, folder)}"
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import io
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ def get(app: Starlette, path: str, *, leave_after: int | None = None) -> Answer:
     """What the application answers; the browser leaves after so many pieces."""
     answer = Answer()
     scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
-    left = asyncio.Event()
+    left = asyncio.Event()  # of whichever loop first waits for it
 
     async def receive() -> dict[str, Any]:
         if leave_after is None:
@@ -52,7 +53,9 @@ def get(app: Starlette, path: str, *, leave_after: int | None = None) -> Answer:
                 left.set()
                 await asyncio.sleep(0.05)
 
-    asyncio.run(app(scope, receive, send))
+    # In a thread: the browser's tests leave a loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(app(scope, receive, send))).result()
     return answer
 
 
