@@ -158,6 +158,13 @@ def delete(
         f"Deleted: people {gone.people}, pieces of footage {gone.footage}, hours of which only "
         f"sums were left {gone.hours}; looked through: recordings {gone.recordings}."
     )
+    if gone.footage_left:
+        say(
+            f"Pieces of footage that could not be deleted yet: {gone.footage_left}. The footage "
+            "store cannot be reached. Nobody can see them any more, and a worker deletes them once "
+            "the store is back."
+        )
+        raise typer.Exit(1)
 
 
 def demo(

@@ -1,23 +1,41 @@
-"""Deletion on request, a recording at a time."""
+"""Deletion on request, a recording at a time.
 
+A store that cannot be reached holds up no deletion: rows go at once, and nothing refers to the
+footage any more. It cannot be shown or read again, and a sweep deletes it once the store is back
+(jobs.sweep.delete_orphans).
+"""
+
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
 from db.engine import Database
 from db.erasure import erase_people, erase_sealed, recordings_touching
-from db.recordings import footage_released
-from jobs.store import FootageStore
+from db.recordings import delete_recording, footage_released
+from jobs.store import FootageStore, StoreUnreachable
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """What was deleted: people, from how many recordings, with how many pieces of footage, and
-    hours of which only sums were left."""
+    hours of which only sums were left. ``footage_left``: pieces of footage that are nobody's any
+    more, in a store that cannot be reached."""
 
     recordings: int
     people: int
     footage: int
     hours: int
+    footage_left: int
+
+
+def delete_for_good(database: Database, store: FootageStore, recording_id: int) -> bool:
+    """Delete a recording in any state, with all that was read of it, and its footage. False where
+    the footage is left to a sweep."""
+    with database.write() as session:
+        key = delete_recording(session, recording_id)
+    return key is None or _deleted(store, key)
 
 
 def erase(
@@ -30,7 +48,7 @@ def erase(
     """
     with database.read() as session:
         touching = recordings_touching(session, camera_id, start, end)
-    people = footage = 0
+    people = footage = footage_left = 0
     for recording_id in touching:
         with database.write() as session:
             erased = erase_people(session, recording_id, start, end)
@@ -38,10 +56,20 @@ def erase(
             continue
         people += erased.people
         if erased.footage_key is not None:
-            store.delete(erased.footage_key)
+            is_gone = _deleted(store, erased.footage_key)
             with database.write() as session:
                 footage_released(session, recording_id)
-            footage += 1
+            footage += is_gone
+            footage_left += not is_gone
     with database.write() as session:
         hours = erase_sealed(session, camera_id, start, end)
-    return Erasure(len(touching), people, footage, hours)
+    return Erasure(len(touching), people, footage, hours, footage_left)
+
+
+def _deleted(store: FootageStore, key: str) -> bool:
+    try:
+        store.delete(key)
+    except StoreUnreachable:
+        log.exception("footage %s is left to a sweep", key)
+        return False
+    return True

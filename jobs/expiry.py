@@ -18,7 +18,7 @@ from db.retention import (
     segments_with_faces,
     unread_footage,
 )
-from jobs.store import FootageStore
+from jobs.store import FootageStore, StoreUnreachable
 
 log = logging.getLogger(__name__)
 
@@ -48,11 +48,15 @@ def delete_expired(
         footage = {} if days.footage is None else old_footage(session, days.footage, now=now)
         if not keep_footage:
             footage |= unread_footage(session, UNREAD_DAYS, now=now)
-    for recording_id, key in footage.items():
-        store.delete(key)
-        with database.write() as session:
-            footage_released(session, recording_id)
-        log.info("footage of recording %d deleted: its time was up", recording_id)
+    try:
+        for recording_id, key in footage.items():
+            store.delete(key)
+            with database.write() as session:
+                footage_released(session, recording_id)
+            log.info("footage of recording %d deleted: its time was up", recording_id)
+    except StoreUnreachable:
+        # Rows need not stay longer for it.
+        log.exception("footage whose time was up is left to the next sweep")
     return _delete_people(database, days.people, deadline, now) and _delete_faces(
         database, days.faces, deadline, now
     )

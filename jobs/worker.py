@@ -219,11 +219,16 @@ class _Worker:
                 outcome.faces,
                 outcome.tracks,
             )
-            if outcome.ending is Ending.DONE and not self._settings.keep_footage:
-                try:
-                    delete_read_footage(self._database, self._store)
-                except (StoreUnreachable, OSError):
-                    log.exception("%s its footage is left to the sweep", where)
+            if outcome.ending is Ending.DONE:
+                self._delete_read_footage()
+
+    def _delete_read_footage(self) -> None:
+        if self._settings.keep_footage:
+            return
+        try:
+            delete_read_footage(self._database, self._store)
+        except StoreUnreachable:
+            log.exception("worker=%s footage that was read is left to the next sweep", self._name)
 
     def _fail(self, lease: Lease, reason: str, *, died: bool = False) -> None:
         with self._database.write() as session:
@@ -248,8 +253,7 @@ class _Worker:
         self._swept = True
         self._sweep_at = time.monotonic() + SWEEP_S
         try:
-            if not self._settings.keep_footage:
-                delete_read_footage(self._database, self._store)
+            self._delete_read_footage()
             all_gone = delete_expired(
                 self._database, self._store, keep_footage=self._settings.keep_footage
             )

@@ -14,7 +14,6 @@ from db.recording_rows import RecordingRow, get_recording
 from db.recordings import (
     RecordingError,
     cancel_recording,
-    delete_recording,
     read_first,
     retry_recording,
     set_captured_at,
@@ -24,6 +23,7 @@ from db.scores import active_score
 from db.stills import footage_of
 from db.tables import RecordingState
 from fer_core.errors import SatisfaceError
+from jobs.erasure import delete_for_good
 from pages.downloads import recording_link
 from pages.figures_shown import chart
 from pages.format import (
@@ -45,6 +45,10 @@ from settings import settings
 if TYPE_CHECKING:
     from jobs.stills import Still
 
+_FOOTAGE_LEFT: Final = (
+    "Its footage could not be deleted yet, as the footage store cannot be reached. Nobody can see "
+    "it any more, and the worker deletes it once the store is back."
+)
 _UNFINISHED: Final = (RecordingState.QUEUED, RecordingState.READING)
 _PEOPLE_SHOWN: Final = 500
 _PICTURES: Final = 6
@@ -228,11 +232,10 @@ def _delete(row: RecordingRow) -> None:
     )
     with st.container(horizontal=True):
         if st.button("Delete for good", type="primary"):
-            with database().write() as session:
-                footage = delete_recording(session, row.id)
-            if footage is not None:
-                footage_store().delete(footage)
-            say_after_rerun(f"{escaped(row.name)} was deleted.")
+            is_whole = delete_for_good(database(), footage_store(), row.id)
+            say_after_rerun(
+                f"{escaped(row.name)} was deleted.", undone="" if is_whole else _FOOTAGE_LEFT
+            )
             st.switch_page("recordings.py")
         if st.button("Keep it"):
             st.rerun()

@@ -62,15 +62,18 @@ def places(all_sites: Sequence[SiteRow]) -> list[Place]:
     return [Place(site, camera) for site in all_sites for camera in site.cameras]
 
 
-def say_after_rerun(sentence: str) -> None:
-    """A message for the next run of whatever page: what was just done."""
-    st.session_state[_MESSAGE] = sentence
+def say_after_rerun(sentence: str, *, undone: str = "") -> None:
+    """A message for the next run of whatever page: what was just done. ``undone``: a sentence on
+    what could not be done yet."""
+    st.session_state[_MESSAGE] = (sentence, undone)
 
 
 def show_message() -> None:
     """Show what ``say_after_rerun`` left, once."""
-    sentence = st.session_state.pop(_MESSAGE, None)
-    if sentence:
+    sentence, undone = st.session_state.pop(_MESSAGE, ("", ""))
+    if undone:
+        st.warning(f"{sentence} {undone}", icon=":material/warning:")
+    elif sentence:
         st.success(sentence, icon=":material/check_circle:")
 
 

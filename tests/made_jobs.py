@@ -3,6 +3,8 @@
 made_settings(folder)      settings of an own home, with its database made
 opened(settings)           the database, closed afterwards
 made_camera(database)      a camera in a site of its own
+hold_footage(...)          the file of a recording that was made up
+away(settings)             the footage store cannot be reached
 take_in(...)               files through the door, outcomes by name
 read_all(settings)         a worker in this process, until nothing is left
 rows(database)             what was read, by natural keys: no row number, no time of reading
@@ -29,6 +31,7 @@ from sqlalchemy.orm import Session, aliased
 from db.engine import Database, upgrade
 from db.places import create_camera, create_site
 from db.recording_rows import RecordingRow, get_recording
+from db.recordings import footage_keys
 from db.tables import Bucket, Prediction, Recording, Track
 from jobs.intake import Outcome, admit
 from jobs.store import FootageStore
@@ -60,6 +63,27 @@ def made_camera(database: Database, name: str = "Entrance", time_zone: str = "UT
 
 def store(settings: Settings) -> FootageStore:
     return FootageStore(settings.resolved_footage_url)
+
+
+def hold_footage(settings: Settings, recording_id: int) -> Path:
+    """Put the footage of a recording whose row was made up into the store, a folder."""
+    with opened(settings) as database, database.read() as session:
+        key = footage_keys(session)[recording_id]
+    file = Path(settings.resolved_footage_url) / key
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(b"footage")
+    return file
+
+
+@contextlib.contextmanager
+def away(settings: Settings) -> Iterator[None]:
+    """The disk of the footage store is not mounted."""
+    folder = Path(settings.resolved_footage_url)
+    elsewhere = folder.rename(folder.with_name("elsewhere"))
+    try:
+        yield
+    finally:
+        elsewhere.rename(folder)
 
 
 def take_in(

@@ -11,11 +11,17 @@ from db.engine import Database, upgrade
 from db.places import list_sites
 from db.recording_rows import get_recording
 from db.retention import KeptDays, kept_days
+from settings import Settings
 from tests.browser.conftest import OpenBrowser
 from tests.browser.server import serving, settled
+from tests.made_jobs import away, hold_footage
 from tests.unit.db.made_rows import Person, Scene, add_camera, add_video, read_segment
 
 pytestmark = pytest.mark.browser
+
+
+def at_home(folder: Path) -> Settings:
+    return Settings(home=folder, database_url="", footage_url="")
 
 
 @pytest.fixture
@@ -34,6 +40,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def test_a_recording_is_corrected_and_then_deleted(
     tmp_path: Path, database: Database, open_browser: OpenBrowser
 ) -> None:
+    footage = hold_footage(at_home(tmp_path), 1)
     with (
         serving(tmp_path, SATISFACE_START_WORKER="false") as address,
         open_browser(address, "/recordings?recording=1") as page,
@@ -60,6 +67,26 @@ def test_a_recording_is_corrected_and_then_deleted(
         expect(page.get_by_text("Nothing was uploaded yet")).to_be_visible()
         with database.read() as session:
             assert get_recording(session, 1) is None
+        assert not footage.exists()
+
+
+def test_a_recording_goes_while_the_footage_store_is_away(
+    tmp_path: Path, database: Database, open_browser: OpenBrowser
+) -> None:
+    footage = hold_footage(at_home(tmp_path), 1)
+    with (
+        serving(tmp_path, SATISFACE_START_WORKER="false") as address,
+        open_browser(address, "/recordings?recording=1") as page,
+    ):
+        page.get_by_role("button", name="Delete", exact=True).click()
+        with away(at_home(tmp_path)):
+            page.get_by_role("button", name="Delete for good").click()
+            expect(
+                page.get_by_text("monday.mp4 was deleted. Its footage could not")
+            ).to_be_visible()
+        with database.read() as session:
+            assert get_recording(session, 1) is None
+        assert footage.exists()  # for the sweep
 
 
 def test_a_site_is_renamed_and_a_used_camera_stays(

@@ -22,7 +22,7 @@ from jobs.demo import fill
 from jobs.direct import FileReader
 from settings import Settings
 from tests.made_footage import Appearance, bad_uploads, write_picture, write_video, write_zip
-from tests.made_jobs import made_settings, opened, read_all, rows
+from tests.made_jobs import away, hold_footage, made_settings, opened, read_all, rows
 from tests.made_streams import served
 from tests.unit.db.made_rows import MINUTE, Person, Scene, add_camera, add_video, read_segment
 
@@ -305,18 +305,35 @@ def test_delete_takes_whom_a_camera_saw_on_the_clock_of_its_site(home: Settings)
         site = create_site(session, "Main Street", "Europe/Berlin")
         recording = add_video(session, create_camera(session, site, "Entrance"), segments=1)
         read_segment(session, recording, Scene([Person([1000]), Person([MINUTE])], 1), 0)
+    footage = hold_footage(made, recording)
     place = ("delete", "--camera", "Main Street/Entrance", "--yes")
     # It began at noon UTC.
     nobody = run(*place, "--from", "2026-03-02T12:00", "--to", "2026-03-02 12:30")
     assert "people 0, pieces of footage 0" in nobody.stderr
     gone = run(*place, "--from", "2026-03-02T13:00:30", "--to", "2026-03-03")
+    assert gone.exit_code == 0
     assert "people 1, pieces of footage 1" in gone.stderr
+    assert not footage.exists()
     turned = run(*place, "--from", "2026-03-03", "--to", "2026-03-02")
     assert turned.exit_code == 1
     assert "The end must come after" in turned.stderr
     missing = run("delete", "--camera", "A/B", "--from", "2026-03-02", "--to", "2026-03-03")
     assert missing.exit_code == 1
     assert "There is no camera A/B" in missing.stderr
+
+
+def test_delete_says_what_a_store_that_is_away_still_holds(home: Settings) -> None:
+    made = made_settings(home.home.parent)
+    with opened(made) as database, database.write() as session:
+        recording = add_video(session, add_camera(session), segments=1)
+        read_segment(session, recording, Scene([Person([1000])], 1), 0)
+    hold_footage(made, recording)
+    stretch = ("--from", "2026-03-02", "--to", "2026-03-03", "--yes")
+    with away(made):
+        gone = run("delete", "--camera", "Site of Entrance/Entrance", *stretch)
+    assert gone.exit_code == 1
+    assert "people 1, pieces of footage 0" in gone.stderr
+    assert "could not be deleted yet: 1. The footage store cannot be reached." in gone.stderr
 
 
 def test_delete_asks_first(home: Settings) -> None:

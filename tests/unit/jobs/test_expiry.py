@@ -13,9 +13,10 @@ from db.tables import Prediction, Track
 from jobs.erasure import Erasure, erase
 from jobs.expiry import UNREAD_DAYS, delete_expired
 from jobs.intake import Accepted
+from jobs.sweep import GRACE, delete_orphans
 from settings import Settings
 from tests.made_footage import write_picture
-from tests.made_jobs import made_camera, made_settings, opened, recording, store, take_in
+from tests.made_jobs import away, made_camera, made_settings, opened, recording, store, take_in
 from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_video, read_segment
 
 NOW = NOON + timedelta(days=40)
@@ -122,9 +123,45 @@ def test_deletion_on_request_takes_rows_footage_and_sums(
     photo = given_photo(tmp_path, settings, database, camera)
     video = read_video(database, camera)
     hour = timedelta(hours=1)
-    assert erase(database, store(settings), camera, NOON, NOON + hour) == Erasure(2, 2, 2, 0)
+    assert erase(database, store(settings), camera, NOON, NOON + hour) == Erasure(2, 2, 2, 0, 0)
     assert stored(database) == (0, 0, 0)
     assert recording(database, photo).state == "cancelled"
     assert not recording(database, photo).has_footage
     assert not recording(database, video).has_footage
+    assert list(store(settings).stored()) == []
+
+
+def test_a_store_that_is_away_holds_up_no_deletion_on_request(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    camera = made_camera(database)
+    photo = given_photo(tmp_path, settings, database, camera)
+    video = read_video(database, camera)
+    with away(settings):
+        gone = erase(database, store(settings), camera, NOON, NOON + timedelta(hours=1))
+    assert gone == Erasure(2, 2, 0, 0, footage_left=2)
+    assert stored(database) == (0, 0, 0)
+    # It cannot be read again, which would bring them back, and goes once the store is back.
+    assert not recording(database, photo).has_footage
+    assert not recording(database, video).has_footage
+    (left,) = store(settings).stored()
+    assert delete_orphans(database, store(settings), left.modified + 2 * GRACE) == 1
+    assert list(store(settings).stored()) == []
+
+
+def test_a_store_that_is_away_holds_up_no_rows_whose_time_is_up(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    camera = made_camera(database)
+    photo = given_photo(tmp_path, settings, database, camera)
+    read_video(database, camera)
+    with database.write() as session:
+        cancel_recording(session, photo)
+        keep_for(session, KeptDays(faces=30, people=30, footage=30))
+    with away(settings):
+        assert delete_expired(database, store(settings), keep_footage=True, now=NOW)
+    assert stored(database) == (0, 0, 2)
+    assert recording(database, photo).has_footage
+    delete_expired(database, store(settings), keep_footage=True, now=NOW)
+    assert not recording(database, photo).has_footage
     assert list(store(settings).stored()) == []
