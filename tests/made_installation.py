@@ -94,7 +94,7 @@ class Service:
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
-                self._process.wait(60)
+                self._process.wait(240)
             except psutil.TimeoutExpired:
                 self.ends += 1
                 self._process.kill()
@@ -140,7 +140,7 @@ class Installation:
 
     def alive(self) -> list[str]:
         """Command lines of the processes that do not end although nothing keeps them."""
-        _, alive = psutil.wait_procs(self._family(), timeout=30)
+        _, alive = psutil.wait_procs(self._family(), timeout=240)
         lines = []
         for one in alive:
             with contextlib.suppress(psutil.Error):

@@ -211,7 +211,7 @@ class Workers:
 
     def alive(self) -> list[psutil.Process]:
         """Those that do not end although nothing keeps them."""
-        _, alive = psutil.wait_procs(self.family, timeout=60)
+        _, alive = psutil.wait_procs(self.family, timeout=240)
         return alive
 
     def __enter__(self) -> Self:
@@ -226,8 +226,9 @@ class Workers:
 
 def until(true: Callable[[], object]) -> None:
     """Wait for what another process or thread brings about; how long does not matter."""
-    for _ in range(6000):
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
         if true():
             return
         time.sleep(0.02)
-    pytest.fail("it did not come about in two minutes")
+    pytest.fail("it did not come about in four minutes")

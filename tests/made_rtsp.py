@@ -57,7 +57,7 @@ def rtsp_camera(clip: Path, port: int) -> Iterator[str]:
 
 
 def _wait_for(port: int) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while time.monotonic() < end:
         with socket.socket() as asking:
             if asking.connect_ex(("127.0.0.1", port)) == 0:

@@ -116,7 +116,7 @@ def served(answers: Sequence[bytes], pause_s: float = 0.0) -> Iterator[int]:
                 if connection is None:
                     return
                 with connection:
-                    connection.settimeout(30)
+                    connection.settimeout(240)
                     try:
                         for at in range(0, len(answer), 65536):
                             connection.sendall(answer[at : at + 65536])

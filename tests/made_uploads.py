@@ -50,7 +50,7 @@ def served(options: UploadOptions) -> Iterator[int]:
         yield listener.getsockname()[1]
     finally:
         server.should_exit = True
-        thread.join(30)
+        thread.join(240)
         listener.close()
 
 
@@ -88,7 +88,7 @@ class Client:
         /,
         **more: str | None,
     ) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=240)
         with contextlib.closing(connection):
             connection.request(method, path, body, self.headers(**more))
             reply = connection.getresponse()
@@ -115,7 +115,7 @@ class Client:
         self, path: str, offset: int, announced: int | None, data: bytes, /, **more: str | None
     ) -> socket.socket:
         """A request that has sent only some of what it announced; its end is the caller's."""
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=240)
         head = [f"PATCH {path} HTTP/1.1"]
         length = None if announced is None else str(announced)
         given = {"Content_Type": STREAM, "Upload_Offset": str(offset), "Content_Length": length}

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
 ROOT = Path(__file__).parents[2]
-_START_S = 60.0
+_START_S = 240.0
 _FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -97,7 +97,7 @@ def _wait_until_healthy(address: str, process: subprocess.Popen[bytes], log: Pat
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2) as response:
+            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=30) as response:
                 if response.status == 200:
                     return
         except (urllib.error.URLError, OSError):

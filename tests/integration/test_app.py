@@ -48,7 +48,7 @@ def serving(settings: Settings) -> Iterator[tuple[subprocess.Popen[bytes], str]]
 
 def answer(url: str) -> dict[str, str]:
     try:
-        with urllib.request.urlopen(url, timeout=60) as reply:
+        with urllib.request.urlopen(url, timeout=240) as reply:
             body: dict[str, str] = json.loads(reply.read())
     except urllib.error.HTTPError as error:
         with error:
@@ -97,7 +97,7 @@ def test_the_worker_comes_and_goes_with_the_server(tmp_path: Path, number: signa
         }
         ready = answer(url.replace("healthz", "readyz"))
         assert ready | well == ready
-        with urllib.request.urlopen(url.replace("healthz", "metrics"), timeout=60) as reply:
+        with urllib.request.urlopen(url.replace("healthz", "metrics"), timeout=240) as reply:
             assert b"satisface_segments_waiting 0.0" in reply.read()
         until(lambda: workers(server))
         (worker,) = workers(server)
@@ -110,6 +110,6 @@ def test_the_worker_comes_and_goes_with_the_server(tmp_path: Path, number: signa
             until(lambda: answer(url).get("status") == "ok")
 
         server.send_signal(number)
-        server.wait(60)
-        _, alive = psutil.wait_procs([worker], timeout=60)
+        server.wait(240)
+        _, alive = psutil.wait_procs([worker], timeout=240)
         assert alive == []

@@ -109,7 +109,7 @@ def test_workers_and_scheduler_are_killed_and_the_rows_are_those_of_an_undisturb
         scheduler.wait()
         dask.scheduler()
         dask.worker()
-        reading.join(120)
+        reading.join(240)
         assert not reading.is_alive()
         assert recording(database, outcome.recording_id).state is RecordingState.DONE
         assert rows(database) == expected
@@ -120,12 +120,12 @@ def test_a_worker_that_dies_fails_its_task_alone(dask: DaskProcesses) -> None:
     dask.worker()
     cluster = Cluster(dask.address)
     until(lambda: cluster.capacity == 1)
-    assert cluster.submit(abs, -7).result(30) == 7
+    assert cluster.submit(abs, -7).result(240) == 7
     with pytest.raises(ZeroDivisionError):
-        cluster.submit(divmod, 1, 0).result(30)
+        cluster.submit(divmod, 1, 0).result(240)
     ended = cluster.submit(os._exit, 1)
     for _ in range(4):  # Dask tries a task on several workers before it gives it up
         dask.worker()
     with pytest.raises(ProcessDied):
-        ended.result(60)
+        ended.result(240)
     cluster.shutdown(cancel_futures=True)

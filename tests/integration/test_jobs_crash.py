@@ -131,7 +131,7 @@ def test_a_worker_that_is_asked_to_stop_hands_back_what_it_reads(
         group = workers.pool(running) if number == signal.SIGINT else []
         for pid in [running.pid, *(process.pid for process in group)]:
             os.kill(pid, number)
-        assert running.wait(60) == 0
+        assert running.wait(240) == 0
         assert leases(database) == set()
         with database.read() as session:
             found = session.scalars(select(Segment)).all()

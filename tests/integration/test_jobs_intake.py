@@ -209,7 +209,7 @@ def test_of_two_uploads_of_a_file_at_once_one_is_the_duplicate(
     def slowly(
         self: FootageStore, path: Path, suffix: str | None = None, *, is_ours: bool = False
     ) -> str:
-        both_have_looked.wait(60)
+        both_have_looked.wait(240)
         return put(self, path, suffix, is_ours=is_ours)
 
     monkeypatch.setattr(FootageStore, "put", slowly)

@@ -201,7 +201,7 @@ def test_cancelling_stops_the_task_that_reads(
         tell(self, progress_ms)
         with database.write() as session:
             cancel_recording(session, film)
-        assert self._lost.wait(60)  # the next renewal finds it out
+        assert self._lost.wait(240)  # the next renewal finds it out
 
     monkeypatch.setattr(Heartbeat, "tell", cancelled_meanwhile)
     assert run_segment(task).ending is Ending.LOST
@@ -398,7 +398,7 @@ def test_stopping_hands_back_what_is_being_read(
         kwargs={"executor_factory": lambda _: Endless(started)},
     )
     worker.start()
-    assert started.wait(60)
+    assert started.wait(240)
     with database.read() as session:
         leased = select(Segment).where(Segment.state == SegmentState.LEASED.value)
         # As many as there is room for, and no more.
@@ -408,7 +408,7 @@ def test_stopping_hands_back_what_is_being_read(
             session.rollback()
         assert held == 2
     stop.set()
-    worker.join(60)
+    worker.join(240)
     assert not worker.is_alive()
     with database.read() as session:
         segments = session.scalars(select(Segment)).all()

@@ -38,7 +38,7 @@ def open_page(home: Path) -> OpenPage:  # noqa: ARG001  the place it is in
     """Opens a page by its file, as a browser would; no page may end in an error."""
 
     def run(file: str, **query: str) -> AppTest:
-        app = AppTest.from_file(_NAVIGATION, default_timeout=60)
+        app = AppTest.from_file(_NAVIGATION, default_timeout=240)
         if file != "overview.py":
             app.run().switch_page(file)
         for name, value in query.items():

@@ -34,7 +34,7 @@ def links(app: AppTest) -> list[str]:
 
 def open_day(day: date) -> AppTest:
     """The Overview as the link of an alert opens it."""
-    app = AppTest.from_file(NAVIGATION, default_timeout=60)
+    app = AppTest.from_file(NAVIGATION, default_timeout=240)
     app.query_params["period"] = "Choose dates"
     app.query_params["dates"] = [day.isoformat(), day.isoformat()]
     app.run()

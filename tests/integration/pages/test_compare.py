@@ -30,7 +30,7 @@ def open_compare(home: Path) -> OpenCompare:  # noqa: ARG001  the place it is in
     """Opens the page by its address alone, as a link does: what another page chose is not there."""
 
     def run(**query: str) -> AppTest:
-        app = AppTest.from_file(_NAVIGATION, default_timeout=60).switch_page("compare.py")
+        app = AppTest.from_file(_NAVIGATION, default_timeout=240).switch_page("compare.py")
         for name, value in query.items():
             app.query_params[name] = value
         app.run()

@@ -94,7 +94,7 @@ def test_opening_the_first_page_loads_no_decoder_and_no_tensorflow(home: Path) -
     script = f"""
 import sys
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file({str(ROOT / "pages" / "navigation.py")!r}, default_timeout=60).run()
+app = AppTest.from_file({str(ROOT / "pages" / "navigation.py")!r}, default_timeout=240).run()
 assert not app.exception
 assert [title.value for title in app.title] == ["Overview"]
 print(sorted({{"cv2", "av", "tensorflow", "keras", "ai_edge_litert"}} & set(sys.modules)))

@@ -126,7 +126,7 @@ def test_the_sections_chosen_are_kept_in_the_address(open_page: OpenPage) -> Non
 def test_a_preview_shows_every_page(open_page: OpenPage) -> None:
     app = open_page("report.py")
     assert not app.get("image")
-    app.toggle(key="preview").set_value(True).run(timeout=120)
+    app.toggle(key="preview").set_value(True).run(timeout=240)
     assert not app.exception
     assert app.get("image")
 

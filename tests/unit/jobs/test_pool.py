@@ -36,7 +36,7 @@ def test_the_processes_end_when_their_worker_was_killed(tmp_path: Path) -> None:
         assert child.is_running()
         owner.kill()
         owner.wait()
-        _, alive = psutil.wait_procs([child], timeout=60)
+        _, alive = psutil.wait_procs([child], timeout=240)
     assert alive == []
 
 
@@ -45,8 +45,8 @@ def test_shutting_down_waits_for_no_segment() -> None:
     child = psutil.Process(pool.submit(os.getpid).result())
     reading = pool.submit(time.sleep, 600)
     pool.shutdown(wait=True)
-    assert isinstance(reading.exception(timeout=60), BrokenExecutor)
-    _, alive = psutil.wait_procs([child], timeout=60)
+    assert isinstance(reading.exception(timeout=240), BrokenExecutor)
+    _, alive = psutil.wait_procs([child], timeout=240)
     assert alive == []
     pool.shutdown(wait=True)  # a second time changes nothing
 
@@ -57,7 +57,7 @@ def test_a_process_that_dies_breaks_the_pool_and_not_the_worker() -> None:
     reading = pool.submit(time.sleep, 600)
     child.kill()
     with pytest.raises(BrokenExecutor):
-        reading.result(timeout=60)
+        reading.result(timeout=240)
     pool.shutdown(wait=True)
 
 
@@ -98,7 +98,7 @@ def test_a_first_pool_that_nobody_takes_ends() -> None:
         if child not in before and "spawn_main" in " ".join(child.cmdline())
     ]
     pools.close()
-    _, alive = psutil.wait_procs(made, timeout=60)
+    _, alive = psutil.wait_procs(made, timeout=240)
     assert len(made) == 1
     assert alive == []
 
