@@ -122,7 +122,7 @@ class AugmentFaces(keras.layers.Layer):  # type: ignore[misc]
         mirror = ops.where(self._chance(pictures, chosen.flip), -1.0, 1.0)
         centre = (side - 1) / 2
         # Where each pixel of the result comes from: the way back through the change.
-        rows, columns = (axis - centre for axis in np.indices((1, side, side), np.float32)[1:])
+        rows, columns = (axis - centre for axis in _grid())
         columns = columns - self._draw(pictures) * (chosen.shift * side)
         rows = rows - self._draw(pictures) * (chosen.shift * side)
         x = (columns * ops.cos(angle) + rows * ops.sin(angle)) * ops.exp(-zoom - stretch) * mirror
@@ -158,7 +158,8 @@ class AugmentFaces(keras.layers.Layer):  # type: ignore[misc]
     def _compressed(self, pictures: keras.KerasTensor) -> keras.KerasTensor:
         quality = self._draw(pictures, *_QUALITIES)
         scale = ops.where(quality < 50, 50 / quality, 2 - quality / 50)
-        steps = ops.maximum(ops.round(np.tile(_LUMINANCE, (6, 6))[None] * scale), 1.0)
+        table = ops.convert_to_tensor(np.tile(_LUMINANCE, (6, 6))[None])
+        steps = ops.maximum(ops.round(table * scale), 1.0)
         waves = ops.convert_to_tensor(self._cosines)
         there = ops.matmul(ops.matmul(waves, pictures - 128.0), ops.transpose(waves))
         kept = ops.round(there / steps) * steps
@@ -171,10 +172,16 @@ class AugmentFaces(keras.layers.Layer):  # type: ignore[misc]
         height, width = (self._draw(pictures, side / 8, side / 3) for _ in range(2))
         top = self._draw(pictures, 0.0, 1.0) * (side - height)
         left = self._draw(pictures, 0.0, 1.0) * (side - width)
-        rows, columns = np.indices((1, side, side), np.float32)[1:]
+        rows, columns = _grid()
         inside = (rows >= top) & (rows < top + height) & (columns >= left)
         inside = inside & (columns < left + width) & self._chance(pictures, self.settings.erase)
         return ops.where(inside, self._draw(pictures, 0.0, _WHITE), pictures)
+
+
+def _grid() -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """The row and the column of every pixel, each float32 (1, 48, 48)."""
+    rows, columns = np.indices((1, FACE_SIZE, FACE_SIZE), np.float32)[1:]
+    return ops.convert_to_tensor(rows), ops.convert_to_tensor(columns)
 
 
 def sampled(
@@ -222,7 +229,7 @@ def resampling(pixels: int, side: int = FACE_SIZE) -> NDArray[np.float32]:
 def blurring(width: keras.KerasTensor) -> keras.KerasTensor:
     """The matrices (B, n, n) of Gaussian blurs of ``width`` (B, 1, 1) pixels."""
     apart = np.subtract.outer(np.arange(FACE_SIZE), np.arange(FACE_SIZE)).astype(np.float32)
-    weights = ops.exp(-ops.square(apart[None]) / (2 * ops.square(width)))
+    weights = ops.exp(-ops.square(ops.convert_to_tensor(apart[None])) / (2 * ops.square(width)))
     return weights / ops.sum(weights, axis=2, keepdims=True)
 
 

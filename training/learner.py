@@ -19,6 +19,7 @@ from fer_core.preprocessing import FACE_SIZE, to_model_input
 from fer_core.types import EXPRESSIONS
 from training.augmentation import AugmentFaces
 from training.network import residual_net, study_cnn
+from training.on_torch import Fused
 from training.recipe import Recipe
 
 
@@ -72,7 +73,8 @@ class Learner:
         self, recipe: Recipe, teachers: Sequence[keras.Model] = (), *, mixed: bool = False
     ) -> None:
         self.recipe: Final = recipe
-        with mixed_precision(mixed):
+        fused = keras.backend.backend() == "torch"
+        with mixed_precision(mixed and not fused):
             self.network: Final = build_network(recipe)
         pixels = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="pixels")
         self.augment: Final = AugmentFaces(
@@ -88,8 +90,10 @@ class Learner:
             head = layers.Dense(len(EXPRESSIONS), dtype="float32", name="votes")
             pooled = self.network.get_layer("dropout").output
             inner = keras.Model(self.network.input, [self.network.output, head(pooled)])
+        if fused:
+            inner = Fused(inner, mixed=mixed)
         read = inner(faces)
-        logits, *votes = read if head else [read]
+        logits, *votes = read if isinstance(read, list) else [read]
         logits = layers.Identity(dtype="float32", name="label")(logits)
         if teachers:
             for teacher in teachers:
@@ -128,12 +132,13 @@ class Learner:
             loss=[keras.losses.CategoricalCrossentropy(from_logits=True) for _ in weights],
             loss_weights=weights,
             metrics=[[keras.metrics.CategoricalAccuracy(name="accuracy")], []][: len(weights)],
-            jit_compile=recipe.jit,
+            jit_compile=recipe.jit and keras.backend.backend() != "torch",
         )
 
     def reseed(self, epoch: int) -> None:
         """Random numbers of an epoch follow from seed and epoch, so that a resumed run draws
         what an undisturbed one would."""
+        keras.utils.set_random_seed(self.recipe.seed + 1000 * epoch)
         generators = [self.augment.seed_generator]
         generators += [
             layer.seed_generator

@@ -208,15 +208,18 @@ def train(
     minutes: float | None = None,
     verbose: int | str = "auto",
     tensorboard: bool = False,
+    mixed: bool | None = None,
 ) -> float:
     """Train (or go on training) in the folder ``out``; the best validation accuracy.
 
-    ``minutes``: stop after the epoch in which they run out; the run can go on later.
+    ``minutes``: stop after the epoch in which they run out; the run can go on later. ``mixed``:
+    compute in bfloat16 with float32 weights, by default where there is a GPU.
     """
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
     state = _State()
-    mixed = any("gpu" in device for device in keras.distribution.list_devices())
+    if mixed is None:
+        mixed = any("gpu" in device for device in keras.distribution.list_devices())
     learner = Learner(recipe, _teachers(recipe, out.parent), mixed=mixed)
     learner.compile(len(faces.training) // recipe.batch_size)
     checkpoint = out / "checkpoint.npz"
@@ -285,6 +288,11 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="stop after the epoch in which they run out")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--fresh", action="store_true", help="forget the run's checkpoints")
+    parser.add_argument(
+        "--mixed",
+        action=argparse.BooleanOptionalAction,
+        help="compute in bfloat16 (by default where there is a GPU)",
+    )
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard")
     arguments = parser.parse_args()
     recipe = read_recipe(arguments.config)
@@ -302,6 +310,7 @@ def main() -> None:
         minutes=arguments.minutes,
         verbose=verbose,
         tensorboard=arguments.tensorboard,
+        mixed=arguments.mixed,
     )
 
 

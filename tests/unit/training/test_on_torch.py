@@ -1,0 +1,66 @@
+"""A step fused by torch computes what Keras does, and trains the same variables."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+pytestmark = [
+    pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed"),
+    pytest.mark.timeout(900),  # torch's compiler takes its time
+]
+
+MEASURED = """
+import json, sys
+import keras
+import numpy as np
+import torch
+from training.network import residual_net, study_cnn
+from training.on_torch import Fused
+
+network = {"residual": residual_net, "study": study_cnn}[sys.argv[1]](dropout=0.0)
+twin = keras.models.clone_model(network)
+twin.set_weights(network.get_weights())
+faces = torch.tensor(np.random.default_rng(0).normal(size=(6, 48, 48, 1)), dtype=torch.float32)
+
+def gradients(read, net):
+    torch.nn.functional.cross_entropy(read, torch.arange(6)).backward()
+    return [variable.value.grad for variable in net.trainable_variables]
+
+(fused,), by_keras = Fused(network, mixed=False)(faces, training=True), twin(faces, training=True)
+gradients_of = zip(gradients(fused, network), gradients(by_keras, twin))
+apart = [float((one - other).abs().max() / other.abs().max()) for one, other in gradients_of]
+running = zip(network.non_trainable_variables, twin.non_trainable_variables)
+means = [
+    float((one.value - other.value).abs().max())
+    for one, other in running
+    if one.path.endswith("moving_mean")
+]
+(mixed,) = Fused(twin, mixed=True)(faces, training=True)
+print(json.dumps({
+    "logits": float((fused - by_keras).abs().max()),
+    "gradients": max(apart),
+    "means": max(means),
+    "mixed": float((mixed - by_keras).abs().max() / by_keras.abs().max()),
+}))
+"""
+
+
+@pytest.mark.parametrize("network", ["residual", "study"])
+def test_a_fused_step_is_the_step_that_keras_takes(network: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, network],
+        env=os.environ | {"KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    measured = json.loads(done.stdout.splitlines()[-1])
+    assert measured["logits"] < 1e-3
+    assert measured["gradients"] < 1e-2
+    assert measured["means"] < 1e-4
+    assert measured["mixed"] < 0.1
