@@ -18,6 +18,7 @@ from db.alerts import read_rules, restore_rules, save_rule
 from db.places import SiteRow
 from pages.format import counted, escaped, listed
 from pages.state import database
+from pages.trouble import callback
 from reports.alert_words import TITLES
 
 _EVERY_SITE: Final = 0
@@ -176,18 +177,21 @@ def _threshold(
     st.caption(_together(rule.kind, stored, *places))
 
 
+@callback
 def _switch(rule: AlertRule, before: Sequence[AlertRule], key: str, where: str) -> None:
     is_enabled = bool(st.session_state[key])
     words = f"{TITLES[rule.kind]}: {'on' if is_enabled else 'off'} for {where}."
     _save(replace(rule, is_enabled=is_enabled), before, words)
 
 
+@callback
 def _set_hours(rule: AlertRule, before: Sequence[AlertRule], key: str, where: str) -> None:
     hours = int(st.session_state[key])
     words = f"{TITLES[rule.kind]}: after {counted(hours, 'opening hour')} for {where}."
     _save(replace(rule, threshold=float(hours)), before, words)
 
 
+@callback
 def _set_days(rule: AlertRule, before: Sequence[AlertRule], key: str, where: str) -> None:
     days = int(st.session_state[key])
     words = f"{TITLES[rule.kind]}: about one false alarm in {days:,} days for {where}."
@@ -200,6 +204,7 @@ def _save(rule: AlertRule, before: Sequence[AlertRule], done: str) -> None:
     st.session_state[_BEFORE], st.session_state[_DONE] = before, done
 
 
+@callback
 def _put_back(rules: Sequence[AlertRule], before: Sequence[AlertRule] | None, done: str) -> None:
     """Exactly these rules. ``before``: what can be undone to; None after undoing."""
     with database().write() as session:

@@ -11,6 +11,7 @@ from analytics.intervals import Estimate
 from analytics.scores import ScoreDefinition
 from analytics.summary import by_day
 from db.scores import active_score
+from pages.empty import count_all, no_figures_yet
 from pages.figures_shown import chart
 from pages.filters import Period, choose_period, choose_site, covered_days, read_period
 from pages.format import escaped
@@ -38,7 +39,12 @@ def page() -> None:
     st.title("Compare")
     everywhere = places(sites())
     if covered_days(everywhere) is None:
-        _nothing_yet()
+        no_figures_yet(
+            *count_all(),
+            title="There is nothing to compare yet",
+            text="Upload footage of two cameras or more and let it be read; then their figures "
+            "stand here side by side.",
+        )
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = choose_site(everywhere)
@@ -235,17 +241,6 @@ def _trends(
     hidden = len(names) - _MOST_TRENDS
     if hidden > 0:
         st.caption(f"The first {_MOST_TRENDS} of {len(names)} are drawn; choose a site for fewer.")
-
-
-def _nothing_yet() -> None:
-    with st.container(border=True):
-        st.subheader("There is nothing to compare yet")
-        st.markdown(
-            "Upload footage of two cameras or more and let it be read; then their figures stand "
-            "here side by side."
-        )
-        if st.button("Upload footage", type="primary", icon=":material/upload_file:"):
-            st.switch_page("upload.py")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from pages.retention_form import retention_form
 from pages.score_editor import score_editor
 from pages.state import database, say_after_rerun, sites
 from pages.status_shown import status_shown
+from pages.trouble import in_dialog
 from pages.zones import zones_page
 from settings import settings
 
@@ -115,6 +116,7 @@ def _camera(site: SiteRow, camera: CameraRow) -> None:
 
 
 @st.dialog("Rename the camera")
+@in_dialog
 def _rename_camera(site: SiteRow, camera: CameraRow) -> None:
     name = st.text_input(f"Camera at {site.name}", value=camera.name, max_chars=100)
     if st.button("Save", type="primary"):
@@ -129,6 +131,7 @@ def _rename_camera(site: SiteRow, camera: CameraRow) -> None:
 
 
 @st.dialog("Delete the site?")
+@in_dialog
 def _delete_site(site: SiteRow) -> None:
     recordings = sum(camera.recordings for camera in site.cameras)
     if _has_recordings(site.name, recordings):
@@ -147,6 +150,7 @@ def _delete_site(site: SiteRow) -> None:
 
 
 @st.dialog("Delete the camera?")
+@in_dialog
 def _delete_camera(site: SiteRow, camera: CameraRow) -> None:
     if _has_recordings(f"{site.name} / {camera.name}", camera.recordings):
         return

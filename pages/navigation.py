@@ -1,21 +1,15 @@
 """The frame around every page: title, logo, menu, and the banner over invented data."""
 
-import logging
 from pathlib import Path
 
 import streamlit as st
 
-from db.engine import TROUBLE
 from pages.format import escaped, listed
 from pages.state import app_version, show_message, sites
+from pages.trouble import told
 
-_log = logging.getLogger(__name__)
 _ASSETS = Path(__file__).parent / "assets"
 _SIDEBAR_PX = 220
-_NO_DATABASE = (
-    "The database cannot be reached or read at the moment. Try again; if this lasts, tell whoever "
-    "looks after Satisface: the log says why."
-)
 _ABOUT = """**Satisface** {version}: how did our customers look today, and is it getting better?
 
 Nothing leaves this machine. Footage is deleted once it was read; no picture of a face and no
@@ -53,15 +47,11 @@ def main() -> None:
     page = st.navigation(pages)
     st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "mark.svg"), size="large")
     st.html(_STYLE)
-    try:
+    with told(f"page {page.url_path!r}", key="try_again"):
         if page.url_path != "model":  # the model's figures are measured, whatever the data
             _banner()
         show_message()
         page.run()
-    except TROUBLE:
-        _log.exception("no database for page %r", page.url_path)
-        st.error(_NO_DATABASE, icon=":material/database_off:")
-        st.button("Try again", icon=":material/refresh:", key="try_again")
 
 
 def _banner() -> None:

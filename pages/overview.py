@@ -8,11 +8,10 @@ import streamlit as st
 from analytics.comparison import combined_target, compare
 from analytics.scores import ScoreDefinition
 from analytics.summary import by_camera, by_day, by_hour, by_weekday_hour, matched_days
-from db.recording_rows import count_recordings
 from db.scores import active_score
-from db.tables import RecordingState
 from pages.alerts_shown import alerts
 from pages.distribution_shown import distribution
+from pages.empty import count_all, no_figures_yet
 from pages.figures_shown import camera_table, cards, chart, withheld_days
 from pages.filters import (
     Baseline,
@@ -37,28 +36,33 @@ from reports.findings import target_sentence
 from reports.words import index_change_words, period_words
 from settings import settings
 
-_UNFINISHED = (RecordingState.QUEUED.value, RecordingState.READING.value)
+_FIRST_STEPS = (
+    "Satisface reads the expressions of the people in your store's photos and videos, and "
+    "shows here how they looked: by hour, by day and by camera.\n\n"
+    "1. Upload photos, videos or a zip of them, and say which camera took them.\n"
+    "2. They are read on this machine, and deleted afterwards.\n"
+    "3. This page shows the result, and **Reports** hands it on."
+)
 
 
 def page() -> None:
     st.title("Overview")
     everywhere = places(sites())
-    with database().read() as session:
-        recordings = count_recordings(session)
-        unfinished = count_recordings(session, states=_UNFINISHED)
-        score = active_score(session)
-    if not recordings:
-        _welcome()
+    recordings, unfinished = count_all()
+    if covered_days(everywhere) is None:
+        no_figures_yet(recordings, unfinished, title="Start with some footage", text=_FIRST_STEPS)
         return
     if unfinished:
         _being_read(unfinished)
+    with database().read() as session:
+        score = active_score(session)
     filters = st.container(horizontal=True, vertical_alignment="bottom")
     with filters:
         chosen = choose_places(everywhere)
         covered = covered_days(chosen)
         period = choose_period(covered) if covered else None
     if period is None:
-        _nobody_yet(unfinished)
+        st.info("Nobody was seen here yet. Choose another site or camera.")
         return
 
     with filters:
@@ -179,20 +183,6 @@ def _target(chosen: Sequence[Place], buckets: pd.DataFrame) -> float | None:
     )
 
 
-def _welcome() -> None:
-    with st.container(border=True):
-        st.subheader("Start with some footage")
-        st.markdown(
-            "Satisface reads the expressions of the people in your store's photos and videos, and "
-            "shows here how they looked: by hour, by day and by camera.\n\n"
-            "1. Upload photos, videos or a zip of them, and say which camera took them.\n"
-            "2. They are read on this machine, and deleted afterwards.\n"
-            "3. This page shows the result, and **Reports** hands it on."
-        )
-        if st.button("Upload footage", type="primary", icon=":material/upload_file:"):
-            st.switch_page("upload.py")
-
-
 def _being_read(unfinished: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.info(
@@ -201,21 +191,6 @@ def _being_read(unfinished: int) -> None:
             icon=":material/hourglass_top:",
         )
         st.page_link("upload.py", label="See how far", icon=":material/arrow_forward:")
-
-
-def _nobody_yet(unfinished: int) -> None:
-    with st.container(border=True):
-        if unfinished:
-            st.subheader("Reading has begun")
-            st.markdown("The first figures appear here as soon as people were found.")
-            return
-        st.subheader("No faces were found yet")
-        st.markdown(
-            "The recordings that were read hold nobody whose face could be seen. Look at "
-            "**Recordings** for what each of them held, or upload footage in which people face "
-            "the camera."
-        )
-        st.page_link("recordings.py", label="Recordings", icon=":material/arrow_forward:")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from db.places import (
 )
 from pages.format import escaped
 from pages.state import database, say_after_rerun
+from pages.trouble import in_dialog
 
 NEW_CAMERA = "new_camera"
 """Session state: id of the camera that was just added, for the page to choose it."""
@@ -120,6 +121,7 @@ def camera_form(sites: Sequence[SiteRow], *, key: str) -> None:
 
 
 @st.dialog("Edit the site", width="medium")
+@in_dialog
 def edit_site(site: SiteRow) -> None:
     """Name, time zone, target and opening hours."""
     name = st.text_input("Name", value=site.name, max_chars=100)

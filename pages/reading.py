@@ -10,6 +10,7 @@ from db.recordings import cancel_recording
 from db.tables import RecordingState
 from pages.format import counted, escaped, time_left
 from pages.state import database
+from pages.trouble import callback, refreshing
 from reports.words import people_words
 
 _SHOWN = 10
@@ -23,7 +24,7 @@ def being_read(recent: Collection[int]) -> None:
     if not busy and not recent:
         return
     # Seldom while nothing happens: somebody else may start something.
-    st.fragment(_show, run_every=1.5 if busy else 10)(tuple(recent))
+    refreshing(_show, every=1.5 if busy else 10)(tuple(recent))
 
 
 def _show(recent: tuple[int, ...]) -> None:
@@ -90,6 +91,7 @@ def _unfinished(row: RecordingRow) -> None:
         )
 
 
+@callback
 def _cancel(recording_id: int) -> None:
     with database().write() as session:
         cancel_recording(session, recording_id)

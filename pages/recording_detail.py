@@ -1,15 +1,13 @@
 """One recording: what it is, who was seen when, and what can be done with it."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
-from db.people import END_PROBABILITIES, START_PROBABILITIES
+from db.people import with_indices
 from db.recording_rows import RecordingRow, get_recording
 from db.recordings import (
     RecordingError,
@@ -38,6 +36,7 @@ from pages.format import (
     time_left,
 )
 from pages.state import database, footage_store, say_after_rerun
+from pages.trouble import in_dialog, refreshing
 from reports.figures import timeline_figure
 from reports.words import expression_words, people_words, share_words
 from settings import settings
@@ -110,7 +109,7 @@ def _refreshing_state(row: RecordingRow) -> None:
             st.progress(min(now.progress, 1.0), text=f"{100 * now.progress:.0f}% read{left}")
 
     if row.state in _UNFINISHED:
-        st.fragment(show, run_every=1.5)()
+        refreshing(show, every=1.5)()
     elif row.state == RecordingState.FAILED:
         st.error(escaped(row.error or "It failed."), title="This recording could not be read")
     elif row.state == RecordingState.CANCELLED:
@@ -201,6 +200,7 @@ def _read_again(row: RecordingRow) -> None:
 
 
 @st.dialog("Correct the time")
+@in_dialog
 def _correct_time(row: RecordingRow) -> None:
     zone = ZoneInfo(row.time_zone)
     st.markdown(
@@ -223,6 +223,7 @@ def _correct_time(row: RecordingRow) -> None:
 
 
 @st.dialog("Delete this recording?")
+@in_dialog
 def _delete(row: RecordingRow) -> None:
     st.markdown(
         f"**{escaped(row.name)}** and everything read from it will be gone: "
@@ -249,7 +250,7 @@ def _after_deletion(row: RecordingRow) -> str:
 
 def _people(row: RecordingRow) -> None:
     with database().read() as session:
-        people = _with_indices(people_frame(session, row.id), active_score(session).weights)
+        people = with_indices(people_frame(session, row.id), active_score(session))
     st.subheader("Who was seen when" if row.kind == "video" else "Who was seen")
     stretch = None
     if row.kind == "video":
@@ -340,13 +341,6 @@ def _choose_stretch(row: RecordingRow, people: pd.DataFrame) -> tuple[int, int] 
         width=320,
     )
     return chosen * _STRETCH_MS, min((chosen + 1) * _STRETCH_MS, length)
-
-
-def _with_indices(people: pd.DataFrame, weights: Sequence[float]) -> pd.DataFrame:
-    """``people`` with the index of each over the start and over the end of their appearance."""
-    of_start = people[list(START_PROBABILITIES)].to_numpy() @ np.array(weights)
-    of_end = people[list(END_PROBABILITIES)].to_numpy() @ np.array(weights)
-    return people.assign(start_index=50 * (1 + of_start), end_index=50 * (1 + of_end))
 
 
 def _pictures(row: RecordingRow, stretch: tuple[int, int] | None) -> None:

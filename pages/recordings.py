@@ -9,11 +9,13 @@ import streamlit as st
 
 from db.recording_rows import RecordingRow, TakenBetween, count_recordings, list_recordings
 from db.tables import RecordingState
+from pages.empty import nothing_uploaded
 from pages.filters import Period, by_zone, choose_places
 from pages.format import STATES, counted, duration, escaped, moment, time_left
 from pages.reading import ending
 from pages.recording_detail import detail
 from pages.state import Place, database, places, sites
+from pages.trouble import refreshing
 
 _PAGE_SIZE: Final = 20
 _PAGE: Final = "page"
@@ -41,7 +43,10 @@ def page() -> None:
     with database().read() as session:
         total = count_recordings(session)
     if not total:
-        _nothing_yet()
+        nothing_uploaded(
+            "Nothing was uploaded yet",
+            "Every photo and video that you upload is listed here, with what it held.",
+        )
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = choose_places(everywhere)
@@ -131,7 +136,7 @@ def _page_number(found: int, choice: _Choice) -> int:
 
 
 def _refreshing_list(choice: _Choice, number: int) -> None:
-    def show() -> list[RecordingRow]:
+    def show() -> None:
         with database().read() as session:
             rows = list_recordings(
                 session,
@@ -141,7 +146,6 @@ def _refreshing_list(choice: _Choice, number: int) -> None:
             )
         for row in rows:
             _row(row)
-        return rows
 
     with database().read() as session:
         busy = count_recordings(
@@ -149,7 +153,7 @@ def _refreshing_list(choice: _Choice, number: int) -> None:
             states=(RecordingState.QUEUED, RecordingState.READING),
             camera_ids=choice.camera_ids,
         )
-    st.fragment(show, run_every=3 if busy else None)()
+    refreshing(show, every=3 if busy else None)()
 
 
 def _row(row: RecordingRow) -> None:
@@ -184,14 +188,6 @@ def _state(row: RecordingRow) -> None:
         st.markdown(f"{badge} {escaped(row.error or '')}")
     else:
         st.markdown(badge)
-
-
-def _nothing_yet() -> None:
-    with st.container(border=True):
-        st.subheader("Nothing was uploaded yet")
-        st.markdown("Every photo and video that you upload is listed here, with what it held.")
-        if st.button("Upload footage", type="primary", icon=":material/upload_file:"):
-            st.switch_page("upload.py")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import streamlit as st
 from jobs.downloads import Format, Table
 from jobs.reports import report_content
 from pages.downloads import rows_link
+from pages.empty import count_all, no_figures_yet
 from pages.figures_shown import camera_table, cards
 from pages.filters import Period, choose_period, covered_days
 from pages.schedules import schedules
@@ -21,7 +22,12 @@ from reports.words import period_words
 from settings import settings
 
 _TABLES: tuple[tuple[Table, str, str], ...] = (
-    ("tracks", "People", "One row for each person's appearance: from when to when, and its mean."),
+    (
+        "tracks",
+        "People",
+        "One row for each person's appearance: from when to when, its mean, and its index as a "
+        "whole, at the start and at the end.",
+    ),
     (
         "predictions",
         "Faces",
@@ -29,7 +35,13 @@ _TABLES: tuple[tuple[Table, str, str], ...] = (
     ),
     ("buckets", "Hours", "One row for each hour of each camera: what the charts are made of."),
 )
-_KINDS: tuple[tuple[Format, str], ...] = (("csv", "CSV"), ("parquet", "Parquet"))
+_KINDS: tuple[tuple[Format, str], ...] = (
+    ("csv", "CSV"),
+    ("parquet", "Parquet"),
+    ("xlsx", "Excel"),
+)
+_EXCEL_ROWS = 100_000
+"""A workbook of more takes minutes to make, and Excel minutes to open."""
 _PREVIEW_DPI = 90
 
 
@@ -38,7 +50,12 @@ def page() -> None:
     all_sites = sites()
     everywhere = places(all_sites)
     if covered_days(everywhere) is None:
-        _nothing_yet()
+        no_figures_yet(
+            *count_all(),
+            title="There is nothing to report yet",
+            text="Upload footage and let it be read; then a PDF for the meeting, a workbook and "
+            "all rows can be downloaded here, or sent each day, week or month.",
+        )
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = _choose_cameras(everywhere)
@@ -216,7 +233,8 @@ def _rows(figures: ReportFigures, chosen: list[Place], period: Period) -> None:
     st.subheader("All rows")
     st.caption(
         "For Excel, pandas or a database. They are sent as they are read: the browser shows how "
-        "far it is. A link holds for twelve hours."
+        "far it is. A link holds for twelve hours. A workbook is offered for up to "
+        f"{_EXCEL_ROWS:,} rows, and takes some seconds to be made."
     )
     count: dict[Table, int] = {
         "tracks": figures.summary.people,
@@ -230,23 +248,14 @@ def _rows(figures: ReportFigures, chosen: list[Place], period: Period) -> None:
                 st.caption(f"About {count[table]:,} {'row' if count[table] == 1 else 'rows'}")
                 with st.container(horizontal=True):
                     for kind, name in _KINDS:
+                        if kind == "xlsx" and count[table] > _EXCEL_ROWS:
+                            continue
                         st.link_button(
                             f"{title} ({name})",
                             rows_link(table, kind, chosen, period),
                             icon=":material/download:",
                             key=f"download_{table}_{kind}",
                         )
-
-
-def _nothing_yet() -> None:
-    with st.container(border=True):
-        st.subheader("There is nothing to report yet")
-        st.markdown(
-            "Upload footage and let it be read; then a PDF for the meeting, a workbook and all "
-            "rows can be downloaded here, or sent each day, week or month."
-        )
-        if st.button("Upload footage", type="primary", icon=":material/upload_file:"):
-            st.switch_page("upload.py")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from db.retention import KeptDays, RetentionError, count_due, keep_for, kept_day
 from jobs.expiry import UNREAD_DAYS
 from pages.format import counted, escaped
 from pages.state import database, say_after_rerun
+from pages.trouble import in_dialog
 from settings import settings
 
 
@@ -64,6 +65,7 @@ def _days(name: str, label: str, now: int | None, meaning: str) -> int | None:
 
 
 @st.dialog("Keep rows for so long?")
+@in_dialog
 def _confirm(chosen: KeptDays) -> None:
     with database().read() as session:
         due = count_due(session, chosen)

@@ -21,6 +21,7 @@ from db.schedules import (
 from pages.format import escaped, listed, moment
 from pages.place_forms import time_zones
 from pages.state import database, say_after_rerun
+from pages.trouble import in_dialog, refreshing
 from reports.content import SECTIONS
 from settings import settings
 
@@ -45,7 +46,7 @@ def schedules(all_sites: Sequence[SiteRow]) -> None:
             _one(schedule, names, all_sites)
     waiting = [schedule.id for schedule in known if _is_waiting(schedule)]
     if waiting:
-        _watch(waiting)
+        refreshing(_watch, every=_WATCH_S)(waiting)
     if st.button("New schedule", icon=":material/add:", key="new_schedule"):
         _edit(all_sites, None)
 
@@ -55,7 +56,6 @@ def _is_waiting(schedule: Schedule) -> bool:
     return schedule.plan.is_enabled and not schedule.error and schedule.due_at <= datetime.now(UTC)
 
 
-@st.fragment(run_every=_WATCH_S)
 def _watch(waiting: list[int]) -> None:
     """Draw the page anew once one of these was made."""
     with database().read() as session:
@@ -115,6 +115,7 @@ def _state_words(schedule: Schedule) -> str:
 
 
 @st.dialog("Schedule", width="medium")
+@in_dialog
 def _edit(all_sites: Sequence[SiteRow], schedule: Schedule | None) -> None:
     """A new schedule, or a change of one."""
     default_zone = st.context.timezone or (all_sites[0].time_zone if all_sites else "UTC")
@@ -195,6 +196,7 @@ def _edit(all_sites: Sequence[SiteRow], schedule: Schedule | None) -> None:
 
 
 @st.dialog("Delete this schedule?")
+@in_dialog
 def _confirm_delete(schedule: Schedule) -> None:
     st.markdown(
         f"**{escaped(schedule.plan.name)}** will not be made any more. Files that it left stay "

@@ -18,6 +18,7 @@ from db.scores import SavedScore, activate_score, active_score, list_scores, sav
 from fer_core.types import EXPRESSIONS
 from pages.format import escaped
 from pages.state import database, say_after_rerun
+from pages.trouble import in_dialog
 from reports.palette import DISPLAY_ORDER
 from reports.words import (
     date_words,
@@ -188,6 +189,7 @@ def _buckets(site: SiteRow, first: date, last: date) -> pd.DataFrame:
 
 
 @st.dialog("Score everything by these weights?")
+@in_dialog
 def _confirm(score: ScoreDefinition) -> None:
     st.markdown(
         f"**{escaped(score.label)}** will be in force. Every figure of every day is scored by it "
@@ -235,6 +237,7 @@ def _versions(versions: Sequence[SavedScore]) -> None:
 
 
 @st.dialog("Put this version in force again?")
+@in_dialog
 def _confirm_again(score: ScoreDefinition) -> None:
     st.markdown(
         f"**{escaped(score.label)}** will be in force. Every figure of every day is scored by it "

@@ -10,6 +10,7 @@ import streamlit as st
 
 from db.engine import Database, is_current, upgrade
 from db.places import CameraRow, SiteRow, list_sites
+from pages.trouble import NOT_DONE
 from settings import settings
 
 if TYPE_CHECKING:
@@ -69,7 +70,12 @@ def say_after_rerun(sentence: str, *, undone: str = "") -> None:
 
 
 def show_message() -> None:
-    """Show what ``say_after_rerun`` left, once."""
+    """Show what ``say_after_rerun`` left, once; and that something could not be done."""
+    if st.session_state.pop(NOT_DONE, False):
+        st.error(
+            "That was not done: the database could not be reached. Try it again.",
+            icon=":material/database_off:",
+        )
     sentence, undone = st.session_state.pop(_MESSAGE, ("", ""))
     if undone:
         st.warning(f"{sentence} {undone}", icon=":material/warning:")

@@ -10,6 +10,7 @@ from db.tables import RecordingState
 from jobs.condition import Check, all_checks, disk
 from pages.format import ago, counted, escaped, size
 from pages.state import app_version, database
+from pages.trouble import refreshing
 from settings import settings
 
 _NAMES = {
@@ -20,8 +21,12 @@ _NAMES = {
 }
 
 
-@st.fragment(run_every=30)
 def status_shown() -> None:
+    """Keeps itself up to date."""
+    refreshing(_show, every=30)()
+
+
+def _show() -> None:
     here, now = settings(), datetime.now(UTC)
     # Whether the worker's process runs is known to the server alone; its work shows here.
     found = all_checks(here, None, now)

@@ -1,9 +1,11 @@
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import pytest
-from streamlit.testing.v1 import AppTest
+from streamlit.runtime.scriptrunner import RerunData
+from streamlit.testing.v1 import AppTest, local_script_runner
 
 from db.engine import Database, upgrade
 from pages import state
@@ -48,3 +50,16 @@ def open_page(home: Path) -> OpenPage:  # noqa: ARG001  the place it is in
         return app
 
     return run
+
+
+def refresh(app: AppTest) -> AppTest:
+    """Draw the parts of the page anew that do so by themselves, as a browser asks for it; what is
+    shown is then theirs alone."""
+    parts = list(app._fragment_storage._fragments)
+    assert parts
+    asked = partial(RerunData, fragment_id_queue=parts, is_auto_rerun=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local_script_runner, "RerunData", asked)
+        app.run()
+    assert not app.exception
+    return app
