@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from analytics.buckets import COUNTS, SUMS
 from db.bucket_days import iterate_packed_buckets
-from db.people import PROBABILITIES, read_people
+from db.people import INDEX_COLUMNS, PROBABILITIES, read_people, with_indices
+from db.scores import active_score
 from db.spans import Footage, footage_between, grouped_by_rows, seen_between
 from db.tables import Camera, Prediction, Recording, Site, Track
 
@@ -61,6 +62,8 @@ TRACK_COLUMNS: Final = (
     "weight",
     "expression",
     *PROBABILITIES,
+    *INDEX_COLUMNS,
+    "score",
     "model_version",
 )
 BUCKET_EXPORT_COLUMNS: Final = (
@@ -80,7 +83,7 @@ _TYPES: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("site", "camera", "recording", "time_zone", "expression", "unknown_reason"), "str"
     ),
-    "model_version": "str",
+    **dict.fromkeys(("model_version", "score"), "str"),
     **dict.fromkeys(("time_utc", "start_utc", "end_utc", "hour_utc"), _INSTANT),
     **dict.fromkeys(("time_local", "start_local", "end_local", "hour_local"), _CLOCK),
     **dict.fromkeys(
@@ -89,6 +92,7 @@ _TYPES: Final[Mapping[str, str]] = {
     **dict.fromkeys(COUNTS, "int64"),
     **dict.fromkeys(("x", "y", "width", "height", "detector_score"), "float64"),
     **dict.fromkeys(("quality", "confidence", "weight", *PROBABILITIES), "float64"),
+    **dict.fromkeys(INDEX_COLUMNS, "float64"),
 }
 
 
@@ -148,14 +152,17 @@ def iterate_tracks(
     chunk: int = 20_000,
 ) -> Iterator[pd.DataFrame]:
     """People first seen in [start, end), one row each, whole: also where their appearance
-    reaches over segments. Columns: TRACK_COLUMNS. Otherwise as iterate_predictions."""
+    reaches over segments. Columns: TRACK_COLUMNS; indices by the score definition in force.
+    Otherwise as iterate_predictions."""
 
     def frames() -> Iterator[pd.DataFrame]:
+        score = active_score(session)
         listed = footage_between(session, start, end, camera_ids, recording_ids)
         for footage in grouped_by_rows(session, listed, Track.recording_id, chunk):
             seen = seen_between(footage, start, end, Track.recording_id, Track.start_ms)
             if seen is not None:
-                people = read_people(session, seen)
+                people = with_indices(read_people(session, seen, ends=True), score)
+                people["score"] = score.label
                 yield _placed(session, people, footage, {"start": "start_ms", "end": "end_ms"})
 
     return _regrouped(frames(), TRACK_COLUMNS, chunk)

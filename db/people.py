@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
+from analytics.scores import ScoreDefinition as Score
+from analytics.scores import satisfaction_index
 from db.tables import Track
 from fer_core.types import EXPRESSIONS, UNKNOWN
 
@@ -31,6 +33,7 @@ PEOPLE_COLUMNS: Final = (
 START_PROBABILITIES: Final = tuple(f"start_{name}" for name in PROBABILITIES)
 END_PROBABILITIES: Final = tuple(f"end_{name}" for name in PROBABILITIES)
 END_COLUMNS: Final = (*START_PROBABILITIES, *END_PROBABILITIES)
+INDEX_COLUMNS: Final = ("index", "start_index", "end_index")
 
 _ENDS: Final = ("start_probabilities", "end_probabilities")
 _ENDS_MS: Final = 2000
@@ -70,6 +73,18 @@ def read_people(
     columns = zip(*rows, strict=True) if rows else ((),) * len(names)
     return join_chains(
         {name: _array(name, values) for name, values in zip(names, columns, strict=True)}
+    )
+
+
+def with_indices(people: "pd.DataFrame", score: Score) -> "pd.DataFrame":
+    """``people`` (with END_COLUMNS) and INDEX_COLUMNS: the satisfaction index of each over the
+    whole appearance, over its first and over its last seconds; NaN where nothing was read."""
+    parts = (PROBABILITIES, START_PROBABILITIES, END_PROBABILITIES)
+    return people.assign(
+        **{
+            name: satisfaction_index(people[list(part)].to_numpy(dtype=np.float64), score)
+            for name, part in zip(INDEX_COLUMNS, parts, strict=True)
+        }
     )
 
 

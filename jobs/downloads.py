@@ -22,14 +22,16 @@ from db.exports import iterate_buckets, iterate_predictions, iterate_tracks
 from db.places import list_sites
 from fer_core.errors import SatisfaceError
 from jobs.upload_pass import key_of
+from reports.row_workbook import workbook_chunks
 from reports.tables import csv_chunks, parquet_chunks, without_withheld
 
 Table = Literal["predictions", "tracks", "buckets"]
-Format = Literal["csv", "parquet"]
+Format = Literal["csv", "parquet", "xlsx"]
 LIFETIME_S: Final = 12 * 3600
 MEDIA_TYPES: Final[dict[Format, str]] = {
     "csv": "text/csv; charset=utf-8",
     "parquet": "application/vnd.apache.parquet",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 
 
@@ -108,8 +110,10 @@ def row_frames(session: Session, rows: Rows, minimum_people: int) -> Iterator[pd
 
 
 def chunks(frames: Iterator[pd.DataFrame], format: Format) -> Iterator[bytes]:  # noqa: A002
-    """The file in pieces, a frame in memory at a time."""
-    return csv_chunks(frames) if format == "csv" else parquet_chunks(frames)
+    """The file in pieces, a frame in memory at a time. Of a workbook none comes before it is
+    whole."""
+    made = {"csv": csv_chunks, "parquet": parquet_chunks, "xlsx": workbook_chunks}
+    return made[format](frames)
 
 
 def _signature(home: Path, packed: str) -> str:

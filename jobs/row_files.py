@@ -1,4 +1,4 @@
-"""Rows to a file, a frame at a time: CSV, Parquet or JSON lines by the file's ending."""
+"""Rows to a file, a frame at a time: CSV, Parquet, Excel or JSON lines by the file's ending."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from fer_core.errors import SatisfaceError
+from reports.row_workbook import workbook_chunks
 from reports.tables import csv_chunks, parquet_chunks
 
-FORMATS = (".csv", ".parquet", ".jsonl")
+FORMATS = (".csv", ".parquet", ".xlsx", ".jsonl")
 STANDARD_OUTPUT = Path("-")
 
 
@@ -75,8 +76,14 @@ def _parquet(frames: Iterator[pd.DataFrame], path: Path) -> None:
         file.writelines(parquet_chunks(frames))
 
 
+def _workbook(frames: Iterator[pd.DataFrame], path: Path) -> None:
+    with path.open("wb") as file:
+        file.writelines(workbook_chunks(frames))
+
+
 _WRITERS: dict[str, Callable[[Iterator[pd.DataFrame], Path], None]] = {
     ".csv": _csv,
     ".parquet": _parquet,
+    ".xlsx": _workbook,
     ".jsonl": _json_lines,
 }

@@ -8,7 +8,7 @@ Hours of fewer people than a figure may be made of keep their counts of people a
 nothing of how these looked. Predictions and tracks are single people, not figures of a group.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Final
 
@@ -73,6 +73,10 @@ TRACK_COLUMNS: Final[Mapping[str, str]] = {
     "weight": "Sum of qualities behind the mean probabilities; 0 when not read",
     "expression": "The person's most probable expression, or unknown",
     **_PROBABILITIES,
+    "index": "Satisfaction index of the person, 0 to 100; empty when not read",
+    "start_index": "The same over the first two seconds of the appearance",
+    "end_index": "The same over the last two seconds of the appearance",
+    "score": "The score definition that the index was made with",
     **_MODEL,
 }
 """One row a person. The p_ columns are quality-weighted means over the person's read faces."""
@@ -91,6 +95,15 @@ BUCKET_COLUMNS: Final[Mapping[str, str]] = {
     "withheld": "True where too few people were read: how they looked is then left out",
 }
 """One row for each camera and local hour with people."""
+
+
+def explained(columns: Sequence[str]) -> Mapping[str, str]:
+    """What the columns of one of our tables mean; nothing for those of another."""
+    for known in (PREDICTION_COLUMNS, TRACK_COLUMNS, BUCKET_COLUMNS):
+        if tuple(columns) == tuple(known):
+            return known
+    return {}
+
 
 _COUNTED: Final = [f"n_{expression}" for expression in EXPRESSIONS]
 _SUMMED: Final = [f"sum_{expression}" for expression in EXPRESSIONS]

@@ -74,11 +74,15 @@ def add_video(
 
 @dataclass(frozen=True)
 class Person:
-    """Seen at ``times`` (ms of the recording), looking ``expression`` with probability 0.7."""
+    """Seen at ``times`` (ms of the recording), looking ``expression`` with probability 0.7.
+
+    ``ends``: how the person looked at first and at last, where that is another expression.
+    """
 
     times: Sequence[int]
     expression: str = "happy"
     quality: float = 0.5
+    ends: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,7 @@ class Scene:
                 lead_in = LeadIn(before[-1], keys[(before[-1], person_number)])
             number = len(tracks)
             probabilities = probabilities_of(person.expression)
+            first, last = person.ends or (person.expression, person.expression)
             unknown = person.expression == UNKNOWN
             tracks.append(
                 Track(
@@ -117,8 +122,8 @@ class Scene:
                     weight=0.0 if unknown else person.quality * len(inside),
                     expression=person.expression,
                     lead_in=lead_in,
-                    start_probabilities=probabilities,
-                    end_probabilities=probabilities,
+                    start_probabilities=probabilities_of(first),
+                    end_probabilities=probabilities_of(last),
                 )
             )
             predictions += [

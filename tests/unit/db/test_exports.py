@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -16,6 +17,7 @@ from db.exports import (
     iterate_tracks,
 )
 from db.recordings import add_recording
+from db.scores import save_score
 from fer_core.types import UNKNOWN, SegmentPlan
 from tests.unit.db.made_rows import (
     MINUTE,
@@ -95,6 +97,27 @@ def test_people_are_exported_once_and_whole(database: Database, camera: int) -> 
     assert frame["start_utc"].iloc[0] == NOON + timedelta(seconds=1)
     assert frame["end_local"].iloc[0] == datetime(2026, 3, 2, 13, 6)  # noqa: DTZ001
     assert set(frame["person_id"]) == set(faces["person_id"])
+
+
+def test_people_are_exported_with_their_index_at_both_ends(database: Database) -> None:
+    """Of one who came happy and left sad, of one who was never read, and of who did not change."""
+    people = [
+        Person([1000, 3000, 8000], ends=("happy", "sad")),
+        Person([2000], UNKNOWN),
+        Person([9000], "neutral", ends=("neutral", "neutral")),
+    ]
+    with database.write() as session:
+        add_video(session, add_camera(session), segments=1)
+        read_next(session, Scene(people, segments=1))
+        save_score(session, [0, 0, 0, 1, 0, 0, 0])  # happy alone counts
+    with database.read() as session:
+        frame = whole(list(iterate_tracks(session)))
+    happy, other = 50 * (1 + 0.7), 50 * (1 + 0.05)
+    assert frame["start_index"].tolist() == pytest.approx([happy, np.nan, other], nan_ok=True)
+    assert frame["end_index"].tolist() == pytest.approx([other, np.nan, other], nan_ok=True)
+    mean = 50 * (1 + frame["p_happy"])
+    assert frame["index"].tolist() == pytest.approx(mean.tolist(), nan_ok=True)
+    assert frame["score"].unique().tolist() == ["Satisfaction, version 2"]
 
 
 def test_hours_are_exported_with_both_times(database: Database, camera: int) -> None:

@@ -1,4 +1,5 @@
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +42,14 @@ def test_json_lines(tmp_path: Path) -> None:
     assert lines[1]["p"] is None
 
 
+def test_workbook(tmp_path: Path) -> None:
+    assert write_rows(frames(), tmp_path / "x.xlsx") == 2
+    with zipfile.ZipFile(tmp_path / "x.xlsx") as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert sheet.count("<row ") == 3
+    assert "ä.jpg" in sheet
+
+
 def test_csv_to_the_terminal(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert write_rows(frames(), Path("-")) == 2
     out = capfdbinary.readouterr().out.decode("utf-8-sig").splitlines()
@@ -55,12 +64,12 @@ def test_an_ending_that_is_not_written_is_refused_before_any_work(tmp_path: Path
         asked.append(1)
         yield from frames()
 
-    with pytest.raises(UnknownFormat, match=r"\.csv, \.parquet, \.jsonl"):
+    with pytest.raises(UnknownFormat, match=r"\.csv, \.parquet, \.xlsx, \.jsonl"):
         write_rows(lazy(), tmp_path / "x.xls")
     assert asked == []
 
 
-@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.jsonl"])
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet", "x.xlsx", "x.jsonl"])
 def test_half_a_file_is_never_left(tmp_path: Path, name: str) -> None:
     def breaking() -> Iterator[pd.DataFrame]:
         yield from frames()
