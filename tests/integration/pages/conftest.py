@@ -1,11 +1,12 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
+from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData
-from streamlit.testing.v1 import AppTest, local_script_runner
+from streamlit.testing.v1 import AppTest, app_test, local_script_runner
 
 from db.engine import Database, upgrade
 from pages import state
@@ -58,8 +59,18 @@ def refresh(app: AppTest) -> AppTest:
     parts = list(app._fragment_storage._fragments)
     assert parts
     asked = partial(RerunData, fragment_id_queue=parts, is_auto_rerun=True)
+    known = app._registered_pages
+
+    class Pages(PagesManager):
+        """A browser's session knows the menu from the run before; that of a test is new."""
+
+        def __init__(self, *args: Any, **named: Any) -> None:
+            super().__init__(*args, **named)
+            self.set_pages_and_resolve(known)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(local_script_runner, "RerunData", asked)
+        patch.setattr(app_test, "PagesManager", Pages)
         app.run()
     assert not app.exception
     return app

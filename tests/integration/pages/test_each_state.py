@@ -199,6 +199,7 @@ def test_what_could_not_be_done_is_said_once_the_page_is_there_again(
     on_its_way(database)
     app = open_page("upload.py")
     cancel = next(button for button in app.button if button.label == "Cancel")
+
     def away(*_: object) -> None:
         raise exc.OperationalError("UPDATE", {}, OSError("the server is gone"))
 
