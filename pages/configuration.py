@@ -6,7 +6,6 @@ import streamlit as st
 
 from db.places import (
     CameraRow,
-    PlaceError,
     SiteRow,
     delete_camera,
     delete_site,
@@ -14,10 +13,17 @@ from db.places import (
 )
 from pages.alert_rules import alert_rules
 from pages.format import counted, escaped
-from pages.place_forms import camera_form, edit_site, first_place_form, hours_words, site_form
+from pages.place_forms import (
+    camera_form,
+    edit_site,
+    first_place_form,
+    hours_words,
+    saving,
+    site_form,
+)
 from pages.retention_form import retention_form
 from pages.score_editor import score_editor
-from pages.state import database, say_after_rerun, sites
+from pages.state import sites
 from pages.status_shown import status_shown
 from pages.trouble import in_dialog
 from pages.zones import zones_page
@@ -120,14 +126,8 @@ def _camera(site: SiteRow, camera: CameraRow) -> None:
 def _rename_camera(site: SiteRow, camera: CameraRow) -> None:
     name = st.text_input(f"Camera at {site.name}", value=camera.name, max_chars=100)
     if st.button("Save", type="primary"):
-        try:
-            with database().write() as session:
-                update_camera(session, camera.id, name=name)
-        except PlaceError as error:
-            st.error(escaped(str(error)))
-            return
-        say_after_rerun(f"{escaped(site.name)} / {escaped(name)} was saved.")
-        st.rerun()
+        with saving(f"{escaped(site.name)} / {escaped(name)} was saved.") as session:
+            update_camera(session, camera.id, name=name)
 
 
 @st.dialog("Delete the site?")
@@ -139,14 +139,8 @@ def _delete_site(site: SiteRow) -> None:
     cameras = counted(len(site.cameras), "camera")
     st.markdown(f"**{escaped(site.name)}** and its {cameras} will be gone. No figure changes.")
     if st.button("Delete for good", type="primary"):
-        try:
-            with database().write() as session:
-                delete_site(session, site.id)
-        except PlaceError as error:
-            st.error(escaped(str(error)))
-            return
-        say_after_rerun(f"{escaped(site.name)} was deleted.")
-        st.rerun()
+        with saving(f"{escaped(site.name)} was deleted.") as session:
+            delete_site(session, site.id)
 
 
 @st.dialog("Delete the camera?")
@@ -157,14 +151,8 @@ def _delete_camera(site: SiteRow, camera: CameraRow) -> None:
     place = f"{escaped(site.name)} / {escaped(camera.name)}"
     st.markdown(f"**{place}** will be gone. No figure changes.")
     if st.button("Delete for good", type="primary"):
-        try:
-            with database().write() as session:
-                delete_camera(session, camera.id)
-        except PlaceError as error:
-            st.error(escaped(str(error)))
-            return
-        say_after_rerun(f"{place} was deleted.")
-        st.rerun()
+        with saving(f"{place} was deleted.") as session:
+            delete_camera(session, camera.id)
 
 
 def _has_recordings(name: str, recordings: int) -> bool:

@@ -22,6 +22,7 @@ from reports.words import (
     withheld_words,
 )
 
+_NEITHER_GOOD_NOR_BAD: Final = "More is not worse, but says less about all who came."
 _CHART = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
 
 
@@ -52,7 +53,7 @@ def cards(
     if versus:
         st.caption(f"Changes are against {versus}.")
     with st.grid(5, min_column_width=155):
-        _card(
+        _estimate_card(
             "Satisfaction index",
             summary.index,
             comparison.index if comparison else None,
@@ -63,19 +64,16 @@ def cards(
             about="From 0 to 100; 50 is neutral. The mean over all people whose expression could "
             "be read, by the weights on the Settings page.",
         )
-        with st.container(border=True, height="stretch"):
-            st.metric(
-                "People",
-                f"{summary.people:,}",
-                delta=_people_change(summary, before, times) if before and versus else None,
-                delta_color="off",
-                delta_arrow="off",
-                help="Appearances before a camera. Someone who leaves and comes back, or passes "
-                "two cameras, counts again: nobody is recognised.",
-            )
-            st.caption(_unknown_words(summary))
+        card(
+            "People",
+            f"{summary.people:,}",
+            "Appearances before a camera. Someone who leaves and comes back, or passes two "
+            "cameras, counts again: nobody is recognised.",
+            _unknown_words(summary),
+            delta=_people_change(summary, before, times) if before and versus else None,
+        )
         for label, name, good, about in _SHARES:
-            _card(
+            _estimate_card(
                 label,
                 getattr(summary, name),
                 getattr(comparison, name) if comparison else None,
@@ -120,7 +118,30 @@ def _versus(period: Period) -> str:
     return "the day before" if period.days == 1 else f"the {period.days} days before"
 
 
-def _card(
+def card(
+    label: str,
+    value: str,
+    about: str,
+    *captions: str,
+    delta: str | None = None,
+    delta_colour: Literal["green", "red", "off"] = "off",
+    delta_arrow: Literal["up", "down", "off"] = "off",
+) -> None:
+    """A figure in its frame. ``about``: what it is; ``captions``: what stands below it."""
+    with st.container(border=True, height="stretch"):
+        st.metric(
+            label,
+            value,
+            delta=delta,
+            delta_color=delta_colour,
+            delta_arrow=delta_arrow,
+            help=about,
+        )
+        for caption in captions:
+            st.caption(caption)
+
+
+def _estimate_card(
     label: str,
     estimate: Estimate | None,
     change: Estimate | None,
@@ -139,40 +160,34 @@ def _card(
         (share_words, share_interval_words) if share else (index_words, index_interval_words)
     )
     read = "seen" if good == 0 else "read"
-    with st.container(border=True, height="stretch"):
-        if estimate is None:
-            st.metric(label, "Withheld", help=about)
-            st.caption(
-                f"{people_words(of).capitalize()} {read}; shown from {minimum_people} people on."
-            )
-            return
-        delta = None
-        colour: Literal["green", "red", "off"] = "off"
-        if change is not None:
-            delta = _difference(change, share=share)
-            if told_apart(change) and good:
-                # By name: Streamlit would take "−0.1" for a rise.
-                colour = "green" if good * change.value > 0 else "red"
-        st.metric(
-            label,
-            words(estimate.value),
-            delta=delta,
-            delta_color=colour,
-            # Streamlit knows no sign but a hyphen, and would show an arrow up beside "−0.1".
-            delta_arrow="off"
-            if delta in {None, "no change"}
-            else "down"
-            if str(delta).startswith("−")
-            else "up",
-            help=f"{about} A grey change may be chance."
-            if good
-            else f"{about} More is not worse, but says less about all who came.",
-        )
-        st.caption(
-            f"Between {interval(estimate).replace(' to ', ' and ')}, from {people_words(of)} {read}"
-        )
-        if change is not None and delta != "no change":
-            st.caption(_change_interval(change, share=share))
+    if estimate is None:
+        seen = f"{people_words(of).capitalize()} {read}"
+        card(label, "Withheld", about, f"{seen}; shown from {minimum_people} people on.")
+        return
+    captions = [
+        f"Between {interval(estimate).replace(' to ', ' and ')}, from {people_words(of)} {read}"
+    ]
+    delta = None
+    colour: Literal["green", "red", "off"] = "off"
+    if change is not None:
+        delta = _difference(change, share=share)
+        if told_apart(change) and good:
+            # By name: Streamlit would take "−0.1" for a rise.
+            colour = "green" if good * change.value > 0 else "red"
+        if delta != "no change":
+            captions.append(_change_interval(change, share=share))
+    # Streamlit knows no sign but a hyphen, and would show an arrow up beside "−0.1".
+    arrow: Literal["up", "down", "off"] = "down" if str(delta).startswith("−") else "up"
+    meaning = "A grey change may be chance." if good else _NEITHER_GOOD_NOR_BAD
+    card(
+        label,
+        words(estimate.value),
+        f"{about} {meaning}",
+        *captions,
+        delta=delta,
+        delta_colour=colour,
+        delta_arrow="off" if delta in {None, "no change"} else arrow,
+    )
 
 
 def _difference(change: Estimate, *, share: bool) -> str:

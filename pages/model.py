@@ -14,7 +14,7 @@ from fer_core.model_card import (
     read_metrics,
 )
 from fer_core.types import EXPRESSIONS
-from pages.figures_shown import chart
+from pages.figures_shown import card, chart
 from pages.format import counted, escaped
 from reports.figures import (
     confusion_figure,
@@ -93,13 +93,11 @@ def _headline(card: ModelCard, split: SplitMetrics | None) -> None:
 
 
 def _card(label: str, estimate: Estimate | None, about: str) -> None:
-    with st.container(border=True, height="stretch"):
-        if estimate is None:
-            st.metric(label, "–", help=about)
-            st.caption("Not measured")
-            return
-        st.metric(label, f"{100 * estimate.value:.1f}%", help=about)
-        st.caption(f"Between {100 * estimate.low:.1f}% and {100 * estimate.high:.1f}%")
+    if estimate is None:
+        card(label, "–", about, "Not measured")
+        return
+    low, high = 100 * estimate.low, 100 * estimate.high
+    card(label, f"{100 * estimate.value:.1f}%", about, f"Between {low:.1f}% and {high:.1f}%")
 
 
 def _limits(split: SplitMetrics | None) -> None:

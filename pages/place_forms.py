@@ -1,13 +1,15 @@
 """Forms that add sites and cameras, on Upload and on Settings, and that change a site."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from db.places import (
     OpeningHours,
@@ -68,38 +70,45 @@ def choose_time_zone(current: str | None, *, key: str) -> str:
     )
 
 
+@contextmanager
+def saving(done: str) -> Iterator[Any]:
+    """One transaction (gives its session); then the page is drawn anew and says ``done``. Where
+    the change is refused, it says why, and nothing is changed."""
+    try:
+        with database().write() as session:
+            yield session
+    except PlaceError as error:
+        st.error(escaped(str(error)))
+        return
+    say_after_rerun(done)
+    st.rerun()
+
+
 def first_place_form() -> None:
     """A site with its first camera, in one go."""
     with st.form("first_place"):
         st.subheader("Where was it taken?")
         st.markdown("Name the store and the camera; more can be added later, on **Settings**.")
-        left, right = st.columns(2)
-        site = left.text_input("Store", placeholder="Main Street", max_chars=100)
-        camera = right.text_input("Camera", placeholder="Entrance", max_chars=100)
-        zone = choose_time_zone(None, key="first_place_zone")
-        if st.form_submit_button("Save and go on", type="primary"):
-            _add_site(site, camera, zone)
+        _site_fields("first_place", "Store", "Camera", "Save and go on", st.columns(2))
 
 
 def site_form() -> None:
+    """The same, beside sites that are there already."""
     with st.form("new_site", border=False):
-        name = st.text_input("Name of the site", placeholder="Main Street", max_chars=100)
-        camera = st.text_input("Its first camera", placeholder="Entrance", max_chars=100)
-        zone = choose_time_zone(None, key="new_site_zone")
-        if st.form_submit_button("Add site", type="primary"):
-            _add_site(name, camera, zone)
+        here = st.container()
+        _site_fields("new_site", "Name of the site", "Its first camera", "Add site", (here, here))
 
 
-def _add_site(site: str, camera: str, zone: str) -> None:
-    try:
-        with database().write() as session:
+def _site_fields(
+    key: str, site_label: str, camera_label: str, button: str, where: Sequence[DeltaGenerator]
+) -> None:
+    site = where[0].text_input(site_label, placeholder="Main Street", max_chars=100)
+    camera = where[1].text_input(camera_label, placeholder="Entrance", max_chars=100)
+    zone = choose_time_zone(None, key=f"{key}_zone")
+    if st.form_submit_button(button, type="primary"):
+        with saving(f"{escaped(site)} / {escaped(camera)} was added.") as session:
             site_id = create_site(session, site, zone)
             st.session_state[NEW_CAMERA] = create_camera(session, site_id, camera)
-    except PlaceError as error:
-        st.error(str(error))
-        return
-    say_after_rerun(f"{escaped(site)} / {escaped(camera)} was added.")
-    st.rerun()
 
 
 def camera_form(sites: Sequence[SiteRow], *, key: str) -> None:
@@ -110,14 +119,8 @@ def camera_form(sites: Sequence[SiteRow], *, key: str) -> None:
             site = st.selectbox("Site", sites, format_func=lambda row: row.name, key=f"{key}_site")
         name = st.text_input("Name of the camera", placeholder="Entrance", max_chars=100)
         if st.form_submit_button("Add camera", type="primary"):
-            try:
-                with database().write() as session:
-                    st.session_state[NEW_CAMERA] = create_camera(session, site.id, name)
-            except PlaceError as error:
-                st.error(str(error))
-                return
-            say_after_rerun(f"{escaped(site.name)} / {escaped(name)} was added.")
-            st.rerun()
+            with saving(f"{escaped(site.name)} / {escaped(name)} was added.") as session:
+                st.session_state[NEW_CAMERA] = create_camera(session, site.id, name)
 
 
 @st.dialog("Edit the site", width="medium")
@@ -154,17 +157,11 @@ def edit_site(site: SiteRow) -> None:
             for day, stretch in zip(WEEKDAYS, known, strict=True)
         ]
     if st.button("Save", type="primary"):
-        try:
+        with saving(f"{escaped(name)} was saved.") as session:
             hours = read_hours(written)
-            with database().write() as session:
-                update_site(session, site.id, name=name, time_zone=zone)
-                set_target(session, site.id, target)
-                set_opening_hours(session, site.id, hours)
-        except PlaceError as error:
-            st.error(escaped(str(error)))
-            return
-        say_after_rerun(f"{escaped(name)} was saved.")
-        st.rerun()
+            update_site(session, site.id, name=name, time_zone=zone)
+            set_target(session, site.id, target)
+            set_opening_hours(session, site.id, hours)
 
 
 def read_hours(written: Sequence[str]) -> OpeningHours:

@@ -25,8 +25,10 @@ _TABLES: tuple[tuple[Table, str, str], ...] = (
     (
         "tracks",
         "People",
-        "One row for each person's appearance: from when to when, its mean, and its index as a "
-        "whole, at the start and at the end.",
+        (
+            "One row for each person's appearance: from when to when, its mean, and its index as "
+            "a whole, at the start and at the end."
+        ),
     ),
     (
         "predictions",
