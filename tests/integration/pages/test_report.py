@@ -25,7 +25,7 @@ from tests.integration.pages.test_pages_filled import FAIR, add_read_video
 from tests.integration.pages.words import metrics, words
 from tests.integration.test_downloads import get
 from tests.unit.db.made_rows import NOON, add_camera
-from tests.unit.reports.test_excel import Book
+from tests.workbooks import Book
 
 PLAN = Plan("Weekly", Every.WEEK, 7, "Europe/Berlin", recipients=("ada@example.org",))
 
@@ -78,9 +78,9 @@ def test_page_pdf_workbook_and_rows_tell_the_same(
     assert f"Negative {shown['Share negative']} " in printed
     assert f"People {shown['People']} " in printed
 
-    cells = {
-        row.get("A"): row.get("B") for row in Book(satisfaction_workbook(content)).rows("Summary")
-    }
+    book = Book(satisfaction_workbook(content))
+    lines = {str(row.get("A")): row for row in book.rows("Summary")}
+    cells = {label: row.get("B") for label, row in lines.items()}
     assert f"{cells['Satisfaction index (0 to 100)']:.1f}" == shown["Satisfaction index"]
     assert f"{cells['Share happy']:.0%}" == shown["Share happy"]
     assert f"{cells['Share negative']:.0%}" == shown["Share negative"]
@@ -96,10 +96,41 @@ def test_page_pdf_workbook_and_rows_tell_the_same(
     share = hours["n_happy"].sum() / (hours["people"] - hours["unknown"]).sum()
     assert f"{share:.0%}" == shown["Share happy"]
 
+    # Intervals, too: of the index, and of each camera.
+    between = re.search(r"Between ([\d.]+) and ([\d.]+), from", words(app))
+    assert between is not None
+    low, high = between.groups()
+    assert f"95% interval {low} to {high}" in printed
+    bounds = [float(lines["Satisfaction index (0 to 100)"][letter]) for letter in "CD"]
+    assert [f"{bound:.1f}" for bound in bounds] == [low, high]
+    on_page, in_book = app.dataframe[0].value, book.table("Cameras")
+    assert len(on_page) == len(in_book) == 1
+    camera, line = on_page.iloc[0], in_book.iloc[0]
+    told = f"{camera['People']} {camera['Not read']} {camera['Index']} {camera['Index, interval']}"
+    assert f"{told} {camera['Happy']:.0f}% {camera['Negative']:.0f}%" in printed
+    interval = [f"{line[f'Index, {end} bound (95%)']:.1f}" for end in ("lower", "upper")]
+    assert camera["Index, interval"] == " to ".join(interval)
+    assert camera["Index"] == round(line["Index"], 1)
+
     # The same sentence stands on the page, on paper and in the workbook.
     (sentence,) = re.findall(r"Index (?:up|down)[^.]*\.\d[^)]*\)\.", printed)
     assert sentence in words(app)
     assert sentence in cells
+
+
+@pytest.mark.usefixtures("filled")
+def test_every_page_tells_the_same(open_page: OpenPage) -> None:
+    report, compare = open_page("report.py"), open_page("compare.py")
+    for app in (report, compare):
+        app.selectbox(key="period").set_value("Last day").run()
+        assert not app.exception
+    shown = metrics(report)
+    assert metrics(open_page("overview.py", period="Last day")) == shown
+    league = compare.dataframe[0].value.iloc[0]
+    assert f"{league['Index']:.1f}" == shown["Satisfaction index"]
+    assert str(league["People"]) == shown["People"]
+    assert league["Happy"] == shown["Share happy"]
+    assert league["Negative"] == shown["Share negative"]
 
 
 def test_the_choice_of_cameras_and_days_is_that_of_the_links(

@@ -1,11 +1,7 @@
 """The workbook is read back from its XML: what Excel would show, cell by cell."""
 
-import io
-import re
-import zipfile
 from datetime import date, datetime
 from typing import Any
-from xml.etree import ElementTree as ET
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -17,10 +13,9 @@ from fer_core.types import EXPRESSIONS
 from reports.content import ReportContent
 from reports.excel import satisfaction_workbook
 from tests.unit.analytics.people import bucket_frame, crowd
+from tests.workbooks import MAIN, Book
 
 MINIMUM = 10
-_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-_REL = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 
 
 def buckets() -> pd.DataFrame:
@@ -47,51 +42,6 @@ def content(**changes: Any) -> ReportContent:
         "generated_at": datetime(2026, 11, 6, 8, 5, tzinfo=ZoneInfo("Europe/Berlin")),
     }
     return ReportContent(**{**values, **changes})
-
-
-class Book:
-    """Sheets by name; a cell is its text, its number, or nothing."""
-
-    def __init__(self, data: bytes) -> None:
-        self.files = zipfile.ZipFile(io.BytesIO(data))
-        self._texts = [
-            "".join(text.itertext())
-            for text in self._xml("xl/sharedStrings.xml").iter(f"{_MAIN}si")
-        ]
-        targets = {
-            one.attrib["Id"]: one.attrib["Target"]
-            for one in self._xml("xl/_rels/workbook.xml.rels")
-        }
-        self.sheets = {
-            sheet.attrib["name"]: self._xml(f"xl/{targets[sheet.attrib[_REL]]}")
-            for sheet in self._xml("xl/workbook.xml").iter(f"{_MAIN}sheet")
-        }
-
-    def _xml(self, name: str) -> ET.Element:
-        return ET.fromstring(self.files.read(name))
-
-    def rows(self, sheet: str) -> list[dict[str, str | float]]:
-        """Cells of each row by column letter."""
-        return [
-            {
-                re.sub(r"\d", "", cell.attrib["r"]): self._value(cell)
-                for cell in row
-                if cell.find(f"{_MAIN}v") is not None
-            }
-            for row in self.sheets[sheet].iter(f"{_MAIN}row")
-        ]
-
-    def table(self, sheet: str) -> pd.DataFrame:
-        """By the titles of the first row."""
-        head, *rows = self.rows(sheet)
-        return pd.DataFrame(
-            [{head[letter]: value for letter, value in row.items()} for row in rows],
-            columns=list(head.values()),
-        )
-
-    def _value(self, cell: ET.Element) -> str | float:
-        text = cell.findtext(f"{_MAIN}v", "")
-        return self._texts[int(text)] if cell.attrib.get("t") == "s" else float(text)
 
 
 def test_its_sheets_stand_in_the_order_in_which_they_are_read() -> None:
@@ -182,8 +132,8 @@ def test_a_name_is_text_and_never_a_formula_or_a_link(name: str) -> None:
     named = buckets().assign(site=name, camera=name)
     book = Book(satisfaction_workbook(content(sites=[name], cameras=[name], buckets=named)))
     for sheet in book.sheets.values():
-        assert not list(sheet.iter(f"{_MAIN}f"))
-        assert not list(sheet.iter(f"{_MAIN}hyperlink"))
+        assert not list(sheet.iter(f"{MAIN}f"))
+        assert not list(sheet.iter(f"{MAIN}hyperlink"))
     assert book.table("Cameras")[["Site", "Camera"]].to_numpy().tolist() == [[name, name]]
 
 
@@ -198,5 +148,5 @@ def test_a_chart_of_excels_own_draws_the_days() -> None:
 def test_headers_stay_in_sight() -> None:
     book = Book(satisfaction_workbook(content()))
     for sheet in ("Days", "Hours", "Cameras", "Expressions"):
-        pane = next(book.sheets[sheet].iter(f"{_MAIN}pane"))
+        pane = next(book.sheets[sheet].iter(f"{MAIN}pane"))
         assert (pane.attrib["state"], pane.attrib["topLeftCell"]) == ("frozen", "B2")

@@ -1,12 +1,8 @@
 """Rows as a workbook, read back from its XML as Excel would show it."""
 
-import io
-import re
-import zipfile
 from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
@@ -15,9 +11,7 @@ import pytest
 from reports import row_workbook
 from reports.row_workbook import workbook_chunks
 from reports.tables import TRACK_COLUMNS
-
-_MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
-Cell = str | float | bool
+from tests.workbooks import Book, Cell
 
 
 def frame(rows: int, first: int = 0) -> pd.DataFrame:
@@ -37,33 +31,10 @@ def frame(rows: int, first: int = 0) -> pd.DataFrame:
     )
 
 
-def sheets(data: bytes) -> dict[str, list[dict[str, Cell]]]:
-    """Cells by column letter, of each row of each sheet."""
-    files = zipfile.ZipFile(io.BytesIO(data))
-    names = [
-        sheet.attrib["name"]
-        for sheet in ET.fromstring(files.read("xl/workbook.xml")).iter(f"{_MAIN}sheet")
-    ]
-    return {
-        name: [
-            {re.sub(r"\d", "", cell.attrib["r"]): _value(cell) for cell in row if len(cell)}
-            for row in ET.fromstring(files.read(f"xl/worksheets/sheet{number}.xml")).iter(
-                f"{_MAIN}row"
-            )
-        ]
-        for number, name in enumerate(names, start=1)
-    }
-
-
-def _value(cell: ET.Element) -> Cell:
-    text = "".join(cell.itertext())
-    if cell.attrib.get("t") == "inlineStr":
-        return text
-    return text == "1" if cell.attrib.get("t") == "b" else float(text)
-
-
 def made(*frames: pd.DataFrame) -> dict[str, list[dict[str, Cell]]]:
-    return sheets(b"".join(workbook_chunks(iter(frames))))
+    """Cells by column letter, of each row of each sheet."""
+    book = Book(b"".join(workbook_chunks(iter(frames))))
+    return {name: book.rows(name) for name in book.sheets}
 
 
 def shown(serial: Cell) -> datetime:
