@@ -105,6 +105,9 @@ def make(
             for table in _BULKY:
                 for index in sorted(Base.metadata.tables[table].indexes, key=str):
                     index.create(session.connection())
+            if session.connection().dialect.name == "postgresql":
+                # As its own housekeeping would do, by and by, where rows come little by little.
+                session.execute(text("ANALYZE"))
         with database.read() as session:
             return Made(
                 cameras=len(cameras),

@@ -3,14 +3,15 @@
     python -m benchmarks.dashboard --out docs/benchmarks/<date>-dashboard.md
 
 On SQLite and on PostgreSQL (where its server is installed; it runs in a folder of its own for as
-long as this takes), filled by benchmarks.bulk_rows. `--url` measures databases that are filled
-already. For each page: the seconds until its script has sent its first figure, and until its end,
-by the clock and of the processor, in a process that has opened the page before (where there is no
-figure, as on Recordings and Settings, the first is the end); unless `--no-browser`, also in a real
-Chromium, from the address to the first figure. The Model page reads no database: its time there is
-what the browser and Streamlit need by themselves. Then a year's PDF, and the export of a million
-faces: seconds, and the highest resident memory against that of fifty thousand. Seconds of the
-processor leave out those of a database server.
+long as this takes), filled by benchmarks.bulk_rows, both at once. `--url` measures databases that
+are filled already. For each page: the seconds until its script has sent its first figure, and
+until its end, by the clock and of the processor, in a process that has opened the page before
+(where there is no figure, as on Recordings and Settings, the first is the end); unless
+`--no-browser`, also in a real Chromium, from the address to the first figure. The Model page reads
+no database: its time there is what the browser and Streamlit need by themselves. Each is the median
+of `--runs` (2). Then a year's PDF, and the export of a million faces and of fifty thousand, as CSV
+and as Parquet, each in a process of its own: seconds, and the highest resident memory. Seconds of
+the processor leave out those of a database server.
 """
 
 import argparse
@@ -22,10 +23,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -73,10 +76,20 @@ class Measured:
     pages: list[Opened]
     pdf_s: float
     pdf_processor_s: float
-    export_rows: int
-    export_s: float
-    export_mib: float
-    few_mib: float
+    exports: list["Exported"]
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """Rows to a file of ``format``, by the clock and of the processor; ``mib``: the highest
+    resident memory of the process, ``before_mib`` of it before the first row was asked for."""
+
+    format: str
+    rows: int
+    clock: float
+    processor: float
+    before_mib: float
+    mib: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,8 +212,8 @@ def pdf() -> tuple[float, float]:
     return seconds[-1]
 
 
-def export(rows: int) -> tuple[int, float, float]:
-    """(rows, seconds, MiB) of writing about ``rows`` faces as CSV, as the command line does."""
+def export(rows: int, format: str) -> Exported:  # noqa: A002
+    """About ``rows`` faces to a file, as the command line does."""
     from db.exports import iterate_predictions
     from jobs.row_files import write_rows
     from settings import settings
@@ -216,22 +229,31 @@ def export(rows: int) -> tuple[int, float, float]:
         assert first is not None
         assert last is not None
         end = first + (last - first) * min(rows / total, 1.0)
-        began = time.perf_counter()
+        before_mib = _highest_mib()
+        clock, processor = time.perf_counter(), time.process_time()
         frames = iterate_predictions(session, start=first, end=end)
-        written = write_rows(frames, Path(folder) / "faces.csv")
-        seconds = time.perf_counter() - began
-    return written, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        written = write_rows(frames, Path(folder) / f"faces.{format}")
+        clock, processor = time.perf_counter() - clock, time.process_time() - processor
+    return Exported(format, written, clock, processor, before_mib, _highest_mib())
+
+
+def _highest_mib() -> float:
+    """The highest resident memory of this process so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 _PARTS: Final[dict[str, Callable[[int], object]]] = {
     "scripts": lambda runs: [asdict(page) for page in scripts(runs)],
     "pdf": lambda _runs: pdf(),
-    "export": lambda _runs: export(MILLION),
-    "few": lambda _runs: export(FEW),
+    **{
+        f"{rows}-{kind}": partial(lambda how, _runs: asdict(export(*how)), (rows, kind))
+        for kind in ("csv", "parquet")
+        for rows in (FEW, MILLION)
+    },
 }
 
 
-def _apart(part: str, url: str, home: Path, runs: int) -> list[Any]:
+def _apart(part: str, url: str, home: Path, runs: int) -> Any:
     """A part in a process of its own, whose settings name the database."""
     command = [sys.executable, "-m", "benchmarks.dashboard", "--part", part, "--runs", str(runs)]
     environment = os.environ | {
@@ -244,7 +266,9 @@ def _apart(part: str, url: str, home: Path, runs: int) -> list[Any]:
     )
     if told.returncode:
         raise RuntimeError(f"{part}:\n{told.stderr[-3000:]}")
-    answer: list[Any] = json.loads(told.stdout.splitlines()[-1])
+    answer = json.loads(told.stdout.splitlines()[-1])
+    print(f"{datetime.now(UTC):%H:%M:%S} {make_url(url).get_backend_name()} {part}: {answer}",
+          file=sys.stderr)  # fmt: skip
     return answer
 
 
@@ -266,36 +290,36 @@ def measure(url: str, runs: int, *, look: bool) -> Measured:
         browser = in_browser(url, home, runs) if look else {}
         pages = [Opened(**page) for page in _apart("scripts", url, home, runs)]
         pdf_s, pdf_processor_s = _apart("pdf", url, home, runs)
-        exported, export_s, export_mib = _apart("export", url, home, runs)
-        few_mib = _apart("few", url, home, runs)[2]
+        exports = [
+            Exported(**_apart(part, url, home, runs))
+            for part in _PARTS
+            if part not in {"scripts", "pdf"}
+        ]
     return Measured(
         database=make_url(url).get_backend_name(),
         rows=rows,
         pages=[replace(page, browser=browser.get(page.name)) for page in pages],
         pdf_s=pdf_s,
         pdf_processor_s=pdf_processor_s,
-        export_rows=exported,
-        export_s=export_s,
-        export_mib=export_mib,
-        few_mib=few_mib,
+        exports=exports,
     )
 
 
-def databases(stack: ExitStack, predictions: int) -> Iterator[str]:
+def databases(stack: ExitStack, predictions: int) -> list[str]:
     """Addresses of filled databases: SQLite, and PostgreSQL where it is installed."""
     from tests.made_postgresql import binaries, running_server
 
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    url = f"sqlite:///{folder / 'satisface.db'}"
-    print(bulk_rows.make(url, predictions=predictions), file=sys.stderr)
-    yield url
+    urls = [f"sqlite:///{folder / 'satisface.db'}"]
     programs = binaries()
     if programs is None:
         print("No PostgreSQL server is installed.", file=sys.stderr)
-        return
-    url = stack.enter_context(running_server(programs)).new_database()
-    print(bulk_rows.make(url, predictions=predictions), file=sys.stderr)
-    yield url
+    else:
+        urls.append(stack.enter_context(running_server(programs)).new_database())
+    with ProcessPoolExecutor(len(urls)) as pool:
+        for made in pool.map(partial(bulk_rows.make, predictions=predictions), urls):
+            print(made, file=sys.stderr)
+    return urls
 
 
 def page_of(measured: list[Measured], now: datetime, remark: str) -> str:
@@ -324,13 +348,20 @@ def page_of(measured: list[Measured], now: datetime, remark: str) -> str:
             "|---|---|",
             f"| a year's PDF, from the database on | {one.pdf_s:.1f} s |",
             f"| the same, of the processor | {one.pdf_processor_s:.1f} s |",
-            f"| {one.export_rows:,} faces to CSV | {one.export_s:.0f} s |",
-            f"| rows a second | {one.export_rows / one.export_s:,.0f} |",
-            f"| highest memory of it | {one.export_mib:.0f} MiB |",
-            f"| highest memory of the export of {FEW:,} | {one.few_mib:.0f} MiB |",
+            "",
+            "| faces exported | clock | processor | rows a second | most memory | at its start |",
+            "|---|---|---|---|---|---|",
+            *map(_export_line, one.exports),
         ]
     about = (__doc__ or "").partition("dashboard.md")[2].strip()
     return "\n".join([*parts, "", about, ""])
+
+
+def _export_line(done: Exported) -> str:
+    return (
+        f"| {done.rows:,} as {done.format} | {done.clock:.1f} s | {done.processor:.1f} s "
+        f"| {done.rows / done.clock:,.0f} | {done.mib:.0f} MiB | {done.before_mib:.0f} MiB |"
+    )
 
 
 def main() -> None:
@@ -339,7 +370,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="where to write the page; printed otherwise")
     parser.add_argument("--url", action="append", help="a filled database; several times for more")
     parser.add_argument("--predictions", type=int, default=10_000_000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=2)
     parser.add_argument("--no-browser", action="store_true", help="scripts alone")
     parser.add_argument("--remark", default="", help="what else the machine did, for the page")
     parser.add_argument("--part", choices=sorted(_PARTS), help=argparse.SUPPRESS)
@@ -347,10 +378,13 @@ def main() -> None:
     if arguments.part:
         print(json.dumps(_PARTS[arguments.part](arguments.runs)))
         return
+    began = time.monotonic()
     with ExitStack() as stack:
         urls = arguments.url or databases(stack, arguments.predictions)
         measured = [measure(url, arguments.runs, look=not arguments.no_browser) for url in urls]
-    text = page_of(measured, datetime.now(UTC), arguments.remark)
+    minutes = (time.monotonic() - began) / 60
+    remark = f"All of it took {minutes:.0f} minutes. {arguments.remark}".strip()
+    text = page_of(measured, datetime.now(UTC), remark)
     if arguments.out:
         arguments.out.write_text(text, encoding="utf-8")
     print(text)
