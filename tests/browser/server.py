@@ -1,6 +1,7 @@
 """The real server and a real Chromium, for tests and for the screenshots of the docs.
 
 serving(home)            starts ``streamlit run app.py`` on a free loopback port
+reading(home)            a worker beside it
 chromium()               a browser; raises NoChromium where none is installed
 Watch(page)              what a page asked for and complained about
 """
@@ -80,6 +81,28 @@ def serving(home: Path, **environment: str) -> Iterator[str]:
             process.send_signal(signal.SIGINT)
             try:
                 process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def reading(home: Path) -> Iterator[None]:
+    """A worker on ``home``, for as long as the block lasts."""
+    with (home / "worker.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "cli.py", "worker"],
+            cwd=ROOT,
+            env=os.environ | {"SATISFACE_HOME": str(home)},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

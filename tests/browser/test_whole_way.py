@@ -1,6 +1,5 @@
 """The main job in a real browser: footage comes in, is read, is shown and is handed on."""
 
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from playwright.sync_api import expect
 
 from fer_core.types import Box
 from tests.browser.conftest import OpenBrowser
-from tests.browser.server import serving, settled
+from tests.browser.server import reading, serving, settled
 from tests.browser.steps import (
     add_first_camera,
     choose,
@@ -24,6 +23,7 @@ from tests.browser.steps import (
     wait_until_read,
 )
 from tests.made_footage import Appearance, bad_uploads, write_picture, write_video, write_zip
+from tests.workbooks import Book
 
 pytestmark = pytest.mark.browser
 
@@ -59,7 +59,7 @@ def done(tmp_path_factory: pytest.TempPathFactory, open_browser: OpenBrowser) ->
     )
     bad = bad_uploads(footage / "bad")
     home = tmp_path_factory.mktemp("home")
-    with serving(home, SATISFACE_MINIMUM_PEOPLE="3") as address:
+    with serving(home, SATISFACE_MINIMUM_PEOPLE="3", SATISFACE_START_WORKER="false") as address:
         with open_browser(address) as page:
             page.get_by_role("button", name="Upload footage").click()
             add_first_camera(page, "Main Street", "Entrance")
@@ -75,7 +75,13 @@ def done(tmp_path_factory: pytest.TempPathFactory, open_browser: OpenBrowser) ->
             )
             expect(page.get_by_text("4 files taken in.")).to_be_visible()
             said = page.get_by_test_id("stMain").inner_text()
-            wait_until_read(page, 120)
+            # Nobody reads yet: each of them is seen to wait.
+            expect(page.get_by_test_id("stProgress")).to_have_count(4)
+            expect(page.get_by_text("Waiting for its turn")).to_have_count(4)
+            with reading(home):
+                # Nothing is touched from here on: the page itself shows how far it is.
+                wait_until_read(page, 240)
+            expect(page.get_by_test_id("stProgress")).to_have_count(0)
         yield Done(address, box, said)
 
 
@@ -128,14 +134,25 @@ def test_reports_hand_on_what_was_read(
     with open_browser(done.address, "/reports") as page:
         settled(page)
         assert metric(page, "People") == "5"
-        predictions = pd.read_csv(download(page, "Faces (CSV)", tmp_path))
-        tracks = pd.read_csv(download(page, "People (CSV)", tmp_path))
-        buckets = pd.read_csv(download(page, "Hours (CSV)", tmp_path))
-        parquet = pd.read_parquet(download(page, "People (Parquet)", tmp_path))
-        workbook = zipfile.ZipFile(download(page, "Workbook (Excel)", tmp_path))
+        rows = {
+            name: (
+                pd.read_csv(download(page, f"{name} (CSV)", tmp_path)),
+                pd.read_parquet(download(page, f"{name} (Parquet)", tmp_path)),
+                Book(download(page, f"{name} (Excel)", tmp_path).read_bytes()),
+            )
+            for name in ("Faces", "People", "Hours")
+        }
+        workbook = Book(download(page, "Workbook (Excel)", tmp_path).read_bytes())
         pdf = pypdf.PdfReader(download(page, "Report (PDF)", tmp_path))
-    assert len(tracks) == len(parquet) == 5
-    assert "xl/worksheets/sheet6.xml" in workbook.namelist()
+    for as_csv, as_parquet, as_workbook in rows.values():
+        assert list(as_csv) == list(as_parquet) == list(as_workbook.table("Rows"))
+        assert len(as_csv) == len(as_parquet) == len(as_workbook.table("Rows"))
+        assert as_csv["site"].unique().tolist() == ["Main Street"]
+    predictions, tracks, buckets = (rows[name][0] for name in ("Faces", "People", "Hours"))
+    assert len(tracks) == 5
+    ends = tracks[["start_index", "end_index"]].to_numpy()
+    assert ((ends >= 0) & (ends <= 100)).all()
+    assert len(workbook.sheets) == 6
     assert set(predictions["person_id"]) == set(tracks["person_id"])
     assert int(buckets["people"].sum()) == 5
     seen = tracks[tracks["recording"] == "aisle.mp4"].sort_values("start_ms")
@@ -165,7 +182,32 @@ def test_what_is_there_already_is_not_taken_in_again(
         expect(page.get_by_role("button", name="Start reading")).to_be_hidden()
 
 
-@pytest.mark.parametrize("path", ["/", "/upload", "/recordings", "/reports", "/model", "/settings"])
+def test_every_page_opens_from_the_menu(done: Done, open_browser: OpenBrowser) -> None:
+    with open_browser(done.address) as page:
+        settled(page)
+        menu = page.get_by_test_id("stSidebarNav").get_by_role("link")
+        names = [name.strip().splitlines()[-1] for name in menu.all_inner_texts()]
+        assert len(names) == 7
+        for name in names:
+            open_page(page, name)
+            expect(page.get_by_test_id("stException")).to_have_count(0)
+            assert len(page.get_by_test_id("stMain").inner_text()) > 100
+
+
+PATHS = (
+    "/",
+    "/compare",
+    "/upload",
+    "/recordings",
+    "/recordings?recording=1",
+    "/reports",
+    "/model",
+    "/settings",
+    "/settings?zones=1",
+)
+
+
+@pytest.mark.parametrize("path", PATHS)
 def test_no_page_is_wider_than_a_phone(done: Done, open_browser: OpenBrowser, path: str) -> None:
     with open_browser(done.address, path, width=390) as page:
         settled(page)
