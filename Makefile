@@ -1,5 +1,6 @@
 # make run    sets up and starts the dashboard       make test   sets up and runs every check
 # make demo   the dashboard on invented data         make pins   renews the pinned requirements
+# make screenshots   the pictures of docs/screenshots
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +9,7 @@ PORT ?= 8501
 PIP_COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run test demo pins clean
+.PHONY: run test demo screenshots pins clean
 
 run: $(VENV)/run.stamp
 	$(VENV)/bin/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
@@ -23,6 +24,9 @@ test: $(VENV)/test.stamp
 demo: $(VENV)/run.stamp
 	$(VENV)/bin/python cli.py demo
 	SATISFACE_HOME=var/demo $(VENV)/bin/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
+
+screenshots: $(VENV)/test.stamp
+	$(VENV)/bin/python -m tests.browser.docs_screenshots
 
 # What has not changed is kept: the stamps are younger than the pins they installed.
 $(VENV)/bin/python:
