@@ -21,6 +21,7 @@ from reports.figures_compared import distributions_figure, league_figure
 from reports.scales import index_range
 from reports.style import plain
 from reports.words import (
+    change_interval_words,
     difference_words,
     index_interval_words,
     people_words,
@@ -192,17 +193,19 @@ def _pair(
             f"**{escaped(few)}** is withheld: {people_words(read)} read, fewer than {minimum}."
         )
         return
+    apart, interval = difference_words(comparison.index), change_interval_words(comparison.index)
     lines = [
-        f"**{escaped(one)}** beside **{escaped(two)}**: the index is "
-        + difference_words(comparison.index)
-        + "."
+        f"**{escaped(one)}** beside **{escaped(two)}**: the index is {apart} (interval {interval})."
     ]
     for label, change in (
         ("Share happy", comparison.happy),
         ("Share negative", comparison.negative),
     ):
         if change is not None:
-            lines.append(f"{label}: {difference_words(change, share=True)}.")
+            lines.append(
+                f"{label}: {difference_words(change, share=True)} "
+                f"(interval {change_interval_words(change, share=True)})."
+            )
     st.markdown("  \n".join(lines))
 
 

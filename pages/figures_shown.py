@@ -12,6 +12,7 @@ from analytics.intervals import Estimate
 from analytics.summary import Summary
 from pages.filters import Period
 from reports.words import (
+    change_interval_words,
     index_interval_words,
     index_words,
     net_words,
@@ -199,12 +200,8 @@ def _difference(change: Estimate, *, share: bool) -> str:
 
 
 def _change_interval(change: Estimate, *, share: bool) -> str:
-    ends = (
-        [net_words(end).split()[0] for end in (change.low, change.high)]
-        if share
-        else [points_words(end) for end in (change.low, change.high)]
-    )
-    return f"Change between {ends[0]} and {ends[1]} points"
+    ends = change_interval_words(change, share=share)
+    return f"Change between {ends.replace(' to ', ' and ')}"
 
 
 def _people_change(now: Summary, before: Summary, times: int) -> str:

@@ -70,6 +70,15 @@ def difference_words(difference: Estimate, *, share: bool = False) -> str:
     return f"{size} {'higher' if way == 'up' else 'lower'}, {why}"
 
 
+def change_interval_words(change: Estimate, *, share: bool = False) -> str:
+    """Its ends: ``+0.8 to +7.4 points``; of shares ``−3 to +1 points``."""
+    if share:
+        low, high = (net_words(end).split()[0] for end in (change.low, change.high))
+    else:
+        low, high = points_words(change.low), points_words(change.high)
+    return f"{low} to {high} points"
+
+
 def _change_parts(change: Estimate, *, share: bool) -> tuple[Direction, str, str]:
     points = Estimate(100 * change.value, 100 * change.low, 100 * change.high) if share else change
     size = f"{abs(points.value):.0f}" if share else index_words(abs(points.value))

@@ -84,7 +84,7 @@ class Shot:
 
 SHOTS: Final = (
     Shot("overview", "/?period=Last+28+days", 1500, on_phone=True),
-    Shot("compare", "/compare?period=Last+28+days", 1500, on_phone=True),
+    Shot("compare", "/compare?period=Last+28+days", 1850, on_phone=True),
     Shot("upload", "/upload", 900, _files_chosen),
     Shot("recordings", "/recordings", 900, on_phone=True),
     Shot("recording", "/recordings?recording={recording}", 1250, on_phone=True),
@@ -160,9 +160,9 @@ def take(
             page.set_viewport_size({"width": width, "height": height})
             watch = Watch(page, address)
             page.goto(address + shot.path.format(**places))
-            settled(page)
+            _drawn(page)
             shot.prepare(page, footage)
-            settled(page)
+            _drawn(page)
             path = FOLDER / f"{shot.name}-{theme}-{width}.png"
             page.screenshot(path=path, animations="disabled")
             _with_few_colours(path)
@@ -171,6 +171,14 @@ def take(
             page.close()
         context.close()
     return complaints
+
+
+def _drawn(page: Page) -> None:
+    settled(page)
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('[data-testid="stPlotlyChart"]')]
+            .every(chart => chart.querySelector('.main-svg'))"""
+    )
 
 
 def _with_few_colours(path: Path) -> None:

@@ -150,8 +150,8 @@ def test_reports_hand_on_what_was_read(
         assert as_csv["site"].unique().tolist() == ["Main Street"]
     predictions, tracks, buckets = (rows[name][0] for name in ("Faces", "People", "Hours"))
     assert len(tracks) == 5
-    ends = tracks[["start_index", "end_index"]].to_numpy()
-    assert ((ends >= 0) & (ends <= 100)).all()
+    indices = tracks[["start_index", "end_index"]].to_numpy()
+    assert ((indices >= 0) & (indices <= 100)).all()
     assert len(workbook.sheets) == 6
     assert set(predictions["person_id"]) == set(tracks["person_id"])
     assert int(buckets["people"].sum()) == 5

@@ -85,7 +85,7 @@ def test_sites_and_cameras_are_ranked_and_ties_are_said(
     assert "A rank such as 2 to 4 is a tie" in words(app)
     said = words(app)
     assert "North beside South: the index is" in said.replace("*", "")
-    assert "higher, more than chance would explain." in said
+    assert "higher, more than chance would explain (interval +" in said
 
     app = open_compare(by="Cameras")
     assert sorted(league(app)) == [
