@@ -34,7 +34,7 @@ PHONE: Final = 390
 WIDTHS: Final = (1280, PHONE)
 THEMES: Final = ("light", "dark")
 _COLOURS: Final = 256
-_ENOUGH_PEOPLE: Final = 25
+_NEWEST: Final = 50
 _PHONE_HEIGHT: Final = 844
 
 Prepare = Callable[[Page, Path], None]
@@ -125,11 +125,11 @@ def made_footage(folder: Path) -> Path:
 
 
 def _places(home: Path) -> dict[str, int]:
-    """A recording with people enough for a timeline, and its camera."""
+    """The newest recordings' one with the most people, and its camera."""
     with closing(Database(Settings(home=home).resolved_database_url)) as database:
         with database.read() as session:
-            rows = list_recordings(session, limit=200)
-        row = next(row for row in rows if row.people >= _ENOUGH_PEOPLE and row.kind == "video")
+            rows = list_recordings(session, limit=_NEWEST)
+        row = max((row for row in rows if row.has_faces), key=lambda row: row.people)
     return {"recording": row.id, "camera": row.camera_id}
 
 
