@@ -28,6 +28,8 @@ from sqlalchemy.orm import Session
 from analytics.buckets import aggregate, local_hour
 from db.bucket_days import packed, rows_of
 from db.engine import Database, upgrade
+from db.months import month_of
+from db.partitions import ensure_months
 from db.places import create_camera, create_site
 from db.tables import Base, Bucket, BucketDay, Prediction, Recording, Segment, Track
 from fer_core.types import EXPRESSIONS, UNKNOWN
@@ -164,6 +166,7 @@ def _camera(
     people.insert(0, "id", np.arange(track_offset + 1, track_offset + 1 + len(people)))
     columns = [column for column in people.columns if column != "at"]
     _load(session, Track, _records(people[columns]))
+    ensure_months(session, {month_of(at.to_pydatetime()) for at in hours})
     _faces(session, recordings)
     counted = people.assign(camera_id=camera_id, hour=local_hour(people["at"], zone))
     buckets = aggregate(counted)
@@ -285,17 +288,25 @@ def _faces(session: Session, recordings: range) -> None:
     p = ", ".join(_PROBABILITIES)
     best = ", ".join(f"COALESCE({name}, 0)" for name in _PROBABILITIES)
     highest = "GREATEST" if session.connection().dialect.name == "postgresql" else "MAX"
+    # No hour of these shops reaches from one month into the next, on the clock of the whole world.
+    month = (
+        "to_char(captured_at AT TIME ZONE 'UTC', 'YYYYMM')"
+        if session.connection().dialect.name == "postgresql"
+        else "strftime('%Y%m', captured_at)"
+    )
     steps = " UNION ALL ".join(f"SELECT {step} AS step" for step in range(_MOST_FACES))
     session.execute(
         text(
-            f"""INSERT INTO predictions (recording_id, time_ms, face, segment_index, track_id,
-                x, y, width, height, detector_score, quality, expression, confidence,
+            f"""INSERT INTO predictions (recording_id, time_ms, face, month, segment_index,
+                track_id, x, y, width, height, detector_score, quality, expression, confidence,
                 unknown_reason, {p})
-            SELECT recording_id, start_ms + {_STEP_MS} * step AS at, number, segment_index, id,
+            SELECT recording_id, start_ms + {_STEP_MS} * step AS at, number,
+                CAST({month} AS INTEGER), segment_index, tracks.id,
                 100 + number % 10 * 100, 200 + step * 5, 60 + step, 75 + step, 0.9,
                 CASE WHEN weight > 0 THEN {_QUALITY} ELSE 0.2 END, expression,
                 {highest}({best}), CASE WHEN weight > 0 THEN NULL ELSE 'turned' END, {p}
             FROM tracks JOIN ({steps}) AS steps ON step < faces
+            JOIN recordings ON recordings.id = recording_id
             WHERE recording_id BETWEEN :first AND :last
             ORDER BY recording_id, at, number"""
         ),

@@ -10,7 +10,8 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from db.tables import Prediction, Track
+from db.months import in_months, months_of
+from db.tables import Prediction, Recording, Track
 
 _LEADS_IN: Final[ColumnElement[bool]] = Track.lead_in_face.is_not(None)
 
@@ -50,6 +51,7 @@ def _join(session: Session, recording_id: int, index: int, behind: set[int] | No
     ``behind``: only of tracks that go on from these (None: of all). Returns the tracks seen to.
     """
     before = aliased(Track, name="before")
+    recording = session.get_one(Recording, recording_id)
     links = (
         select(Track.id, Track.root_id, before.id, before.root_id)
         .select_from(Track)
@@ -60,6 +62,7 @@ def _join(session: Session, recording_id: int, index: int, behind: set[int] | No
                 Prediction.time_ms == Track.lead_in_time_ms,
                 Prediction.face == Track.lead_in_face,
                 Prediction.segment_index == index - 1,
+                in_months(months_of(recording)),
             ),
         )
         .outerjoin(before, before.id == Prediction.track_id)

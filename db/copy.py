@@ -27,7 +27,8 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from db.engine import Database, is_current, upgrade
-from db.tables import Base
+from db.partitions import ensure_months, month_tables
+from db.tables import Base, Prediction
 from fer_core.errors import SatisfaceError
 
 _AT_ONCE: Final = 5_000
@@ -95,6 +96,8 @@ def _copy(reading: Session, writing: Session, progress: Progress) -> dict[str, T
         checksum = _Checksum()
         progress(table.name, done, total)
         for rows in _chunks(reading, table):
+            if table.name == Prediction.__tablename__:
+                ensure_months(writing, {row["month"] for row in rows})
             writing.execute(insert(table), rows)
             checksum.add(rows)
             done += len(rows)
@@ -134,7 +137,7 @@ def _table_names(url: str) -> set[str]:
     if address.get_backend_name() == "sqlite" and not Path(address.database or "").is_file():
         return set()
     with closing(Database(url)) as database, database.read() as session:
-        return set(inspect(session.connection()).get_table_names())
+        return set(inspect(session.connection()).get_table_names()) - set(month_tables(session))
 
 
 def _count(session: Session, table: Table) -> int:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.buckets import rebuild_hours, rebuild_span
+from db.months import in_months, months_of
 from db.recordings import cancel_recording
 from db.spans import Footage, recordings_between
 from db.tables import Prediction, Recording, SealedBucket, Track
@@ -68,7 +69,7 @@ def erase_people(
     )
     people = list(session.scalars(seen))
     for place in range(0, len(people), _AT_ONCE):
-        _delete(session, people[place : place + _AT_ONCE])
+        _delete(session, people[place : place + _AT_ONCE], months_of(recording))
     if people:
         left = select(Track.id).where(Track.recording_id == recording_id).limit(1)
         if session.scalar(left) is None:
@@ -79,9 +80,9 @@ def erase_people(
     return Erased(recording.name, len(people), recording.footage_key)
 
 
-def _delete(session: Session, people: Sequence[int]) -> None:
+def _delete(session: Session, people: Sequence[int], months: Sequence[int]) -> None:
     tracks = select(Track.id).where(or_(Track.id.in_(people), Track.root_id.in_(people)))
-    session.execute(delete(Prediction).where(Prediction.track_id.in_(tracks)))
+    session.execute(delete(Prediction).where(Prediction.track_id.in_(tracks), in_months(months)))
     session.execute(delete(Track).where(Track.root_id.in_(people)))
     session.execute(delete(Track).where(Track.id.in_(people)))
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from analytics.buckets import COUNTS, SUMS
 from db.bucket_days import iterate_packed_buckets
+from db.months import months_seen
 from db.people import INDEX_COLUMNS, PROBABILITIES, read_people, with_indices
 from db.scores import active_score
 from db.spans import Footage, footage_between, grouped_by_rows, seen_between
@@ -115,7 +116,9 @@ def iterate_predictions(
 
     def frames() -> Iterator[pd.DataFrame]:
         listed = footage_between(session, start, end, camera_ids, recording_ids)
-        for footage in grouped_by_rows(session, listed, Prediction.recording_id, chunk):
+        for footage in grouped_by_rows(
+            session, listed, Prediction.recording_id, chunk, months_seen
+        ):
             seen = seen_between(footage, start, end, Prediction.recording_id, Prediction.time_ms)
             if seen is None:
                 continue
@@ -128,7 +131,7 @@ def iterate_predictions(
                     *(getattr(Prediction, column) for column in stored),
                 )
                 .join(Track, Track.id == Prediction.track_id)
-                .where(seen)
+                .where(seen, months_seen(footage, start, end))
                 .order_by(Prediction.recording_id, Prediction.time_ms, Prediction.face)
                 .execution_options(yield_per=chunk)
             )

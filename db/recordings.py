@@ -7,6 +7,8 @@ from typing import Final
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
+from db.months import faces_of, in_months, months_of, stretches
+from db.partitions import ensure_months
 from db.tables import (
     Base,
     Prediction,
@@ -205,21 +207,23 @@ def delete_recording(session: Session, recording_id: int) -> str | None:
         return None
     camera_id, footage_key = recording.camera_id, recording.footage_key
     span = _span(recording)
+    delete_rows(session, recording)
     session.expunge(recording)
-    delete_rows(session, recording_id)
     session.execute(delete(Segment).where(Segment.recording_id == recording_id))
     session.execute(delete(Recording).where(Recording.id == recording_id))
     _rebuild(session, camera_id, span)
     return footage_key
 
 
-def delete_rows(session: Session, recording_id: int) -> None:
+def delete_rows(session: Session, recording: Recording) -> None:
     """Delete all predictions and tracks of a recording; its buckets are for the caller."""
     # In this order no row is left for the database to search dependants of one by one.
-    session.execute(delete(Prediction).where(Prediction.recording_id == recording_id))
+    session.execute(
+        delete(Prediction).where(faces_of(recording)).execution_options(synchronize_session=False)
+    )
     for later_segments in (True, False):
         tracks = Track.root_id.is_not(None) if later_segments else Track.root_id.is_(None)
-        session.execute(delete(Track).where(Track.recording_id == recording_id, tracks))
+        session.execute(delete(Track).where(Track.recording_id == recording.id, tracks))
 
 
 def set_captured_at(session: Session, recording_id: int, when: datetime) -> None:
@@ -235,12 +239,32 @@ def set_captured_at(session: Session, recording_id: int, when: datetime) -> None
         raise RecordingError(
             f"The people of {recording.name} were deleted; their hours can no longer be moved."
         )
-    before = _span(recording)
+    before, months = _span(recording), months_of(recording)
     recording.captured_at = when.astimezone(UTC)
+    ensure_months(session, months_of(recording))
     recording.captured_from = "given"
     session.flush()
+    _move_faces(session, recording, months)
     for span in (before, _span(recording)):
         _rebuild(session, recording.camera_id, span)
+
+
+def _move_faces(session: Session, recording: Recording, months: Sequence[int]) -> None:
+    """Into the months in which they were seen, out of ``months``."""
+    for stretch in stretches(recording.captured_at, recording.duration_ms):
+        if months != [stretch.month]:
+            session.execute(
+                update(Prediction)
+                .where(
+                    Prediction.recording_id == recording.id,
+                    in_months(months),
+                    Prediction.month != stretch.month,
+                    Prediction.time_ms >= stretch.first_ms,
+                    Prediction.time_ms < stretch.behind_ms,
+                )
+                .values(month=stretch.month)
+                .execution_options(synchronize_session=False)
+            )
 
 
 def footage_released(session: Session, recording_id: int) -> None:

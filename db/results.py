@@ -14,6 +14,9 @@ from sqlalchemy import Table, delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from db.chains import first_seen, join_chains_at
+from db.engine import Database
+from db.months import faces_of, month_of, months_between
+from db.partitions import ensure_months, prepare_months
 from db.people import PROBABILITIES, read_people
 from db.queue import Lease, held
 from db.tables import (
@@ -61,8 +64,12 @@ def write_segment(
     segment = session.scalar(select(Segment).where(*held(lease)).with_for_update())
     if recording is None or segment is None:
         raise LeaseLost("The segment is read by another worker, or not wanted any more.")
+    # Footage can turn out longer than its container told; rows are looked up by this.
+    last = max((track.end_ms for track in result.tracks), default=0)
+    recording.duration_ms = max(recording.duration_ms, int(last))
+    ensure_months(session, _months(recording.captured_at, result))
     starts = first_seen(session, lease.recording_id, lease.index)
-    _replace_rows(session, lease, result)
+    _replace_rows(session, recording, lease, result)
     join_chains_at(session, lease.recording_id, lease.index)
     starts |= first_seen(session, lease.recording_id, lease.index)
 
@@ -76,9 +83,6 @@ def write_segment(
     segment.finished_at = now
     recording.model_version = model_version
     recording.warnings = list(dict.fromkeys([*recording.warnings, *result.warnings]))
-    # Footage can turn out longer than its container told; buckets are looked up by this.
-    last = max((track.end_ms for track in result.tracks), default=0)
-    recording.duration_ms = max(recording.duration_ms, int(last))
     session.flush()
     left = session.scalar(
         select(func.count())
@@ -96,6 +100,23 @@ def write_segment(
     )
 
 
+def prepare_to_write(database: Database, lease: Lease, result: SegmentResult) -> None:
+    """Have ready what write_segment would otherwise have to make while others wait for it."""
+    with database.read() as session:
+        recording = session.get(Recording, lease.recording_id)
+        months = set() if recording is None else _months(recording.captured_at, result)
+    prepare_months(database, months)
+
+
+def _months(captured_at: datetime, result: SegmentResult) -> set[int]:
+    """The months in which the faces of a segment were seen."""
+    times = [int(prediction.time_ms) for prediction in result.predictions]
+    if not times:
+        return set()
+    first, last = (captured_at + timedelta(milliseconds=at) for at in (min(times), max(times)))
+    return set(months_between(first, last))
+
+
 def people_frame(session: Session, recording_id: int) -> "pd.DataFrame":
     """The people of a recording, one row each, by the time they were first seen.
 
@@ -104,11 +125,16 @@ def people_frame(session: Session, recording_id: int) -> "pd.DataFrame":
     return read_people(session, Track.recording_id == recording_id, ends=True)
 
 
-def _replace_rows(session: Session, lease: Lease, result: SegmentResult) -> None:
-    for table in (Prediction, Track):
+def _replace_rows(
+    session: Session, recording: Recording, lease: Lease, result: SegmentResult
+) -> None:
+    for table, of_recording in (
+        (Prediction, faces_of(recording)),
+        (Track, Track.recording_id == lease.recording_id),
+    ):
         session.execute(
             delete(table)
-            .where(table.recording_id == lease.recording_id, table.segment_index == lease.index)
+            .where(of_recording, table.segment_index == lease.index)
             .execution_options(synchronize_session=False)
         )
     place = {"recording_id": lease.recording_id, "segment_index": lease.index}
@@ -121,7 +147,14 @@ def _replace_rows(session: Session, lease: Lease, result: SegmentResult) -> None
         session,
         Prediction,
         (
-            {**place, "track_id": ids[prediction.track], **_prediction(prediction)}
+            {
+                **place,
+                "track_id": ids[prediction.track],
+                "month": month_of(
+                    recording.captured_at + timedelta(milliseconds=int(prediction.time_ms))
+                ),
+                **_prediction(prediction),
+            }
             for prediction in result.predictions
         ),
     )

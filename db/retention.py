@@ -6,6 +6,9 @@ the hour's sealed bucket, and a bucket is ever after what its tracks and its sea
 together. Rebuilding, deleting or reading what is beside them in the hour thus loses nobody.
 
 Age counts from the beginning of a recording, or from its upload where that was earlier.
+
+Where each month of predictions is a table of its own (db.partitions), a month goes whole once all
+that was seen in it has expired.
 """
 
 from collections.abc import Sequence
@@ -14,13 +17,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pandas as pd
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from analytics.buckets import BUCKET_COLUMNS, aggregate, local_hour
 from db.buckets import add_to_sealed, locked_time_zone
+from db.months import begin_of, faces_of, months_seen
+from db.partitions import drop_months, lock_for_dropping, month_tables
 from db.people import read_people
 from db.recordings import delete_rows
+from db.spans import Footage, recordings_between
 from db.tables import Prediction, Recording, RecordingState, Retention, Track
 from fer_core.errors import SatisfaceError
 
@@ -30,6 +36,8 @@ _ENDED: Final = (
     RecordingState.CANCELLED.value,
 )
 _LONGEST: Final = 36_500
+_SLACK: Final = timedelta(days=1)
+"""What is being read can turn out longer than its container told."""
 
 
 class RetentionError(SatisfaceError):
@@ -47,6 +55,11 @@ class KeptDays:
     faces: int | None = None
     people: int | None = None
     footage: int | None = None
+
+    @property
+    def days_of_faces(self) -> int | None:
+        """For which a face is kept, since it goes with its person."""
+        return min((n for n in (self.faces, self.people) if n is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,7 @@ def keep_for(session: Session, days: KeptDays) -> None:
 
 def count_due(session: Session, days: KeptDays, now: datetime | None = None) -> Due:
     """What keeping rows for ``days`` would delete now."""
-    faces_days = min((n for n in (days.faces, days.people) if n is not None), default=None)
+    faces_days = days.days_of_faces
     faces_of = select(Recording.id).where(*_due(faces_days, now), _ENDED_AND_THERE)
     people_of = select(Recording.id).where(*_due(days.people, now), _ENDED_AND_THERE)
     kept_footage = (Recording.footage_key.is_not(None), Recording.state.in_(_ENDED))
@@ -156,9 +169,68 @@ def _oldest(session: Session, conditions: Sequence[ColumnElement[bool]], limit: 
     return list(session.scalars(query))
 
 
+def old_months(session: Session, days: int, *, now: datetime | None = None) -> list[int]:
+    """The months of predictions that are tables of their own, lie wholly before ``days`` ago, and
+    that nothing read now can still write to."""
+    latest = (now or datetime.now(UTC)) - timedelta(days=days)
+    return sorted(
+        first
+        for first, behind in month_tables(session).values()
+        if begin_of(behind) <= latest and not _can_be_written(session, first, behind)
+    )
+
+
+def drop_old_month(session: Session, month: int) -> bool:
+    """Drop the whole table that begins with ``month``, one of old_months. False where its rows are
+    wanted again. Raises MonthInUse, and the transaction is over, where it is being read."""
+    lock_for_dropping(session)
+    for first, behind in month_tables(session).values():
+        if first == month and not _can_be_written(session, first, behind):
+            drop_months(session, first, behind)
+            return True
+    return False
+
+
+def _can_be_written(session: Session, first: int, behind: int) -> bool:
+    """Whether a recording waits or is being read whose faces may lie in months [first, behind).
+    All others that touch them began, and have expired, before those that lie in them."""
+    touching = recordings_between(session, begin_of(first) - _SLACK, begin_of(behind), None)
+    return bool(session.scalar(select(exists().where(*touching, Recording.state.not_in(_ENDED)))))
+
+
+def note_faces_gone(
+    session: Session, recording_ids: Sequence[int], *, now: datetime | None = None
+) -> set[int]:
+    """Mark those of some recordings whose predictions went with their month, and return their
+    ids. What somebody else is at is left to the next time."""
+    there = select(Recording).where(
+        Recording.id.in_(recording_ids), _ENDED_AND_THERE, Recording.faces_deleted_at.is_(None)
+    )
+    locked = there.order_by(Recording.id).with_for_update(skip_locked=True)
+    recordings = session.scalars(locked).all()
+    months = months_seen(Footage(one.id, one.captured_at, one.duration_ms) for one in recordings)
+    faces = exists().where(Prediction.recording_id == Recording.id, months)
+    left = set(
+        session.scalars(
+            select(Recording.id).where(Recording.id.in_([one.id for one in recordings]), faces)
+        )
+    )
+    gone = {one.id for one in recordings} - left
+    if gone:
+        session.execute(
+            update(Recording)
+            .where(Recording.id.in_(gone))
+            .values(faces_deleted_at=now or datetime.now(UTC))
+        )
+    return gone
+
+
 def segments_with_faces(session: Session, recording_id: int) -> list[int]:
     """Indices of the segments of which predictions are stored."""
-    seen = select(Prediction.segment_index).where(Prediction.recording_id == recording_id)
+    recording = session.get(Recording, recording_id)
+    if recording is None:
+        return []
+    seen = select(Prediction.segment_index).where(faces_of(recording))
     return sorted(session.scalars(seen.distinct()))
 
 
@@ -173,11 +245,11 @@ def delete_faces(
     if recording is None:
         return
     session.execute(
-        delete(Prediction).where(
-            Prediction.recording_id == recording_id, Prediction.segment_index.in_(segments)
-        )
+        delete(Prediction)
+        .where(faces_of(recording), Prediction.segment_index.in_(segments))
+        .execution_options(synchronize_session=False)
     )
-    left = select(Prediction.face).where(Prediction.recording_id == recording_id).limit(1)
+    left = select(Prediction.face).where(faces_of(recording)).limit(1)
     if session.scalar(left) is None:
         recording.faces_deleted_at = now or datetime.now(UTC)
         session.flush()
@@ -200,7 +272,7 @@ def seal_people(session: Session, recording_id: int, *, now: datetime | None = N
         people["camera_id"] = recording.camera_id
         people["hour"] = local_hour(seen, zone)
         add_to_sealed(session, aggregate(people)[list(BUCKET_COLUMNS)])
-    delete_rows(session, recording_id)
+    delete_rows(session, recording)
     recording.people_deleted_at = now or datetime.now(UTC)
     recording.faces_deleted_at = recording.faces_deleted_at or recording.people_deleted_at
     session.flush()

@@ -4,12 +4,12 @@ Rows hold milliseconds since their recording began. Adding those to a time is sp
 every database, so the bounds are worked out here, for each recording, and the indices are used.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from db.tables import Recording
@@ -90,17 +90,19 @@ def grouped_by_rows(
     footage: Iterable[Sequence[Footage]],
     recording_id: InstrumentedAttribute[int],
     at_most: int,
+    within: Callable[[Sequence[Footage]], ColumnElement[bool]] = lambda _: true(),
 ) -> Iterator[list[Footage]]:
     """``footage`` in its order, in groups of at most ``at_most`` rows of a table together; a
     recording that has more of them is alone, one that has none is left out.
 
-    ``recording_id``: the table's column, which an index begins with.
+    ``recording_id``: the table's column, which an index begins with. ``within``: what else holds
+    for the rows of some footage, so that they are found at less cost.
     """
     group: list[Footage] = []
     held = 0
     for some in footage:
         ids = [one.recording_id for one in some]
-        query = select(recording_id, func.count()).where(recording_id.in_(ids))
+        query = select(recording_id, func.count()).where(recording_id.in_(ids), within(some))
         counts = {row[0]: row[1] for row in session.execute(query.group_by(recording_id))}
         for one in some:
             count = counts.get(one.recording_id, 0)

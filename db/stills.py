@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
+from db.months import faces_of
 from db.tables import Prediction, Recording
 from fer_core.types import Box
 
@@ -40,7 +41,7 @@ def footage_of(session: Session, recording_id: int, around_ms: Sequence[int]) ->
     ]
     boxes = select(
         Prediction.time_ms, Prediction.x, Prediction.y, Prediction.width, Prediction.height
-    ).where(Prediction.recording_id == recording_id, or_(*near))
+    ).where(faces_of(recording), or_(*near))
     return KeptFootage(
         recording.footage_key,
         tuple(SeenBox(row[0], Box(*row[1:])) for row in session.execute(boxes)),

@@ -308,7 +308,11 @@ class Track(Base):
 
 
 class Prediction(Base):
-    """One face, read or counted as unknown. No pixels, no embedding."""
+    """One face, read or counted as unknown. No pixels, no embedding.
+
+    ``month``: in which it was seen, UTC; 202603 is March 2026 (db.months). PostgreSQL keeps each
+    month in a table of its own (db.partitions), and wants it in the key for that.
+    """
 
     __tablename__ = "predictions"
     __table_args__ = (
@@ -335,11 +339,13 @@ class Prediction(Base):
             name="unknown_reason",
         ),
         CheckConstraint(_probabilities("p", lowest=0, highest=1.001), name="probabilities"),
+        {"postgresql_partition_by": "RANGE (month)"},
     )
 
     recording_id: Mapped[int] = mapped_column(primary_key=True)
     time_ms: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     face: Mapped[int] = mapped_column(primary_key=True)
+    month: Mapped[int] = mapped_column(primary_key=True)
     segment_index: Mapped[int]
     track_id: Mapped[int] = mapped_column(BigId, ForeignKey("tracks.id", ondelete="CASCADE"))
     x: Mapped[float]

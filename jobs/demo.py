@@ -20,6 +20,8 @@ from sqlalchemy.orm import Session
 
 from db.buckets import rebuild_span
 from db.engine import Database
+from db.months import month_of
+from db.partitions import ensure_months
 from db.people import PROBABILITIES
 from db.places import OpeningHours, create_camera, create_site, set_opening_hours, set_target
 from db.recordings import add_recording, footage_released
@@ -219,7 +221,12 @@ def _day(
     if with_faces:
         numbered = select(Track.number, Track.id).where(Track.recording_id == recording_id)
         ids = {row[0]: row[1] for row in session.execute(numbered)}
-        _insert(session, Prediction, [key | row for row in _predictions(seen, ids, rng)])
+        faces = [
+            key | row | {"month": month_of(opened + timedelta(milliseconds=row["time_ms"]))}
+            for row in _predictions(seen, ids, rng)
+        ]
+        ensure_months(session, {row["month"] for row in faces})
+        _insert(session, Prediction, faces)
     return opened
 
 

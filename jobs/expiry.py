@@ -7,11 +7,15 @@ from datetime import datetime
 from typing import Final
 
 from db.engine import Database
+from db.partitions import MonthInUse
 from db.recordings import footage_released
 from db.retention import (
     delete_faces,
+    drop_old_month,
     kept_days,
+    note_faces_gone,
     old_footage,
+    old_months,
     recordings_with_old_faces,
     recordings_with_old_people,
     seal_people,
@@ -26,7 +30,7 @@ UNREAD_DAYS: Final = 7
 """Days for which the footage of a failed or cancelled recording waits to be read again."""
 
 _SEGMENTS_AT_ONCE: Final = 12
-_RECORDINGS_AT_ONCE: Final = 50
+_RECORDINGS_AT_ONCE: Final = 500
 
 
 def delete_expired(
@@ -57,9 +61,28 @@ def delete_expired(
     except StoreUnreachable:
         # Rows need not stay longer for it.
         log.exception("footage whose time was up is left to the next sweep")
+    if days.days_of_faces is not None:
+        _drop_months(database, days.days_of_faces, deadline, now)
     return _delete_people(database, days.people, deadline, now) and _delete_faces(
         database, days.faces, deadline, now
     )
+
+
+def _drop_months(database: Database, days: int, deadline: float, now: datetime | None) -> None:
+    """Drop whole months of faces; where one is in use, its rows go one by one as others do."""
+    with database.read() as session:
+        months = old_months(session, days, now=now)
+    for month in months:
+        if time.monotonic() >= deadline:
+            return
+        try:
+            with database.write() as session:
+                dropped = drop_old_month(session, month)
+        except MonthInUse as error:
+            log.info("month %d stays for now: %s", month, error)
+            continue
+        if dropped:
+            log.info("month %d: all faces deleted: their time was up", month)
 
 
 def _delete_faces(
@@ -70,8 +93,12 @@ def _delete_faces(
             old = recordings_with_old_faces(session, days, limit=_RECORDINGS_AT_ONCE, now=now)
         if not old:
             break
+        if time.monotonic() >= deadline:
+            return False
+        with database.write() as session:
+            gone = note_faces_gone(session, old, now=now)
         for recording_id in old:
-            if not _faces_of(database, recording_id, deadline, now):
+            if recording_id not in gone and not _faces_of(database, recording_id, deadline, now):
                 return False
     return True
 

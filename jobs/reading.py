@@ -13,7 +13,7 @@ import cv2
 
 from db.engine import Database
 from db.queue import Lease, fail
-from db.results import LeaseLost, write_segment
+from db.results import LeaseLost, prepare_to_write, write_segment
 from db.tables import Recording, Segment
 from fer_core.analysis import AnalysisOptions, analyse_segment, threads_each
 from fer_core.detection import YuNetDetector, Zone
@@ -173,6 +173,7 @@ def _footage(
 
 def _write(database: Database, task: SegmentTask, result: SegmentResult) -> None:
     version = _loaded(task.threads).model.card.version
+    prepare_to_write(database, task.lease, result)
     with database.write() as session:
         write_segment(session, task.lease, result, version, datetime.now(UTC))
 

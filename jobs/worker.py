@@ -20,6 +20,8 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from db.engine import Database
+from db.months import month_of, next_month
+from db.partitions import prepare_months
 from db.queue import Lease, claim, fail, release
 from db.tables import Segment, SegmentState
 from jobs import metrics
@@ -253,6 +255,8 @@ class _Worker:
         self._swept = True
         self._sweep_at = time.monotonic() + SWEEP_S
         try:
+            this_month = month_of(datetime.now(UTC))
+            prepare_months(self._database, [this_month, next_month(this_month)])
             self._delete_read_footage()
             all_gone = delete_expired(
                 self._database, self._store, keep_footage=self._settings.keep_footage

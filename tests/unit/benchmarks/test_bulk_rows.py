@@ -23,6 +23,7 @@ def test_a_small_stretch_agrees_with_itself(tmp_path: Path) -> None:
     database = Database(url)
     with database.write() as session:
         assert session.scalar(select(func.sum(Track.faces))) == made.predictions
+        assert session.scalars(select(Prediction.month).distinct()).all() == [202603]
         kept = read_buckets(session)
         assert kept["people"].sum() == made.people
         rebuild_buckets(session, [1, 5])

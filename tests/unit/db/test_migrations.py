@@ -124,12 +124,15 @@ def server_schema(url: str) -> set[tuple[str, str]]:
     constraints = """
         SELECT conrelid::regclass || '.' || conname, pg_get_constraintdef(oid)
         FROM pg_constraint WHERE connamespace = 'public'::regnamespace"""
+    partitions = """
+        SELECT partrelid::regclass::text, pg_get_partkeydef(partrelid)
+        FROM pg_partitioned_table"""
     indices = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
     engine = create_engine(url)
     with engine.connect() as connection:
         found = {
             (str(name), str(definition))
-            for query in (columns, constraints, indices)
+            for query in (columns, constraints, partitions, indices)
             for name, definition in connection.execute(text(query))
         }
     engine.dispose()

@@ -8,6 +8,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from db.engine import Database
+from db.partitions import ensure_months
 from db.tables import Base, Recording
 from fer_core.types import EXPRESSIONS
 from tests.unit.db.made_rows import NOON, add_camera, add_video
@@ -47,6 +48,7 @@ PREDICTION: dict[str, object] = {
     "segment_index": 0,
     "time_ms": 0,
     "face": 0,
+    "month": 202603,
     "track_id": 1,
     "x": 0.0,
     "y": 0.0,
@@ -92,6 +94,7 @@ def store(database: Database, table: str, row: Mapping[str, object]) -> None:
         recording = add_video(session, camera, segments=1)
         tables = Base.metadata.tables
         if table == "predictions":
+            ensure_months(session, [202603])
             session.execute(insert(tables["tracks"]), {"recording_id": recording, **TRACK})
         ids = {"camera_id": camera, "recording_id": recording}
         keys = {name: ids[name] for name in owners.get(table, ())}
@@ -186,6 +189,7 @@ def test_the_same_face_is_not_stored_twice(database: Database) -> None:
         recording = add_video(session, add_camera(session))
         tracks = Base.metadata.tables["tracks"]
         session.execute(insert(tracks), {"recording_id": recording, **TRACK})
+        ensure_months(session, [202603])
         session.execute(insert(predictions), {"recording_id": recording, **PREDICTION})
     with pytest.raises(IntegrityError, match=r"(?i)unique"), database.write() as session:
         session.execute(insert(predictions), {"recording_id": recording, **PREDICTION})

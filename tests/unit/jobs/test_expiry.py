@@ -7,9 +7,10 @@ from sqlalchemy import func, select
 
 from db.buckets import read_buckets
 from db.engine import Database
-from db.recordings import cancel_recording
+from db.partitions import month_tables
+from db.recordings import cancel_recording, retry_recording
 from db.retention import KeptDays, keep_for
-from db.tables import Prediction, Track
+from db.tables import Prediction, Recording, Track
 from jobs.erasure import Erasure, erase
 from jobs.expiry import UNREAD_DAYS, delete_expired
 from jobs.intake import Accepted
@@ -23,8 +24,8 @@ NOW = NOON + timedelta(days=40)
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return made_settings(tmp_path)
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return made_settings(tmp_path, database_url=database_url)
 
 
 @pytest.fixture
@@ -76,6 +77,110 @@ def test_rows_go_when_their_time_is_up_and_hours_stay(
     for _ in range(2):
         assert delete_expired(database, store(settings), keep_footage=True, now=NOW)
         assert stored(database) == left
+
+
+SPRING = [datetime(2026, month, 15, 12, tzinfo=UTC) for month in (1, 2, 3)]
+EASTER = datetime(2026, 3, 20, tzinfo=UTC)
+SCENE = Scene([Person([MINUTE, 6 * MINUTE]), Person([7 * MINUTE])], 2)
+
+
+@pytest.fixture
+def spring(database: Database) -> list[int]:
+    """A recording in the middle of January, February and March, and one over the end of
+    January."""
+    camera = made_camera(database)
+    recordings = []
+    with database.write() as session:
+        for at in (*SPRING, datetime(2026, 1, 31, 23, 53, 30, tzinfo=UTC)):
+            made = add_video(
+                session, camera, segments=2, name=f"{at:%d.%m}.mp4", captured_at=at, now=at
+            )
+            recordings.append(made)
+            for index in (0, 1):
+                read_segment(session, made, SCENE, index, now=at)
+        keep_for(session, KeptDays(faces=30))
+    return recordings
+
+
+def faces(database: Database) -> dict[int, int]:
+    """Recording to faces, of those that have any and are not marked to have none."""
+    with database.read() as session:
+        query = (
+            select(Recording.id, func.count())
+            .join(Prediction, Prediction.recording_id == Recording.id)
+            .where(Recording.faces_deleted_at.is_(None))
+            .group_by(Recording.id)
+        )
+        return {row[0]: row[1] for row in session.execute(query)}
+
+
+def months(database: Database) -> list[int]:
+    """Months with a table of their own."""
+    with database.read() as session:
+        return sorted(first for first, _ in month_tables(session).values())
+
+
+def marked(database: Database) -> int:
+    """Recordings that are marked to have no faces any more."""
+    with database.read() as session:
+        gone = select(func.count(Recording.id)).where(Recording.faces_deleted_at.is_not(None))
+        return session.scalar(gone) or 0
+
+
+def test_faces_of_expired_months_go_and_others_one_by_one(
+    settings: Settings, database: Database, spring: list[int]
+) -> None:
+    tables = months(database)
+    assert tables in ([], [202601, 202602, 202603])
+    assert delete_expired(database, store(settings), keep_footage=True, budget_s=120.0, now=EASTER)
+    # February is not over for as long as January is.
+    assert faces(database) == {spring[2]: 3}
+    assert marked(database) == 3
+    assert months(database) == tables[1:]
+    assert stored(database) == (3, 12, 8)
+    assert delete_expired(database, store(settings), keep_footage=True, budget_s=120.0, now=EASTER)
+    assert stored(database) == (3, 12, 8)
+
+
+@pytest.mark.parametrize("read_again", [0, 3])
+def test_a_month_that_is_read_again_stays(
+    settings: Settings, database: Database, spring: list[int], read_again: int
+) -> None:
+    with database.write() as session:
+        retry_recording(session, spring[read_again])
+    tables = months(database)
+    assert delete_expired(database, store(settings), keep_footage=True, budget_s=120.0, now=EASTER)
+    assert faces(database) == {spring[read_again]: 3, spring[2]: 3}
+    assert months(database) == tables
+
+
+def test_people_take_the_months_of_their_faces_along(
+    settings: Settings, database: Database, spring: list[int]
+) -> None:
+    with database.write() as session:
+        keep_for(session, KeptDays(people=30))
+    before = stored(database)
+    tables = months(database)
+    assert delete_expired(database, store(settings), keep_footage=True, budget_s=120.0, now=EASTER)
+    assert faces(database) == {spring[2]: 3}
+    assert months(database) == tables[1:]
+    assert stored(database) == (3, 3, before[2])
+
+
+def test_a_month_that_somebody_reads_loses_its_rows_one_by_one(
+    settings: Settings, database: Database, spring: list[int]
+) -> None:
+    tables = months(database)
+    with database.read() as reading:
+        assert len(reading.scalars(select(Prediction.face)).all()) == 12
+        assert delete_expired(
+            database, store(settings), keep_footage=True, budget_s=120.0, now=EASTER
+        )
+        assert faces(database) == {spring[2]: 3}
+        assert len(reading.scalars(select(Prediction.face)).all()) == 12
+    assert months(database) == tables
+    assert delete_expired(database, store(settings), keep_footage=True, budget_s=120.0, now=EASTER)
+    assert months(database) == tables[1:]
 
 
 def test_a_long_way_is_gone_in_steps(settings: Settings, database: Database) -> None:
