@@ -101,7 +101,7 @@ def speed(path: Path, runs: int, folder: Path | None = None) -> Speed:
     """``folder``: of the model; the shipped one by default."""
     options = AnalysisOptions(rate=RATE)
     model = ExpressionReader(folder, threads=1, batch=options.batch_size)
-    detector = YuNetDetector(options.detector_threshold, min_face=options.min_face)
+    detector = YuNetDetector(options.detector_threshold, min_face=options.least_face)
     info = probe(path)
 
     def read() -> None:
@@ -146,7 +146,7 @@ def compare_with_fer(path: Path, runs: int, cache: Path, folder: Path | None = N
     module = ["-m", "benchmarks.recogniser_peers.fer_video"]
     command = [str(python), *module, str(path), str(every), str(CORES)]
     model = ExpressionReader(folder, threads=1, batch=options.batch_size)
-    detector = YuNetDetector(options.detector_threshold, min_face=options.min_face)
+    detector = YuNetDetector(options.detector_threshold, min_face=options.least_face)
     ours, theirs, faces = [], [], 0
     for _ in range(runs):
         began = time.perf_counter()

@@ -37,10 +37,10 @@ class SeenFace:
 
 @dataclass(slots=True)
 class _Sights:
-    """Of one track, beyond the segment too: when last, and the detector's best score."""
+    """Of one track, beyond the segment too: when last, and whether clearly once."""
 
     last_ms: int = 0
-    best_score: float = 0.0
+    clear: bool = False
 
 
 class People:
@@ -49,20 +49,20 @@ class People:
     A detector takes a bag, a painting or a back of a head for a face now and then, for a moment
     or for as long as it is there, but is never as sure of it as it is of a face at its best.
     ``needs_clear`` is False where nobody can be expected to be seen at their best: in a picture,
-    or at few samples a second. ``clear_score``: the detector's score from which a sight is clear.
+    or at few samples a second.
     """
 
-    def __init__(self, *, needs_clear: bool, clear_score: float) -> None:
-        self._needs_clear, self._clear_score = needs_clear, clear_score
+    def __init__(self, *, needs_clear: bool) -> None:
+        self._needs_clear = needs_clear
         self._sights: dict[int, _Sights] = {}
 
-    def saw(self, track: int, time_ms: int, score: float) -> None:
+    def saw(self, track: int, time_ms: int, *, clearly: bool) -> None:
         sights = self._sights.setdefault(track, _Sights())
         sights.last_ms = time_ms
-        sights.best_score = max(sights.best_score, score)
+        sights.clear |= clearly
 
     def is_one(self, track: int) -> bool:
-        return not self._needs_clear or self._sights[track].best_score >= self._clear_score
+        return not self._needs_clear or self._sights[track].clear
 
     def undecided(self, since_ms: int) -> bool:
         """Whether someone seen since then may yet be seen clearly."""

@@ -24,7 +24,12 @@ from numpy.typing import NDArray
 
 from fer_core import footage
 from fer_core.aggregation import People, SeenFace, aggregated
-from fer_core.detection import FaceDetector, YuNetDetector
+from fer_core.detection import (
+    FOUND_WELL_HEIGHT,
+    GENEROUS_SIDE,
+    FaceDetector,
+    YuNetDetector,
+)
 from fer_core.errors import Cancelled
 from fer_core.limits import FootageLimits
 from fer_core.preprocessing import align_crop
@@ -88,9 +93,12 @@ class AnalysisOptions:
     for someone who is there for a while. ``detector_threshold``: score from which the tracker is
     told of a face (and see ``TrackerOptions.sure_score``). ``clear_score``: score that someone in
     a video must reach once to be a person. ``zones``: staff zones, left out before anything is
-    read. ``batch_size``: faces read by the model at once. ``keyframes``: the fast mode of
-    ``footage.sample``; frames may then be seconds apart, so that somebody who stays may be a
-    person anew in each. Raises ValueError where the values do not go together.
+    read. ``min_face_far``: height of the smallest face that is looked for in a small video, whose
+    frames are enlarged, since that is cheap; ``clear_score_far``: score that a face under
+    ``min_face`` must reach to be seen clearly (docs/decisions/0012). ``batch_size``: faces read by
+    the model at once. ``keyframes``: the fast mode of ``footage.sample``; frames may then be
+    seconds apart, so that somebody who stays may be a person anew in each. Raises ValueError where
+    the values do not go together.
     """
 
     rate: float = footage.DEFAULT_RATE
@@ -98,8 +106,10 @@ class AnalysisOptions:
     lead_in_ms: int = 2000
     min_face: float = 24.0
     min_face_video: float = 48.0
+    min_face_far: float = 12.0
     detector_threshold: float = 0.45
     clear_score: float = 0.78
+    clear_score_far: float = 0.85
     gate: QualityGate = field(default_factory=QualityGate)
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
     zones: tuple[Zone, ...] = ()
@@ -108,11 +118,34 @@ class AnalysisOptions:
     keyframes: bool = False
 
     def __post_init__(self) -> None:
-        sizes = (self.min_face, self.min_face_video, self.batch_size)
+        sizes = (self.min_face, self.min_face_video, self.min_face_far, self.batch_size)
         if min(self.rate, self.segment_ms, *sizes) <= 0:
             raise ValueError("rates, lengths, sizes of faces and of batches must be above 0")
         if self.lead_in_ms < self.tracker.max_missed_ms:
             raise ValueError("lead_in_ms must be at least as long as a track may go unseen")
+
+    @property
+    def least_face(self) -> float:
+        """Height in pixels under which no face of any footage is of interest."""
+        return min(self.min_face, self.min_face_video, self.min_face_far)
+
+    def sizes_in_video(self, width: int, height: int) -> tuple[float, float]:
+        """(the smallest face that must be found, the height under which faces are dropped) in a
+        frame of a video, pixels.
+
+        A frame under ``detection.GENEROUS_SIDE`` is enlarged to it: that costs no more than a
+        large one does, and what was too small to be found no longer is.
+        """
+        least = min(self.min_face, self.min_face_video)
+        enlarged = min(GENEROUS_SIDE / max(width, height), least / self.min_face_far)
+        if enlarged <= 1:
+            return self.min_face_video, least
+        return min(self.min_face_video, FOUND_WELL_HEIGHT / enlarged), least / enlarged
+
+    def is_clear(self, face: Face) -> bool:
+        """Whether a sight of a face tells that it is one."""
+        small = face.box.height < min(self.min_face, self.min_face_video)
+        return face.score >= (self.clear_score_far if small else self.clear_score)
 
 
 def analyse(
@@ -126,7 +159,7 @@ def analyse(
     """Every segment of a picture, a video or a camera's time, in order. Raises a FootageError, or
     ModelError where the detector's weights are missing."""
     options = options or AnalysisOptions()
-    detector = detector or YuNetDetector(options.detector_threshold, min_face=options.min_face)
+    detector = detector or YuNetDetector(options.detector_threshold, min_face=options.least_face)
     info = footage.probe(source, name, options.limits)
     for plan in footage.plan_segments(info, options.segment_ms):
         yield analyse_segment(source, info, plan, options, model, detector, name=name)
@@ -156,7 +189,7 @@ def analyse_segment(
     is_video = info.kind is FootageKind.VIDEO
     rate = min(options.rate, info.frame_rate or options.rate)
     often = is_video and rate >= _LEAST_RATE and not options.keyframes
-    people = People(needs_clear=often, clear_score=options.clear_score)
+    people = People(needs_clear=often)
     tracker = Tracker(options.tracker)
     segment = _Segment(options, model)
     look = partial(_seen, path, options, detector, is_video=is_video, name=name)
@@ -167,7 +200,7 @@ def analyse_segment(
         tracks = tracker.update(seen.frame.time_ms, seen.faces)
         for face, track in zip(seen.faces, tracks, strict=True):
             if track is not None:
-                people.saw(track, seen.frame.time_ms, face.score)
+                people.saw(track, seen.frame.time_ms, clearly=options.is_clear(face))
         return tracks
 
     start_ms = max(plan.start_ms - options.lead_in_ms, 0)
@@ -221,7 +254,6 @@ def _seen(
     name: str | None,
 ) -> Generator[_Seen]:
     """The frames of a stretch with their faces; decoding runs ahead."""
-    smallest = options.min_face_video if is_video else options.min_face
     cuts = CutDetector(options.tracker.cut_difference)
 
     def decoded() -> Generator[Frame]:
@@ -239,7 +271,13 @@ def _seen(
     with closing(ahead(decoded(), _FRAMES_DECODED_AHEAD, "decode")) as frames:
         for frame in frames:
             height, width = frame.pixels.shape[:2]
-            faces = detector.detect(frame.pixels, smallest)
+            smallest, least = (
+                options.sizes_in_video(width, height)
+                if is_video
+                else (options.min_face, options.min_face)
+            )
+            found = detector.detect(frame.pixels, smallest)
+            faces = [face for face in found if face.box.height >= least]
             is_cut = is_video and cuts.is_cut(frame.pixels)
             yield _Seen(frame, outside_zones(faces, options.zones, width, height), is_cut)
 

@@ -37,10 +37,10 @@ from fer_core.container import (
     shown_size,
     stream_of,
 )
+from fer_core.conversion import pixels
 from fer_core.errors import FootageError, UnreadableFootage
 from fer_core.limits import FootageLimits
 from fer_core.types import CaptureSource, CaptureTime, FootageInfo, FootageKind, Frame
-from fer_core.video import pixels
 
 SCHEMES: Final = frozenset(
     {"rtsp", "rtsps", "rtp", "udp", "tcp", "http", "https", "rtmp", "rtmps", "srt"}

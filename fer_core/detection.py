@@ -21,9 +21,9 @@ __all__ = ["FaceDetector", "YuNetDetector", "Zone", "input_scale", "outside_zone
 # Heights in the network's input, from recall on 200 images of WIDER FACE: of faces 20 pixels high
 # .48 are found, 30 high .85, 40 high .96.
 _FOUND_HEIGHT: Final = 24.0
-_FOUND_WELL_HEIGHT: Final = 36.0
+FOUND_WELL_HEIGHT: Final = 36.0
 
-_GENEROUS_SIDE: Final = 960
+GENEROUS_SIDE: Final = 960
 """Frames are enlarged up to this long side, where that is cheap (640 wide, 1.5 times)."""
 
 _TILE_SIDE: Final = 2048
@@ -116,8 +116,8 @@ def input_scale(width: int, height: int, smallest: float) -> float:
     Enlarged for good recall of the smallest face while the frame is small, which is cheap, and
     then never shrunk; a large one is not shrunk below what finds that face at all.
     """
-    enough, good = _FOUND_HEIGHT / smallest, max(_FOUND_WELL_HEIGHT / smallest, 1.0)
-    return max(min(_GENEROUS_SIDE / max(width, height), good), enough)
+    enough, good = _FOUND_HEIGHT / smallest, max(FOUND_WELL_HEIGHT / smallest, 1.0)
+    return max(min(GENEROUS_SIDE / max(width, height), good), enough)
 
 
 def tiles(width: int, height: int, scale: float) -> Iterator[tuple[int, int, int, int]]:

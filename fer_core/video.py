@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Final
 
 import av
-import cv2
-import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from fer_core import capture_time
 from fer_core.container import (
@@ -26,6 +23,7 @@ from fer_core.container import (
     rotation,
     shown_size,
 )
+from fer_core.conversion import pixels
 from fer_core.decoding import Stretch
 from fer_core.errors import FootageTooLarge, UnreadableFootage
 from fer_core.limits import FootageLimits
@@ -34,13 +32,6 @@ from fer_core.types import FootageInfo, FootageKind, Frame
 
 _PROBE_PACKETS: Final = 600
 """Video packets tried for a first readable frame: 20 s at 30 a second."""
-
-_ROTATIONS: Final = {
-    90: cv2.ROTATE_90_CLOCKWISE,
-    180: cv2.ROTATE_180,
-    270: cv2.ROTATE_90_COUNTERCLOCKWISE,
-}
-
 
 def probe(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> FootageInfo:
     """Header, first readable frame, duration. Only where no duration is written anywhere are the
@@ -106,16 +97,6 @@ def sample(
         yield Frame(time_ms, pixels(decoded, stretch.size))
     for sentence in stretch.warnings():
         on_warning(sentence)
-
-
-def pixels(frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The frame as it is to be seen: uint8 (height, width, 3), BGR. ``size``: (width, height)
-    before it is turned upright; (0, 0) leaves it as it is."""
-    width, height = size if all(size) else (frame.width, frame.height)
-    stored = frame.to_ndarray(format="bgr24", width=width, height=height)
-    turn = _ROTATIONS.get(rotation(frame))
-    # Rows of an odd width come padded.
-    return np.ascontiguousarray(stored if turn is None else cv2.rotate(stored, turn), np.uint8)
 
 
 def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:

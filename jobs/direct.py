@@ -88,7 +88,7 @@ class FileReader:
         )
         self._detector = YuNetDetector(
             self._options.detector_threshold,
-            min_face=self._options.min_face,
+            min_face=self._options.least_face,
             threads=threads_each(os.cpu_count() or 1),
         )
         self.summaries: list[FileSummary] = []

@@ -142,8 +142,7 @@ def _analyse(task: SegmentTask, assignment: _Assignment, heartbeat: Heartbeat) -
         limits=task.limits,
         min_face_video=task.smallest_face_in_video,
     )
-    # Whoever asks for smaller faces in video wants them counted, too.
-    loaded.detector.min_face = min(options.min_face, options.min_face_video)
+    loaded.detector.min_face = options.least_face
     with ExitStack() as opened:
         try:
             path = opened.enter_context(_footage(store, assignment.footage_key, assignment.info))
@@ -198,7 +197,7 @@ def _loaded(threads: int) -> _Loaded:
             ExpressionReader(threads=threads_each(threads), batch=options.batch_size),
             YuNetDetector(
                 options.detector_threshold,
-                min_face=options.min_face,
+                min_face=options.least_face,
                 threads=threads_each(threads),
             ),
         )

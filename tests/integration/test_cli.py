@@ -110,8 +110,8 @@ def test_analyse_reads_keyframes_alone_where_that_is_asked_for(tmp_path: Path) -
 
 @pytest.mark.usefixtures("home")
 def test_analyse_finds_faces_as_small_as_asked_for(tmp_path: Path) -> None:
-    far_away = Appearance(160, 90, face_height=19)
-    write_video(tmp_path / "v.mp4", [far_away], (320, 180), fps=5, seconds=1)
+    far_away = Appearance(480, 270, face_height=19)
+    write_video(tmp_path / "v.mp4", [far_away], (960, 540), fps=5, seconds=1)
     rows = []
     for options in ((), ("--smallest-face", 12)):
         out = tmp_path / f"{len(options)}.csv"

@@ -96,20 +96,20 @@ def test_nobodies_are_left_out_and_the_others_numbered_as_they_appear() -> None:
 
 
 def test_one_who_is_never_seen_clearly_is_nobody() -> None:
-    people = People(needs_clear=True, clear_score=0.8)
+    people = People(needs_clear=True)
     for time_ms in range(0, 2000, 200):
-        people.saw(0, time_ms, 0.75)
-    people.saw(1, 0, 0.85)
-    people.saw(2, 0, 0.5)
-    people.saw(2, 200, 0.82)
-    people.saw(2, 400, 0.5)
+        people.saw(0, time_ms, clearly=False)
+    people.saw(1, 0, clearly=True)
+    people.saw(2, 0, clearly=False)
+    people.saw(2, 200, clearly=True)
+    people.saw(2, 400, clearly=False)
     assert [people.is_one(track) for track in (0, 1, 2)] == [False, True, True]
     assert people.undecided(since_ms=1800)
     assert not people.undecided(since_ms=1801)
 
 
 def test_where_nobody_is_seen_at_their_best_any_sight_will_do() -> None:
-    people = People(needs_clear=False, clear_score=0.8)
-    people.saw(0, 0, 0.66)
+    people = People(needs_clear=False)
+    people.saw(0, 0, clearly=False)
     assert people.is_one(0)
     assert not people.undecided(since_ms=0)
