@@ -75,7 +75,7 @@ def analyse(
         typer.Option(
             min=8,
             help="Height in pixels of the smallest face to be found, at a cost; by default 24, and "
-            "down to 12 in a video of less than 960 pixels, which is enlarged.",
+            "down to 12 in a video of at most 640 pixels, which is enlarged.",
         ),
     ] = None,
 ) -> None:

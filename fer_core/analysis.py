@@ -51,6 +51,9 @@ _FRAMES_DECODED_AHEAD: Final = 4
 _FRAMES_SEEN_AHEAD: Final = 2
 _BATCHES_WAITING: Final = 2
 
+_WORTH_ENLARGING: Final = 1.5
+"""Times. In frames of 768 and 854 pixels less than that found nobody more (docs/decisions)."""
+
 _LEAST_RATE: Final = 2.0
 """Frames a second under which nobody can be expected to be seen at their best."""
 
@@ -133,12 +136,12 @@ class AnalysisOptions:
         """(the smallest face that must be found, the height under which faces are dropped) in a
         frame of a video, pixels.
 
-        A frame under ``detection.GENEROUS_SIDE`` is enlarged to it: that costs no more than a
-        large one does, and what was too small to be found no longer is.
+        A frame that can be enlarged by half and more within ``detection.GENEROUS_SIDE`` is: that
+        costs no more than a large one does, and what was too small to be found no longer is.
         """
         least = min(self.min_face, self.min_face_video)
         enlarged = min(GENEROUS_SIDE / max(width, height), least / self.min_face_far)
-        if enlarged <= 1:
+        if enlarged < _WORTH_ENLARGING:
             return self.min_face_video, least
         return min(self.min_face_video, FOUND_WELL_HEIGHT / enlarged), least / enlarged
 
@@ -256,8 +259,8 @@ def _seen(
     """The frames of a stretch with their faces; decoding runs ahead."""
     cuts = CutDetector(options.tracker.cut_difference)
 
-    def decoded() -> Generator[Frame]:
-        yield from footage.sample(
+    def decoded() -> Generator[tuple[Frame, bool]]:
+        for frame in footage.sample(
             path,
             start_ms,
             end_ms,
@@ -266,10 +269,12 @@ def _seen(
             limits=options.limits,
             on_warning=on_warning,
             keyframes=options.keyframes,
-        )
+        ):
+            # Here, and not beside the detector, which is the one that the others wait for.
+            yield frame, is_video and cuts.is_cut(frame.pixels)
 
     with closing(ahead(decoded(), _FRAMES_DECODED_AHEAD, "decode")) as frames:
-        for frame in frames:
+        for frame, is_cut in frames:
             height, width = frame.pixels.shape[:2]
             smallest, least = (
                 options.sizes_in_video(width, height)
@@ -278,7 +283,6 @@ def _seen(
             )
             found = detector.detect(frame.pixels, smallest)
             faces = [face for face in found if face.box.height >= least]
-            is_cut = is_video and cuts.is_cut(frame.pixels)
             yield _Seen(frame, outside_zones(faces, options.zones, width, height), is_cut)
 
 

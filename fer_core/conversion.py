@@ -31,11 +31,11 @@ _WHITE_NITS: Final = 203.0
 
 _PEAK_NITS: Final = 1000.0
 
-_COMB: Final = 8
+_COMB: Final = 10
 """Levels of grey by which a line must leave both its neighbours, the same way."""
 
 _COMB_WITHIN: Final = (16, 8)
-_COMB_SHARE: Final = 0.08
+_COMB_SHARE: Final = 0.15
 """Of the pixels of such a window: fewer are detail, more are movement."""
 
 _COMB_REACH: Final = (15, 9)
@@ -65,7 +65,7 @@ def deinterlaced(woven: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
     Where the odd lines stick out of the even ones on either side, as they do where something
     moved, they are made of those; elsewhere nothing is touched, so that who stands still keeps
-    every line. It needs no other frame: between samples frames are often not decoded at all.
+    nearly every line. It needs no other frame: between samples frames are often not decoded at all.
     """
     odd = woven[1::2]
     if len(woven) < 3:

@@ -77,14 +77,15 @@ def measure(frame: Frame, face: Face) -> Measures:
         return Measures(box.height, 0.0, yaw, pitch, roll, 0.0, 0.0, 1.0)
     inner = cv2.cvtColor(frame.pixels[y0:y1, x0:x1], cv2.COLOR_BGR2GRAY)
     grey = np.asarray(inner, np.uint8)
+    brightness, contrast = _mean_and_spread(grey)
     return Measures(
         height=box.height,
         sharpness=sharpness(grey),
         yaw=yaw,
         pitch=pitch,
         roll_degrees=roll,
-        brightness=float(grey.mean()),
-        contrast=float(grey.std()),
+        brightness=brightness,
+        contrast=contrast,
         outside=outside(box, width, height),
     )
 
@@ -124,8 +125,16 @@ def sharpness(grey: NDArray[np.uint8]) -> float:
         size = (max(round(width * scale), 2), _SIDE)
         grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
     edges = cv2.Laplacian(grey, cv2.CV_32F)
-    contrast = max(float(grey.std()), 1.0)
-    return 100 * float(edges.std()) / contrast
+    contrast = max(_mean_and_spread(grey)[1], 1.0)
+    return 100 * _mean_and_spread(np.asarray(edges, np.float32))[1] / contrast
+
+
+def _mean_and_spread(
+    values: NDArray[np.uint8] | NDArray[np.float32],
+) -> tuple[float, float]:
+    """Mean and standard deviation; OpenCV takes a tenth of numpy's time over small pictures."""
+    mean, spread = cv2.meanStdDev(values)
+    return float(mean[0, 0]), float(spread[0, 0])
 
 
 def pose(landmarks: NDArray[np.float32]) -> tuple[float, float, float]:

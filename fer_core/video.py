@@ -33,6 +33,7 @@ from fer_core.types import FootageInfo, FootageKind, Frame
 _PROBE_PACKETS: Final = 600
 """Video packets tried for a first readable frame: 20 s at 30 a second."""
 
+
 def probe(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> FootageInfo:
     """Header, first readable frame, duration. Only where no duration is written anywhere are the
     packets walked through (not decoded).

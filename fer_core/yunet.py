@@ -40,7 +40,6 @@ class YuNet:
             raise ModelError("The weights of the face detector cannot be loaded.") from error
         self._input = int(self._interpreter.get_input_details()[0]["index"])
         self._size = (0, 0)
-        self._image = np.empty((1, 0, 0, 3), np.float32)
 
     def find(
         self, image: NDArray[np.uint8], score_threshold: float, nms_iou: float
@@ -52,11 +51,7 @@ class YuNet:
         """
         height, width = image.shape[:2]
         self._lay_out(-(-height // STEP) * STEP, -(-width // STEP) * STEP)
-        # What is beyond the image stays black, as OpenCV has it.
-        self._image[0, :height, :width] = image
-        self._image[0, height:] = 0
-        self._image[0, :, width:] = 0
-        self._interpreter.set_tensor(self._input, self._image)
+        self._fill(image)
         self._interpreter.invoke()
         levels = [
             self._interpreter.get_tensor(int(output["index"]))[0]
@@ -73,7 +68,15 @@ class YuNet:
         self._interpreter.resize_tensor_input(self._input, [1, height, width, 3])
         self._interpreter.allocate_tensors()
         self._size = (height, width)
-        self._image = np.zeros((1, height, width, 3), np.float32)
+
+    def _fill(self, image: NDArray[np.uint8]) -> None:
+        """The image into the network's own memory; no view of it may outlive this."""
+        height, width = image.shape[:2]
+        (own,) = self._interpreter.tensor(self._input)()
+        own[:height, :width] = image
+        # What is beyond the image is black, as OpenCV has it.
+        own[height:] = 0
+        own[:height, width:] = 0
 
 
 def non_maximum_suppression(rows: NDArray[np.float32], nms_iou: float) -> NDArray[np.intp]:

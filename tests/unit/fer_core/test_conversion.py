@@ -75,12 +75,12 @@ def test_interlaced_footage_shows_one_moment(
         assert difference(frame.pixels[moving], one[moving]) < 0.7 * combed
 
 
-def test_who_stands_still_keeps_every_line() -> None:
+def test_who_stands_still_keeps_nearly_every_line() -> None:
     before = woven(0.4)
     after = deinterlaced(before)
-    still = np.s_[80:280, 60:260]
-    assert np.array_equal(after[still], before[still])
-    assert not np.array_equal(after, before)
+    changed = (after != before).any(axis=-1)
+    still, moving = changed[80:280, 60:260], changed[120:240, 340:620]
+    assert still.mean() < 0.05 < moving.mean()
 
 
 @pytest.mark.parametrize("height", [1, 2, 3, 4, 5])
