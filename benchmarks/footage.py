@@ -13,7 +13,7 @@ as well, theirs is the ratio to trust.
 With ``--peers``, ``fer`` reads the same clips as its users would (``Video.analyze``, every frame
 that falls on the same grid, nothing drawn or saved), taking turns with ours; it is installed on the
 first run, in an environment of its own. deepface is not compared: its weights come neither from
-PyPI nor with the package.
+PyPI nor with the package, which fetches them from GitHub when it is first used.
 
 Memory: one minute of footage and a long video of the same minute over and over (its packets, not
 encoded anew), each read in a process of its own whose highest resident size is told.

@@ -82,7 +82,7 @@ def deinterlaced(woven: NDArray[np.uint8]) -> NDArray[np.uint8]:
     darker = cv2.subtract(cv2.min(grey_above, grey_below), grey)
     combed = (cv2.max(brighter, darker) > _COMB).astype(np.uint8) * np.uint8(255)
     moved = (cv2.blur(combed, _COMB_WITHIN) > 255 * _COMB_SHARE).astype(np.uint8)
-    moved = cv2.dilate(moved, np.ones(_COMB_REACH[::-1], np.uint8))
+    moved = np.asarray(cv2.dilate(moved, np.ones(_COMB_REACH[::-1], np.uint8)), np.uint8)
     between = cv2.addWeighted(np.ascontiguousarray(above), 0.5, below, 0.5, 0)
     one = woven.copy()
     one[1::2] = np.where(moved[..., np.newaxis], between, odd)
