@@ -16,6 +16,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from analytics.buckets import BUCKET_COLUMNS, COUNTS, PRODUCTS, SUMS
+from db.engine import AS_STORED
 from db.tables import Base, Bucket, BucketDay, Camera, Site
 
 _DAY: Final = timedelta(days=1)
@@ -124,7 +125,7 @@ def iterate_packed_buckets(
         query = query.where(BucketDay.day < end)
     if camera_ids is not None:
         query = query.where(BucketDay.camera_id.in_(camera_ids))
-    query = query.order_by(BucketDay.camera_id, BucketDay.day)
+    query = query.order_by(BucketDay.camera_id, BucketDay.day).execution_options(**AS_STORED)
     places = _places(session)
     if chunk is None:
         parts = iter([session.execute(query).all()])

@@ -9,10 +9,11 @@ of them turns from reading to writing.
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     Connection,
@@ -52,6 +53,11 @@ TROUBLE: Final = (exc.SQLAlchemyError, DatabaseError)
 _MIGRATION_WAIT_SECONDS: Final = 600
 _MIGRATION_LOCK: Final = 7_283_461  # any number, the same in every process (PostgreSQL only)
 _MODE: Final = "satisface_mode"
+_AS_STORED: Final = "satisface_as_stored"
+AS_STORED: Final[Mapping[str, Any]] = MappingProxyType({_AS_STORED: True})
+"""Execution options of a query for many bytes: PostgreSQL then sends them as they are, and not as
+twice as many hexadecimal digits (a quarter of the time for a year of hours)."""
+
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _VERSIONS: Final = table("alembic_version", column("version_num", String))
 
@@ -98,11 +104,22 @@ class Database:
 def _engine(url: str) -> Engine:
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
-        return create_engine(address, pool_pre_ping=True)
+        engine = create_engine(address, pool_pre_ping=True)
+        event.listen(engine, "before_cursor_execute", _ask_for_bytes)
+        return engine
     engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _ask_for_bytes(
+    _connection: Connection, cursor: Any, _statement: str, _values: Any, context: Any, _many: bool
+) -> None:
+    if context is not None and context.execution_options.get(_AS_STORED):
+        from psycopg.pq import Format  # SQLite needs no driver of PostgreSQL's
+
+        cursor.format = Format.BINARY
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry | None) -> None:
