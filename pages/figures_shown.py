@@ -206,7 +206,7 @@ def _change_interval(change: Estimate, *, share: bool) -> str:
 
 def _people_change(now: Summary, before: Summary, times: int) -> str:
     change = now.people - round(before.people / times)
-    return f"{change:+,}" if change else "no change"
+    return f"{change:+,}".replace("-", "−") if change else "no change"
 
 
 def _unknown_words(summary: Summary) -> str:
@@ -248,7 +248,7 @@ def camera_table(cameras: pd.DataFrame, minimum_people: int, *, key: str) -> Non
                 format="localized", help="People whose expression could not be read"
             ),
             "Index": st.column_config.NumberColumn(format="%.1f"),
-            "Index, interval": st.column_config.TextColumn(width="medium"),
+            "Index, interval": st.column_config.TextColumn(),
             "Happy": st.column_config.NumberColumn(format="%.0f%%"),
             "Negative": st.column_config.NumberColumn(format="%.0f%%"),
         },

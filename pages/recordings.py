@@ -59,7 +59,7 @@ def page() -> None:
             format="DD/MM/YYYY",
             key="taken",
             bind="query-params",
-            width=225,
+            width=255,
             help="One day or a stretch of days, on each site's own calendar; empty: any",
         )
         search = st.text_input(

@@ -100,8 +100,12 @@ def index_interval_words(estimate: Estimate) -> str:
 
 
 def share_interval_words(estimate: Estimate) -> str:
-    """``28% to 41%``."""
-    return f"{share_words(estimate.low)} to {share_words(estimate.high)}"
+    """``28% to 41%``; ends that whole percents do not tell apart get a decimal: ``11.6% to
+    12.1%``."""
+    low, high = share_words(estimate.low), share_words(estimate.high)
+    if low == high and estimate.low < estimate.high:
+        low, high = (f"{100 * end:.1f}%" for end in (estimate.low, estimate.high))
+    return f"{low} to {high}"
 
 
 def day_words(day: date | pd.Timestamp, *, year: bool = False) -> str:

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -34,7 +35,14 @@ PHONE: Final = 390
 WIDTHS: Final = (1280, PHONE)
 THEMES: Final = ("light", "dark")
 _COLOURS: Final = 256
+_VISITORS: Final = (
+    Appearance(230, 420, look="warm"),
+    Appearance(420, 330, face_height=62, look="mirrored"),
+    Appearance(980, 460, face_height=95, look="cold"),
+)
+_ZONE: Final = ZoneInfo("America/New_York")
 _NEWEST: Final = 50
+_PATIENCE_MS: Final = 600_000
 _PHONE_HEIGHT: Final = 844
 
 Prepare = Callable[[Page, Path], None]
@@ -60,6 +68,15 @@ def _zone_drawn(page: Page, footage: Path) -> None:
     page.locator('input[type="file"]').set_input_files(str(picture))
     settled(page)
     page.get_by_role("button", name="New zone").click()
+
+
+def _weights_changed(page: Page, _: Path) -> None:
+    page.get_by_text("Change the weights").click()
+    slider = page.get_by_role("slider", name="Surprise")
+    for _step in range(4):
+        slider.press("ArrowRight")
+    expect(page.get_by_text("What it changes")).to_be_visible()
+    _to_the_top(page, "How the index is made")
 
 
 def _at(heading: str) -> Prepare:
@@ -92,9 +109,9 @@ SHOTS: Final = (
     Shot("report-pages", "/reports?period=Last+28+days", 1000, _pages_shown),
     Shot("settings", "/settings", 900),
     Shot("settings-alerts", "/settings", 1000, _at("Alerts")),
-    Shot("settings-score", "/settings", 1000, _at("How the index is made")),
-    Shot("settings-status", "/settings", 1000, _at("How long rows are kept")),
-    Shot("staff-zones", "/settings?zones={camera}", 1000, _zone_drawn),
+    Shot("settings-score", "/settings", 1000, _weights_changed),
+    Shot("settings-status", "/settings", 870, _at("How long rows are kept")),
+    Shot("staff-zones", "/settings?zones={camera}", 1180, _zone_drawn),
     Shot("model", "/model", 1400),
 )
 
@@ -112,14 +129,16 @@ def demonstration(kept: Path | None) -> Iterator[Path]:
 
 
 def made_footage(folder: Path) -> Path:
-    """What a manager would choose: photos and a video of one morning."""
+    """What a manager would choose: photos and a video of one morning, on the clock of the site
+    that the page proposes."""
     folder.mkdir()
-    morning = (datetime.now(UTC) - timedelta(days=1)).replace(hour=9, minute=30, second=0)
+    yesterday = datetime.now(_ZONE) - timedelta(days=1)
+    morning = yesterday.replace(hour=10, minute=30, second=0, microsecond=0)
     for minute in (0, 12):
         at = morning + timedelta(minutes=minute)
         path = folder / f"entrance-{at:%Y%m%d-%H%M}.jpg"
-        write_picture(path, [Appearance(320, 180, look="warm")], captured=at.replace(tzinfo=None))
-    video = folder / f"checkout-{morning:%Y%m%d-%H%M}.mp4"
+        write_picture(path, _VISITORS, (1280, 720), captured=at.replace(tzinfo=None))
+    video = folder / f"entrance-{morning:%Y%m%d-%H%M}.mp4"
     write_video(video, [Appearance(160, 180, start_s=0, end_s=3)], seconds=3, created=morning)
     return folder
 
@@ -151,7 +170,7 @@ def take(
             timezone_id="Europe/Berlin",
             locale="en-GB",
         )
-        context.set_default_timeout(600_000)
+        context.set_default_timeout(_PATIENCE_MS)
         for shot in shots:
             if width == PHONE and not shot.on_phone:
                 continue
@@ -203,6 +222,7 @@ def main() -> None:
     chosen = parser.parse_args()
     shots = [shot for shot in SHOTS if shot.name in chosen.only]
     FOLDER.mkdir(exist_ok=True)
+    expect.set_options(timeout=_PATIENCE_MS)  # a busy machine is slow, not wrong
     with (
         TemporaryDirectory() as folder,
         demonstration(chosen.home) as home,

@@ -19,6 +19,8 @@ from reports import words
         (words.net_words(0.001), "0 points"),
         (words.index_interval_words(Estimate(62, 58, 66.24)), "58.0 to 66.2"),
         (words.share_interval_words(Estimate(0.3, 0.282, 0.41)), "28% to 41%"),
+        (words.share_interval_words(Estimate(0.119, 0.1158, 0.1212)), "11.6% to 12.1%"),
+        (words.share_interval_words(Estimate(0, 0, 0)), "0% to 0%"),
         (words.change_interval_words(Estimate(4, -0.84, 7.4)), "−0.8 to +7.4 points"),
         (words.change_interval_words(Estimate(0.1, -0.031, 0.2), share=True), "−3 to +20 points"),
         (words.day_words(date(2026, 11, 3)), "Tuesday 3 Nov"),
