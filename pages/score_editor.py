@@ -44,8 +44,9 @@ def score_editor(sites: Sequence[SiteRow]) -> None:
     st.subheader("How the index is made")
     st.markdown(
         f"**{escaped(active.label)}** is in force. For each person, the probability of every "
-        "expression counts with its weight; the index is 50 and what they add up to, from 0 to "
-        "100. Who could not be read is left out, and counted beside it."
+        "expression counts with its weight: the index is 50 where they cancel out, 100 where "
+        "everything counts +1 and 0 where everything counts −1. Who could not be read is left out, "
+        "and counted beside it."
     )
     _weights_table(active)
     with st.expander("Change the weights", icon=":material/tune:", key="score_change"):
@@ -71,7 +72,7 @@ def weight_words(weight: float) -> str:
 def _editor(
     active: ScoreDefinition, versions: Sequence[SavedScore], sites: Sequence[SiteRow]
 ) -> None:
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns([1, 2], gap="medium")
     in_force = dict(zip(EXPRESSIONS, active.weights, strict=True))
     with left:
         # Another version in force is another starting point: the keys carry it.

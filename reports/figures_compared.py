@@ -296,7 +296,8 @@ def distributions_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure
                 text=f"Withheld: {people_words(int(row['people'] - row['unknown']))} read",
                 showarrow=False,
             )
-    figure.update_xaxes(title="Share of people read (%)", range=[0, 100])
+    # A little more than all, or the last figure of the axis would not be drawn.
+    figure.update_xaxes(title="Share of people read (%)", range=[0, 101], dtick=20)
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_layout(barmode="stack", bargap=0.3)
     figure = styled(figure, height=190 + 40 * len(table), legend="above")
