@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,6 +55,14 @@ def _as_it_opens(_: Page, __: Path) -> None:
 def _files_chosen(page: Page, footage: Path) -> None:
     choose(page, sorted(footage.iterdir()))
     expect(page.get_by_role("button", name="Start reading")).to_be_visible()
+
+
+def _busiest_part(page: Page, _: Path) -> None:
+    page.get_by_role("combobox", name="Part of the recording").click()
+    options = page.get_by_role("option")
+    expect(options.first).to_be_visible()
+    people = [int(option.split("· ")[1].split()[0]) for option in options.all_inner_texts()]
+    options.nth(people.index(max(people))).click()
 
 
 def _pages_shown(page: Page, _: Path) -> None:
@@ -104,7 +112,7 @@ SHOTS: Final = (
     Shot("compare", "/compare?period=Last+28+days", 1850, on_phone=True),
     Shot("upload", "/upload", 900, _files_chosen),
     Shot("recordings", "/recordings", 900, on_phone=True),
-    Shot("recording", "/recordings?recording={recording}", 1250, on_phone=True),
+    Shot("recording", "/recordings?recording={recording}", 1250, _busiest_part, on_phone=True),
     Shot("reports", "/reports?period=Last+28+days", 1350, on_phone=True),
     Shot("report-pages", "/reports?period=Last+28+days", 1000, _pages_shown),
     Shot("settings", "/settings", 900),
@@ -139,7 +147,12 @@ def made_footage(folder: Path) -> Path:
         path = folder / f"entrance-{at:%Y%m%d-%H%M}.jpg"
         write_picture(path, _VISITORS, (1280, 720), captured=at.replace(tzinfo=None))
     video = folder / f"entrance-{morning:%Y%m%d-%H%M}.mp4"
-    write_video(video, [Appearance(160, 180, start_s=0, end_s=3)], seconds=3, created=morning)
+    write_video(
+        video,
+        [Appearance(160, 180, start_s=0, end_s=3)],
+        seconds=3,
+        created=morning.astimezone(UTC),
+    )
     return folder
 
 
@@ -182,6 +195,7 @@ def take(
             _drawn(page)
             shot.prepare(page, footage)
             _drawn(page)
+            page.mouse.move(width - 2, height - 2)  # nothing is pointed at
             path = FOLDER / f"{shot.name}-{theme}-{width}.png"
             page.screenshot(path=path, animations="disabled")
             _with_few_colours(path)
