@@ -278,7 +278,9 @@ def _people(row: RecordingRow) -> None:
         }
     )
     if row.kind == "video":
-        table.insert(0, "From", [duration(ms) if ms else "start" for ms in shown["start_ms"]])
+        first_seen = pd.to_datetime(row.captured_at) + pd.to_timedelta(shown["start_ms"], unit="ms")
+        clock = first_seen.dt.tz_convert(row.time_zone).dt.strftime("%H:%M:%S")
+        table.insert(0, "From", clock.to_numpy())
         table.insert(
             1,
             "Seen for",
@@ -295,7 +297,7 @@ def _people(row: RecordingRow) -> None:
         key="people",
         alt="The people of this recording",
         column_config={
-            "From": st.column_config.TextColumn(help="Time since the recording began"),
+            "From": st.column_config.TextColumn(help="First seen, on the site's clock"),
             "Sure": st.column_config.TextColumn(
                 help="The probability of the expression, averaged over the person's faces"
             ),

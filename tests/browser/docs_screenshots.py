@@ -112,7 +112,7 @@ SHOTS: Final = (
     Shot("compare", "/compare?period=Last+28+days", 1850, on_phone=True),
     Shot("upload", "/upload", 900, _files_chosen),
     Shot("recordings", "/recordings", 900, on_phone=True),
-    Shot("recording", "/recordings?recording={recording}", 1250, _busiest_part, on_phone=True),
+    Shot("recording", "/recordings?recording={recording}", 1250, _busiest_part),
     Shot("reports", "/reports?period=Last+28+days", 1350, on_phone=True),
     Shot("report-pages", "/reports?period=Last+28+days", 1000, _pages_shown),
     Shot("settings", "/settings", 900),

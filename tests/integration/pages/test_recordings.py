@@ -83,6 +83,7 @@ def test_people_show_how_they_came_and_how_they_went(
 ) -> None:
     app = open_page("recordings.py", recording=str(read_video(database, camera)))
     table = app.dataframe[0].value
+    assert table["From"].tolist() == ["13:00:01", "13:09:00"]
     happy = 50 * (1 + 0.7 - 4 * 0.05)
     assert table["At first"].tolist()[0] == f"{happy:.0f}"
     assert table["At the end"].tolist()[1] == f"{50 * (1 + 0.05 - 0.7 - 3 * 0.05):.0f}"
@@ -99,6 +100,7 @@ def test_of_a_long_recording_a_part_is_shown(
     assert app.dataframe[0].value["Expression"].tolist() == ["Happy"]
     app = part.select_index(3).run()
     assert app.dataframe[0].value["Expression"].tolist() == ["Sad"]
+    assert app.dataframe[0].value["From"].tolist() == ["14:59:00"]
     app = app.selectbox(key=f"part_{recording}").select_index(1).run()
     assert not app.exception
 
