@@ -57,6 +57,19 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+def backend() -> str:
+    """On which kind of database a test runs that does not ask for either: see ON_BOTH."""
+    return "sqlite"
+
+
+@pytest.fixture
+def chosen_url(request: pytest.FixtureRequest, backend: str) -> str:
+    """The address of an empty, migrated database of the kind that the test is to run on."""
+    url: str = request.getfixturevalue(f"{backend}_url")
+    return url
+
+
+@pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """An empty, migrated database of either kind."""
     opened = Database(database_url)

@@ -23,14 +23,18 @@ from jobs.direct import FileReader
 from settings import Settings
 from tests.made_footage import Appearance, bad_uploads, write_picture, write_video, write_zip
 from tests.made_jobs import away, hold_footage, made_settings, opened, read_all, rows
+from tests.made_postgresql import ON_BOTH
 from tests.made_streams import served
 from tests.unit.db.made_rows import MINUTE, Person, Scene, add_camera, add_video, read_segment
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """What the commands find as settings; nothing is made yet."""
-    made = Settings(home=tmp_path / "home", segment_seconds=2, database_url="", footage_url="")
+def home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, backend: str
+) -> Settings:
+    """What the commands find as settings; nothing is made yet, or an empty database on a server."""
+    url = "" if backend == "sqlite" else request.getfixturevalue(f"{backend}_url")
+    made = Settings(home=tmp_path / "home", segment_seconds=2, database_url=url, footage_url="")
     monkeypatch.setattr("settings.settings", lambda: made)
     return made
 
@@ -207,6 +211,7 @@ def test_a_worker_that_starts_while_the_database_is_away_waits_for_it(
     assert times == [2]
 
 
+@ON_BOTH
 def test_ingest_worker_and_export(footage: Path, tmp_path: Path, home: Settings) -> None:
     result = run(
         "ingest", footage, "--camera", "Main/Door", "--create", "--time-zone", "Asia/Tokyo"
@@ -299,8 +304,9 @@ def test_db_upgrade(home: Settings) -> None:
     assert is_current(home.resolved_database_url)
 
 
+@ON_BOTH
 def test_delete_takes_whom_a_camera_saw_on_the_clock_of_its_site(home: Settings) -> None:
-    made = made_settings(home.home.parent)
+    made = made_settings(home.home.parent, database_url=home.database_url)
     with opened(made) as database, database.write() as session:
         site = create_site(session, "Main Street", "Europe/Berlin")
         recording = add_video(session, create_camera(session, site, "Entrance"), segments=1)

@@ -15,8 +15,9 @@ from starlette.applications import Starlette
 
 import api.downloads
 from api.downloads import DownloadOptions, download_routes
-from db.engine import Database, upgrade
+from db.engine import Database
 from jobs.downloads import LIFETIME_S, Rows, make_link
+from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
 
 
@@ -60,10 +61,8 @@ def get(app: Starlette, path: str, *, leave_after: int | None = None) -> Answer:
 
 
 @pytest.fixture
-def options(tmp_path: Path) -> Iterator[DownloadOptions]:
-    url = f"sqlite:///{tmp_path / 'satisface.db'}"
-    upgrade(url)
-    database = Database(url)
+def options(tmp_path: Path, chosen_url: str) -> Iterator[DownloadOptions]:
+    database = Database(chosen_url)
     with database.write() as session:
         camera = add_camera(session)
         for hour in range(3):
@@ -90,6 +89,7 @@ def path_of(options: DownloadOptions, rows: Rows, now: float | None = None) -> s
     return f"/downloads/{link}"
 
 
+@ON_BOTH
 @pytest.mark.parametrize("table", ["predictions", "tracks", "buckets"])
 def test_csv_and_parquet_hold_the_same_rows(
     app: Starlette, options: DownloadOptions, table: Any
@@ -119,6 +119,7 @@ def test_an_old_link_says_where_a_new_one_is(app: Starlette, options: DownloadOp
     assert b"Open the Reports page, or that of the recording" in answer.body
 
 
+@ON_BOTH
 def test_rows_are_read_as_they_are_sent_and_let_go_when_nobody_wants_them(
     app: Starlette, options: DownloadOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

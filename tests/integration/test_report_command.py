@@ -11,14 +11,15 @@ from typer.testing import CliRunner
 from cli import app
 from settings import Settings, settings
 from tests.made_jobs import made_settings, opened
+from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
 
 DAYS = ("--from", "2026-03-02", "--to", "2026-03-02")
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    made = made_settings(tmp_path)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen_url: str) -> Settings:
+    made = made_settings(tmp_path, database_url=chosen_url)
     with opened(made) as database, database.write() as session:
         camera = add_camera(session)
         for hour, people in ((0, 14), (1, 3)):
@@ -33,6 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
             read_segment(session, recording, scene, 0, now=NOON)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SATISFACE_HOME", str(made.home))
+    monkeypatch.setenv("SATISFACE_DATABASE_URL", chosen_url)
     settings.cache_clear()
     return made
 
@@ -42,6 +44,7 @@ def forgotten() -> None:
     settings.cache_clear()
 
 
+@ON_BOTH
 @pytest.mark.usefixtures("home")
 def test_a_report_is_written_by_the_ending_of_its_name(tmp_path: Path) -> None:
     for name in ("x.pdf", "x.xlsx"):
@@ -69,6 +72,7 @@ def test_what_cannot_be_reported_is_said_in_a_sentence(
     assert sentence in " ".join(run.stderr.split())
 
 
+@ON_BOTH
 @pytest.mark.usefixtures("home")
 def test_an_export_of_hours_withholds_how_few_people_looked(tmp_path: Path) -> None:
     out = tmp_path / "hours.csv"

@@ -25,6 +25,7 @@ from reports.words import index_words
 from settings import Settings
 from tests.made_jobs import in_a_thread, made_settings, opened, until
 from tests.made_mail_server import MailServer, mail_server
+from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
 
 TUESDAY_7 = datetime(2026, 3, 3, 6, 0, tzinfo=UTC)
@@ -47,14 +48,17 @@ def server() -> Iterator[MailServer]:
 
 
 @pytest.fixture
-def settings(tmp_path: Path, server: MailServer) -> Settings:
-    return made_settings(
+def settings(tmp_path: Path, server: MailServer, chosen_url: str) -> Settings:
+    made = made_settings(
         tmp_path,
+        database_url=chosen_url,
         smtp_host="localhost",
         smtp_port=server.port,
         smtp_security="none",
         smtp_from="reports@example.org",
     )
+    made.home.mkdir()  # which the database does not lie in
+    return made
 
 
 @pytest.fixture
@@ -161,6 +165,7 @@ def test_a_folder_that_cannot_be_written_is_said_to_be(
     assert "could not be written" in str(only(database).error)
 
 
+@ON_BOTH
 def test_two_that_work_at_once_send_one_mail(
     settings: Settings, database: Database, server: MailServer
 ) -> None:
@@ -171,6 +176,7 @@ def test_two_that_work_at_once_send_one_mail(
     assert len(server.mails) == 1
 
 
+@ON_BOTH
 def test_a_running_worker_makes_what_is_due(
     settings: Settings, database: Database, server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

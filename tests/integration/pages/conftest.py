@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -8,7 +9,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData
 from streamlit.testing.v1 import AppTest, app_test, local_script_runner
 
-from db.engine import Database, upgrade
+from db.engine import Database
 from pages import state
 from settings import settings
 
@@ -20,12 +21,21 @@ class OpenPage(Protocol):
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def home(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    migrated: Path,
+    backend: str,
+) -> Iterator[Path]:
     """An installation of its own, for the length of a test."""
     monkeypatch.chdir(tmp_path)  # no .env of the developer
     monkeypatch.setenv("SATISFACE_HOME", str(tmp_path))
+    if backend == "sqlite":
+        shutil.copy(migrated, tmp_path / "satisface.db")
+    else:
+        monkeypatch.setenv("SATISFACE_DATABASE_URL", request.getfixturevalue(f"{backend}_url"))
     settings.cache_clear()
-    upgrade(settings().resolved_database_url)
     yield tmp_path
     state.database().close()
     settings.cache_clear()

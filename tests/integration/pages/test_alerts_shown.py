@@ -13,6 +13,7 @@ from db.places import create_camera, create_site, list_sites, set_target
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.test_pages_filled import FAIR, add_read_video
 from tests.integration.pages.words import metrics, words
+from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, add_camera
 
 ANGRY = ("angry",) * 20
@@ -58,6 +59,7 @@ def test_nothing_is_said_where_nothing_is_wrong(
     assert HEADING not in words(open_page("overview.py"))
 
 
+@ON_BOTH
 def test_an_index_surely_under_the_target_is_said_with_its_figures(
     open_page: OpenPage, database: Database, camera: int
 ) -> None:

@@ -12,6 +12,7 @@ from db.engine import Database
 from db.places import create_camera, create_site, set_target
 from tests.integration.pages.test_pages_filled import FAIR, add_read_video
 from tests.integration.pages.words import words
+from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON
 
 _NAVIGATION = Path(__file__).parents[3] / "pages" / "navigation.py"
@@ -74,6 +75,7 @@ def test_without_people_it_leads_to_upload(open_compare: OpenCompare) -> None:
     assert [title.value for title in app.title] == ["Upload"]
 
 
+@ON_BOTH
 def test_sites_and_cameras_are_ranked_and_ties_are_said(
     open_compare: OpenCompare, database: Database, stores: dict[str, int]
 ) -> None:

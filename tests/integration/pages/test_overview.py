@@ -16,6 +16,7 @@ from pages.filters import Period
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.test_pages_filled import FAIR, add_read_video
 from tests.integration.pages.words import metrics, words
+from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, add_camera
 
 GLAD = ("happy",) * 28 + ("neutral",) * 2
@@ -82,6 +83,7 @@ def test_the_same_weekdays_of_four_weeks_are_one_yardstick(
     assert {metric.label: metric.delta for metric in app.metric}["People"] == "no change"
 
 
+@ON_BOTH
 def test_what_changed_names_cameras_hours_and_expressions(
     open_page: OpenPage, database: Database, camera: int
 ) -> None:
@@ -119,6 +121,7 @@ def test_one_day_alone_has_hours_and_no_trend(
     assert "against" not in words(app)
 
 
+@ON_BOTH
 def test_several_days_have_a_trend_with_target_and_the_hours_of_the_week(
     open_page: OpenPage, database: Database, camera: int
 ) -> None:

@@ -15,7 +15,10 @@ from db.recording_rows import get_recording
 from db.recordings import cancel_recording, footage_released
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, metrics, words
+from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_camera, add_video, read_segment
+
+pytestmark = ON_BOTH
 
 FAIR = ("happy",) * 12 + ("neutral",) * 5 + ("sad",) * 3 + ("unknown",) * 2
 """22 people, 20 of them read, 12 happy."""

@@ -11,6 +11,7 @@ from db.recording_rows import get_recording
 from db.retention import delete_faces, seal_people
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, words
+from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_camera, add_video, read_segment
 
 
@@ -30,6 +31,7 @@ def read_video(database: Database, camera: int, *, minutes: int = 10) -> int:
     return recording
 
 
+@ON_BOTH
 @pytest.mark.parametrize(
     ("taken", "said"),
     [
@@ -78,6 +80,7 @@ def test_many_recordings_are_shown_a_page_at_a_time(
     assert words(narrowed).count("Site of Entrance / Entrance") == 1
 
 
+@ON_BOTH
 def test_people_show_how_they_came_and_how_they_went(
     open_page: OpenPage, database: Database, camera: int
 ) -> None:
@@ -89,6 +92,7 @@ def test_people_show_how_they_came_and_how_they_went(
     assert table["At the end"].tolist()[1] == f"{50 * (1 + 0.05 - 0.7 - 3 * 0.05):.0f}"
 
 
+@ON_BOTH
 def test_of_a_long_recording_a_part_is_shown(
     open_page: OpenPage, database: Database, camera: int
 ) -> None:
@@ -105,6 +109,7 @@ def test_of_a_long_recording_a_part_is_shown(
     assert not app.exception
 
 
+@ON_BOTH
 def test_what_was_deleted_is_said(open_page: OpenPage, database: Database, camera: int) -> None:
     recording = read_video(database, camera)
     with database.write() as session:

@@ -24,6 +24,7 @@ from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.test_pages_filled import FAIR, add_read_video
 from tests.integration.pages.words import metrics, words
 from tests.integration.test_downloads import get
+from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, add_camera
 from tests.workbooks import Book
 
@@ -56,6 +57,7 @@ def server(filled: Database) -> Starlette:
     return Starlette(routes=download_routes("/api/downloads", lambda: options))
 
 
+@ON_BOTH
 def test_page_pdf_workbook_and_rows_tell_the_same(
     open_page: OpenPage, filled: Database, server: Starlette
 ) -> None:

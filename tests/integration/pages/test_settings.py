@@ -10,6 +10,7 @@ from db.retention import KeptDays, keep_for, kept_days
 from pages.place_forms import hours_words, read_hours
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, words
+from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
 
 NINE_TO_EIGHT = (9 * 60, 20 * 60)
@@ -115,6 +116,7 @@ def test_footage_that_is_gone_is_said_and_footage_that_is_kept_can_be_read_again
     assert "Read 1 recording again" not in buttons(app)
 
 
+@ON_BOTH
 def test_keeping_rows_says_what_goes_before_it_does(
     open_page: OpenPage, database: Database, camera: int
 ) -> None:

@@ -8,13 +8,15 @@ from db.engine import Database
 from settings import settings
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import words
+from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import add_camera, add_video
 
 
-def test_an_installation_that_works_says_so(open_page: OpenPage) -> None:
+@ON_BOTH
+def test_an_installation_that_works_says_so(open_page: OpenPage, backend: str) -> None:
     shown = words(open_page("configuration.py"))
     assert "Everything that this installation needs is working." in shown
-    assert "SQLite 3" in shown
+    assert {"sqlite": "SQLite 3", "postgresql": "PostgreSQL 1"}[backend] in shown
     assert "none yet" in shown
 
 
