@@ -5,6 +5,7 @@ knows them (AWS_ENDPOINT_URL for stores that speak like S3). Keys are flat, rand
 the file's ending; they tell nothing of the file.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -31,6 +32,11 @@ _CHUNK = 4 * 1024 * 1024
 _PIECE: Final = 4 * 1024 * 1024
 _PIECES: Final = 8
 """Pieces of a remote video in memory at a time: its index, its sound and its pictures lie apart."""
+
+_GONE: Final = frozenset(
+    {errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESTALE}
+)
+"""What the system says of a file on a disk that is not there (any more)."""
 
 
 class StoreUnreachable(SatisfaceError):
@@ -118,11 +124,13 @@ class FootageStore:
     def local(self, key: str) -> Iterator[Path]:
         """A local path to the footage: the file itself, or a copy that is removed afterwards.
 
-        Raises FileNotFoundError when the store does not hold the key, StoreUnreachable.
+        Raises FileNotFoundError when the store does not hold the key, StoreUnreachable; also in
+        place of what the block raises where a file could not be found.
         """
         source = self._held(key)
         if self._local:
-            yield Path(source)
+            with self._on_disk(key, source) as path:
+                yield path
             return
         if self._scratch is not None:
             self._scratch.mkdir(parents=True, exist_ok=True)
@@ -142,7 +150,8 @@ class FootageStore:
         """
         source = self._held(key)
         if self._local:
-            yield Path(source)
+            with self._on_disk(key, source) as path:
+                yield path
             return
         failures: list[Exception] = []
 
@@ -163,6 +172,19 @@ class FootageStore:
                 raise
         if failures:
             raise StoreUnreachable("The footage store could not be read.") from failures[0]
+
+    @contextmanager
+    def _on_disk(self, key: str, source: str) -> Iterator[Path]:
+        """The file itself. It was there a moment ago: where it is not found any more its disk went
+        away, which readers take for damage, or somebody deleted it."""
+        try:
+            yield Path(source)
+        except Exception as error:
+            if not _was_gone(error):
+                raise
+            self._held(key)
+            # The disk is back already.
+            raise StoreUnreachable("The footage store could not be read.") from error
 
     def check(self) -> None:
         """Write a little and delete it again. Raises StoreUnreachable where that goes wrong."""
@@ -230,6 +252,15 @@ class _Watched:
         except Exception as error:
             self._failures.append(error)
             raise
+
+
+def _was_gone(error: BaseException | None) -> bool:
+    """Whether a file that was not found is at the bottom of it."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _GONE:
+            return True
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return False
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fer_core.errors import UnreadableFootage
 from fer_core.remote import RemoteVideo
 from jobs.store import FootageStore, StoreUnreachable
 
@@ -221,6 +222,50 @@ def test_a_folder_that_is_gone_is_not_footage_that_is_gone(tmp_path: Path, file:
     store.delete(key)
     with pytest.raises(FileNotFoundError), store.local(key):
         pass
+
+
+@pytest.mark.parametrize("is_back", [False, True])
+def test_a_folder_that_goes_away_while_it_is_read_damages_nothing(
+    store: FootageStore, file: Path, *, is_back: bool
+) -> None:
+    key = store.put(file)
+    folder = file.parent / "a folder"
+    away = folder.with_name("away")
+
+    def read() -> None:
+        with store.video(key) as path:
+            assert isinstance(path, Path)
+            folder.rename(away)
+            try:
+                path.read_bytes()
+            except OSError as error:
+                if is_back:
+                    away.rename(folder)
+                raise UnreadableFootage("monday.mp4", "the file cannot be opened.") from error
+
+    with pytest.raises(StoreUnreachable):
+        read()
+    if not is_back:
+        away.rename(folder)
+    assert store.exists(key)
+
+
+def test_what_is_deleted_while_it_is_read_is_gone(store: FootageStore, file: Path) -> None:
+    key = store.put(file)
+
+    def read() -> None:
+        with store.local(key) as path:
+            store.delete(key)
+            path.read_bytes()
+
+    with pytest.raises(FileNotFoundError):
+        read()
+
+
+def test_damage_is_the_files_own(store: FootageStore, file: Path) -> None:
+    key = store.put(file)
+    with pytest.raises(UnreadableFootage), store.video(key):
+        raise UnreadableFootage("monday.mp4", "it is damaged.") from ValueError("invalid data")
 
 
 def test_a_store_that_is_away_keeps_what_is_to_be_deleted(store: FootageStore, file: Path) -> None:
