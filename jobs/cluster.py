@@ -33,10 +33,11 @@ class Cluster(Executor):
     def __init__(self, address: str) -> None:
         # Costly to load, and only wanted where there is a cluster.
         from distributed import Client
+        from distributed.client import ClosedClientError
         from distributed.comm.core import CommClosedError
         from distributed.scheduler import KilledWorker
 
-        self._lost: Final = (CancelledError, CommClosedError, TimeoutError)
+        self._lost: Final = (CancelledError, CommClosedError, ClosedClientError, TimeoutError)
         self._killed: Final = KilledWorker
         try:
             self._client: Final = Client(
@@ -54,6 +55,9 @@ class Cluster(Executor):
         """How many tasks the workers of now run at a time; a count that is two seconds old at
         the most. 0 while there are none. Raises BrokenExecutor where the scheduler is gone."""
         if time.monotonic() - self._counted > _COUNTED_FOR_S:
+            # A client that has tried for long to find its scheduler again closes itself.
+            if self._client.scheduler is None:
+                raise BrokenExecutor("the scheduler is gone")
             try:
                 self._capacity = sum(self._client.nthreads().values())
             except (*self._lost, OSError, RuntimeError) as error:
@@ -83,5 +87,8 @@ class Cluster(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Forget what is running: its lease is handed back, so that it ends by itself."""
-        self._executor.shutdown(wait=wait and not cancel_futures)
-        self._client.close(timeout=_CONNECT_S)
+        try:
+            self._executor.shutdown(wait=wait and not cancel_futures)
+            self._client.close(timeout=_CONNECT_S)
+        except (*self._lost, OSError, RuntimeError) as error:
+            log.warning("the scheduler was gone before it was left: %s", error)

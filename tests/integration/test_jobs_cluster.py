@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import psutil
@@ -128,4 +129,16 @@ def test_a_worker_that_dies_fails_its_task_alone(dask: DaskProcesses) -> None:
         dask.worker()
     with pytest.raises(ProcessDied):
         ended.result(240)
+    cluster.shutdown(cancel_futures=True)
+
+
+def test_a_client_that_has_given_its_scheduler_up_is_of_no_more_use(dask: DaskProcesses) -> None:
+    dask.scheduler()
+    cluster = Cluster(dask.address)
+    # As it does by itself when it has not found it again for ten seconds.
+    cluster._client.close()
+    with pytest.raises(BrokenExecutor):
+        _ = cluster.capacity
+    with pytest.raises(BrokenExecutor):
+        cluster.submit(abs, -7)
     cluster.shutdown(cancel_futures=True)
