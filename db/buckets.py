@@ -111,8 +111,11 @@ def rebuild_span(
 
 def rebuild_hours(session: Session, camera_id: int, instants: Iterable[datetime]) -> None:
     """Derive anew the buckets of the hours in which ``instants`` lie."""
+    touched = list(instants)
+    if not touched:
+        return
     zone = locked_time_zone(session, camera_id)
-    hours = sorted(set(_hours(list(instants), zone)))
+    hours = sorted(set(_hours(touched, zone)))
     # Hours that follow each other are derived at one go, a day of them at the most.
     while hours:
         run = 1

@@ -7,31 +7,39 @@ Segments may be written in any order and again; the links then follow from the l
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from db.months import in_months, months_of
-from db.tables import Prediction, Recording, Track
+from db.tables import Base, Prediction, Recording, Track
 
 _LEADS_IN: Final[ColumnElement[bool]] = Track.lead_in_face.is_not(None)
+
+# Made once: SQLAlchemy copies every column of the table for it.
+_before: Final = aliased(Track, name="before")
+
+
+# Put together once, of tables: every segment that is written asks it.
+_track: Final = Base.metadata.tables[Track.__tablename__]
+_first: Final = _track.alias("root")
+_STARTS: Final = (
+    select(_first.c.start_ms)
+    .join_from(_first, _track, _first.c.id == func.coalesce(_track.c.root_id, _track.c.id))
+    .where(
+        _track.c.recording_id == bindparam("of"),
+        # Said twice, so that the index is used.
+        _track.c.segment_index.in_([bindparam("at"), bindparam("behind")]),
+        or_(_track.c.segment_index == bindparam("at"), _track.c.lead_in_face.is_not(None)),
+    )
+    .distinct()
+)
 
 
 def first_seen(session: Session, recording_id: int, index: int) -> set[int]:
     """Milliseconds at which the people begin whose chains depend on segment ``index``: all that
     were seen in it, and all that the next segment joins to it or could."""
-    root = aliased(Track, name="root")
-    starts = (
-        select(root.start_ms)
-        .join(Track, root.id == func.coalesce(Track.root_id, Track.id))
-        .where(
-            Track.recording_id == recording_id,
-            # Said twice, so that the index is used.
-            Track.segment_index.in_([index, index + 1]),
-            or_(Track.segment_index == index, _LEADS_IN),
-        )
-        .distinct()
-    )
-    return set(session.scalars(starts))
+    place = {"of": recording_id, "at": index, "behind": index + 1}
+    return set(session.connection().scalars(_STARTS, place))
 
 
 def join_chains_at(session: Session, recording_id: int, index: int) -> None:
@@ -50,10 +58,9 @@ def _join(session: Session, recording_id: int, index: int, behind: set[int] | No
 
     ``behind``: only of tracks that go on from these (None: of all). Returns the tracks seen to.
     """
-    before = aliased(Track, name="before")
     recording = session.get_one(Recording, recording_id)
     links = (
-        select(Track.id, Track.root_id, before.id, before.root_id)
+        select(Track.id, Track.root_id, _before.id, _before.root_id)
         .select_from(Track)
         .outerjoin(
             Prediction,
@@ -65,7 +72,7 @@ def _join(session: Session, recording_id: int, index: int, behind: set[int] | No
                 in_months(months_of(recording)),
             ),
         )
-        .outerjoin(before, before.id == Prediction.track_id)
+        .outerjoin(_before, _before.id == Prediction.track_id)
         .where(Track.recording_id == recording_id, Track.segment_index == index, _LEADS_IN)
     )
     seen: set[int] = set()

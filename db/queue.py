@@ -14,12 +14,29 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Result, Select, and_, case, func, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Result,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from db.recordings import cancel_unfinished_segments
-from db.tables import Recording, RecordingState, Segment, SegmentState
+from db.tables import Base, Recording, RecordingState, Segment, SegmentState, UtcDateTime
+
+_RECORDINGS: Final = Base.metadata.tables[Recording.__tablename__]
+_SEGMENTS: Final = Base.metadata.tables[Segment.__tablename__]
+_RECORDING: Final = _RECORDINGS.c
+_SEGMENT: Final = _SEGMENTS.c
 
 _LENGTH: Final = 1000
 """Characters of a stored error."""
@@ -75,33 +92,13 @@ def claim(
         # The conditions are asked again: another worker may have been faster (not in SQLite). A
         # recording is locked before its segments, and only by who changes it, so that workers
         # never wait for each other in a circle.
+        connection = session.connection()
         if free.recording_waits and not _changed(
-            session.execute(
-                update(Recording)
-                .where(
-                    Recording.id == free.recording_id,
-                    Recording.state == RecordingState.QUEUED.value,
-                )
-                .values(
-                    state=RecordingState.READING.value,
-                    started_at=func.coalesce(Recording.started_at, now),
-                )
-                .execution_options(synchronize_session=False)
-            )
+            connection.execute(_BEGIN, {"of": free.recording_id, "now": now})
         ):
             continue
-        taken = session.execute(
-            update(Segment)
-            .where(
-                Segment.recording_id == free.recording_id,
-                Segment.index == free.index,
-                Segment.attempts == free.attempts,
-                _is_free(now),
-            )
-            .values(values)
-            .execution_options(synchronize_session=False)
-        )
-        if not _changed(taken):
+        place = {"of": free.recording_id, "at": free.index, "tried": free.attempts, "now": now}
+        if not _changed(connection.execute(_TAKE, {**place, **values})):
             continue
         return Lease(free.recording_id, free.index, owner, until, free.attempts + 1)
     return None
@@ -161,7 +158,7 @@ def fail(
     """
     reason = reason[:_LENGTH]
     _lock_recording(session, lease.recording_id)
-    segment = _one(session, _segments().where(*held(lease)).with_for_update(of=Segment))
+    segment = _one(session, _segments().where(*held(lease)).with_for_update(of=_SEGMENTS))
     if segment is None:
         return
     # The attempt that now ends counts among the deaths until it is told to be a fault.
@@ -188,11 +185,11 @@ def fail(
 def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
     """Conditions on table segments that hold while the lease is not lost."""
     return (
-        Segment.recording_id == lease.recording_id,
-        Segment.index == lease.index,
-        Segment.state == SegmentState.LEASED.value,
-        Segment.lease_owner == lease.owner,
-        Segment.attempts == lease.attempts,
+        _SEGMENT.recording_id == lease.recording_id,
+        _SEGMENT.index == lease.index,
+        _SEGMENT.state == SegmentState.LEASED.value,
+        _SEGMENT.lease_owner == lease.owner,
+        _SEGMENT.attempts == lease.attempts,
     )
 
 
@@ -211,19 +208,23 @@ class _Segment:
         return self.attempts - self.faults
 
 
-def _segments() -> Select[int, int, str, int, int, str]:
+def _segments() -> Select[Any, Any, Any, Any, Any, Any]:
     return select(
-        Segment.recording_id,
-        Segment.index,
-        Segment.state,
-        Segment.attempts,
-        Segment.faults,
-        Recording.state,
-    ).join(Recording, Recording.id == Segment.recording_id)
+        _SEGMENT.recording_id,
+        _SEGMENT.index,
+        _SEGMENT.state,
+        _SEGMENT.attempts,
+        _SEGMENT.faults,
+        _RECORDING.state,
+    ).join_from(_SEGMENTS, _RECORDINGS, _RECORDING.id == _SEGMENT.recording_id)
 
 
-def _one(session: Session, query: Select[int, int, str, int, int, str]) -> _Segment | None:
-    row = session.execute(query).one_or_none()
+def _one(
+    session: Session,
+    query: Select[Any, Any, Any, Any, Any, Any],
+    values: dict[str, object] | None = None,
+) -> _Segment | None:
+    row = session.connection().execute(query, values).one_or_none()
     if row is None:
         return None
     waits = row[5] == RecordingState.QUEUED.value
@@ -237,11 +238,68 @@ def _lock_recording(session: Session, recording_id: int) -> None:
     )
 
 
-def _is_free(now: datetime) -> ColumnElement[bool]:
+def _is_free() -> ColumnElement[bool]:
     return or_(
-        Segment.state == SegmentState.QUEUED.value,
-        and_(Segment.state == SegmentState.LEASED.value, Segment.lease_until < now),
+        _SEGMENT.state == SegmentState.QUEUED.value,
+        and_(_SEGMENT.state == SegmentState.LEASED.value, _SEGMENT.lease_until < _NOW),
     )
+
+
+def _started() -> Select[Any, Any, Any, Any]:
+    free = case((_is_free(), 1), else_=0)
+    running = func.sum(1 - free).label("running")
+    order = (_RECORDING.niceness, running, _RECORDING.created_at, _RECORDING.id)
+    return (
+        select(*order)
+        .join_from(_RECORDINGS, _SEGMENTS, _SEGMENT.recording_id == _RECORDING.id)
+        .where(
+            _RECORDING.state == RecordingState.READING.value,
+            _SEGMENT.state.in_([SegmentState.QUEUED.value, SegmentState.LEASED.value]),
+        )
+        .group_by(_RECORDING.id, _RECORDING.niceness, _RECORDING.created_at)
+        .having(func.sum(free) > 0)
+        .order_by(*order)
+        .limit(1)
+    )
+
+
+def _waiting() -> Select[Any, Any, Any, Any]:
+    return (
+        select(_RECORDING.niceness, literal(0), _RECORDING.created_at, _RECORDING.id)
+        .where(
+            _RECORDING.state == RecordingState.QUEUED.value,
+            select(_SEGMENT.index)
+            .where(_SEGMENT.recording_id == _RECORDING.id, _is_free())
+            .exists(),
+        )
+        .order_by(_RECORDING.niceness, _RECORDING.created_at, _RECORDING.id)
+        .limit(1)
+    )
+
+
+# Put together once, of tables and not of classes: every worker asks them for every segment, and
+# SQLAlchemy takes longer to put one together than a database to answer it.
+_NOW: Final = bindparam("now", type_=UtcDateTime())
+_TURNS: Final = (_started(), _waiting())
+_FIRST_FREE: Final = (
+    _segments()
+    .where(_SEGMENT.recording_id == bindparam("of"), _is_free())
+    .order_by(_SEGMENT.index)
+    .limit(1)
+)
+_BEGIN: Final = (
+    update(_RECORDINGS)
+    .where(_RECORDING.id == bindparam("of"), _RECORDING.state == RecordingState.QUEUED.value)
+    .values(
+        state=RecordingState.READING.value, started_at=func.coalesce(_RECORDING.started_at, _NOW)
+    )
+)
+_TAKE: Final = update(_SEGMENTS).where(
+    _SEGMENT.recording_id == bindparam("of"),
+    _SEGMENT.index == bindparam("at"),
+    _SEGMENT.attempts == bindparam("tried"),
+    _is_free(),
+)
 
 
 def _next(session: Session, now: datetime) -> _Segment | None:
@@ -250,46 +308,15 @@ def _next(session: Session, now: datetime) -> _Segment | None:
     Recordings being read are few, so they are all looked at; of those that wait only the oldest
     can be next, and the index gives it without a look at the others.
     """
-    free = case((_is_free(now), 1), else_=0)
-    running = func.sum(1 - free).label("running")
-    started = (
-        select(Recording.niceness, running, Recording.created_at, Recording.id)
-        .join(Segment, Segment.recording_id == Recording.id)
-        .where(
-            Recording.state == RecordingState.READING.value,
-            Segment.state.in_([SegmentState.QUEUED.value, SegmentState.LEASED.value]),
-        )
-        .group_by(Recording.id, Recording.niceness, Recording.created_at)
-        .having(func.sum(free) > 0)
-        .order_by(Recording.niceness, running, Recording.created_at, Recording.id)
-        .limit(1)
-    )
-    waiting = (
-        select(Recording.niceness, literal(0), Recording.created_at, Recording.id)
-        .where(
-            Recording.state == RecordingState.QUEUED.value,
-            select(Segment.index)
-            .where(Segment.recording_id == Recording.id, _is_free(now))
-            .exists(),
-        )
-        .order_by(Recording.niceness, Recording.created_at, Recording.id)
-        .limit(1)
-    )
     turns = [
-        (int(row[0]), int(row[1]), row[2], row[3])
-        for query in (started, waiting)
-        for row in session.execute(query)
+        (row[0], int(row[1]), row[2], row[3])
+        for query in _TURNS
+        for row in session.connection().execute(query, {"now": now})
     ]
     if not turns:
         return None
     *_, recording_id = min(turns)
-    return _one(
-        session,
-        _segments()
-        .where(Segment.recording_id == recording_id, _is_free(now))
-        .order_by(Segment.index)
-        .limit(1),
-    )
+    return _one(session, _FIRST_FREE, {"now": now, "of": recording_id})
 
 
 def _given_up(session: Session, segment: _Segment, reason: str) -> str:

@@ -69,9 +69,10 @@ def write_segment(
     recording.duration_ms = max(recording.duration_ms, int(last))
     ensure_months(session, _months(recording.captured_at, result))
     starts = first_seen(session, lease.recording_id, lease.index)
-    _replace_rows(session, recording, lease, result)
-    join_chains_at(session, lease.recording_id, lease.index)
-    starts |= first_seen(session, lease.recording_id, lease.index)
+    if starts or result.tracks:  # an empty aisle at night is most of what a camera sees
+        _replace_rows(session, recording, lease, result)
+        join_chains_at(session, lease.recording_id, lease.index)
+        starts |= first_seen(session, lease.recording_id, lease.index)
 
     segment.state = SegmentState.DONE.value
     segment.lease_owner = None

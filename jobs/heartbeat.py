@@ -84,6 +84,10 @@ class Heartbeat:
     def _run(self) -> None:
         pause = min(self._length / 3, _LONGEST_PAUSE_S)
         renewed = time.monotonic()
+        # A lease that was given a moment ago needs no sign of life yet.
+        left = (self._lease.until - datetime.now(UTC)).total_seconds()
+        if left > self._length - pause and self._ended.wait(pause):
+            return
         while True:
             try:
                 with self._database.write() as session:

@@ -3,18 +3,20 @@
 import logging
 import threading
 import time
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 import cv2
+from sqlalchemy import select
 
 from db.engine import Database
-from db.queue import Lease, fail
+from db.queue import Lease, fail, held
 from db.results import LeaseLost, prepare_to_write, write_segment
-from db.tables import Recording, Segment
+from db.tables import Base, Camera, Recording, Segment
 from fer_core.analysis import AnalysisOptions, analyse_segment, threads_each
 from fer_core.detection import YuNetDetector, Zone
 from fer_core.errors import Cancelled, FootageError, ModelError
@@ -31,16 +33,35 @@ log = logging.getLogger(__name__)
 def read_segment(task: SegmentTask) -> SegmentOutcome:
     """Read the segment of the task and write what it held. Raises nothing that is foreseen."""
     began = time.monotonic()
-    database = Database(task.database_url)
-    try:
-        assignment = patiently(lambda: _assignment(database, task.lease))
-        if assignment is None:
-            return SegmentOutcome(Ending.LOST, time.monotonic() - began)
-        with Heartbeat(database, task.lease, task.lease_seconds) as heartbeat:
-            ending, counts = _read_and_write(database, task, assignment, heartbeat)
-        return SegmentOutcome(ending, time.monotonic() - began, *counts)
-    finally:
-        database.close()
+    database = _opened.at(task.database_url)
+    assignment = patiently(lambda: _assignment(database, task.lease))
+    if assignment is None:
+        return SegmentOutcome(Ending.LOST, time.monotonic() - began)
+    with Heartbeat(database, task.lease, task.lease_seconds) as heartbeat:
+        ending, counts = _read_and_write(database, task, assignment, heartbeat)
+    return SegmentOutcome(ending, time.monotonic() - began, *counts)
+
+
+class _Opened:
+    """The database of this process. It stays open from one segment to the next: to put queries
+    into SQL again and to connect again would cost more than all else that a segment's lease
+    costs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._url = ""
+        self._database: Database | None = None
+
+    def at(self, url: str) -> Database:
+        with self._lock:
+            if self._database is None or url != self._url:
+                if self._database is not None:
+                    self._database.close()
+                self._url, self._database = url, Database(url)
+            return self._database
+
+
+_opened = _Opened()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,33 +76,54 @@ class _Assignment:
     zones: tuple[Zone, ...]
 
 
+_recording, _camera, _segment = (
+    Base.metadata.tables[table.__tablename__] for table in (Recording, Camera, Segment)
+)
+_TOLD: Final = (
+    select(
+        _recording.c.name,
+        _recording.c.footage_key,
+        _recording.c.kind,
+        _recording.c.width,
+        _recording.c.height,
+        _recording.c.duration_ms,
+        _recording.c.frame_rate,
+        _recording.c.codec,
+        _recording.c.sample_rate,
+        _camera.c.staff_zones,
+        _segment.c.index,
+        _segment.c.start_ms,
+        _segment.c.end_ms,
+    )
+    .join_from(_segment, _recording, _recording.c.id == _segment.c.recording_id)
+    .join(_camera, _camera.c.id == _recording.c.camera_id)
+)
+
+
 def _assignment(database: Database, lease: Lease) -> _Assignment | None:
-    """None where the recording was deleted meanwhile."""
+    """None where the segment is another worker's meanwhile, or its recording was deleted."""
+    query = _TOLD.where(*held(lease))
     with database.read() as session:
-        recording = session.get(Recording, lease.recording_id)
-        segment = session.get(Segment, (lease.recording_id, lease.index))
-        if recording is None or segment is None:
-            return None
-        return _Assignment(
-            name=recording.name,
-            footage_key=recording.footage_key,
-            info=FootageInfo(
-                kind=FootageKind(recording.kind),
-                width=recording.width,
-                height=recording.height,
-                duration_ms=recording.duration_ms,
-                frame_rate=recording.frame_rate,
-                codec=recording.codec,
-                rotation=0,
-                captured=None,
-            ),
-            plan=SegmentPlan(segment.index, segment.start_ms, segment.end_ms),
-            sample_rate=recording.sample_rate,
-            zones=tuple(
-                tuple((float(x), float(y)) for x, y in zone)
-                for zone in recording.camera.staff_zones
-            ),
-        )
+        told = session.connection().execute(query).one_or_none()
+    if told is None:
+        return None
+    return _Assignment(
+        name=told.name,
+        footage_key=told.footage_key,
+        info=FootageInfo(
+            kind=FootageKind(told.kind),
+            width=told.width,
+            height=told.height,
+            duration_ms=told.duration_ms,
+            frame_rate=told.frame_rate,
+            codec=told.codec,
+            rotation=0,
+            captured=None,
+        ),
+        plan=SegmentPlan(told[10], told.start_ms, told.end_ms),  # "index" is a method of rows
+        sample_rate=told.sample_rate,
+        zones=tuple(tuple((float(x), float(y)) for x, y in zone) for zone in told.staff_zones),
+    )
 
 
 def _read_and_write(
@@ -143,22 +185,21 @@ def _analyse(task: SegmentTask, assignment: _Assignment, heartbeat: Heartbeat) -
         min_face_video=task.smallest_face_in_video,
     )
     loaded.detector.min_face = options.least_face
-    with ExitStack() as opened:
-        try:
-            path = opened.enter_context(_footage(store, assignment.footage_key, assignment.info))
-        except FileNotFoundError as error:
-            raise _FootageGone from error
-        return analyse_segment(
-            path,
-            assignment.info,
-            assignment.plan,
-            options,
-            loaded.model,
-            loaded.detector,
-            heartbeat.tell,
-            heartbeat.is_lost,
-            name=assignment.name,
-        )
+    try:
+        with _footage(store, assignment.footage_key, assignment.info) as path:
+            return analyse_segment(
+                path,
+                assignment.info,
+                assignment.plan,
+                options,
+                loaded.model,
+                loaded.detector,
+                heartbeat.tell,
+                heartbeat.is_lost,
+                name=assignment.name,
+            )
+    except FileNotFoundError as error:
+        raise _FootageGone from error
 
 
 def _footage(
@@ -172,7 +213,8 @@ def _footage(
 
 def _write(database: Database, task: SegmentTask, result: SegmentResult) -> None:
     version = _loaded(task.threads).model.card.version
-    prepare_to_write(database, task.lease, result)
+    if result.predictions:
+        prepare_to_write(database, task.lease, result)
     with database.write() as session:
         write_segment(session, task.lease, result, version, datetime.now(UTC))
 

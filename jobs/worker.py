@@ -110,21 +110,31 @@ class _Worker:
 
     def _step(self) -> bool:
         """Collect what has ended, start what there is room for. False when nothing is left."""
-        self._collect()
         self._reports.step()
-        with self._database.read() as session:
-            unfinished = (SegmentState.QUEUED.value, SegmentState.LEASED.value)
-            busy = bool(session.scalar(select(exists().where(Segment.state.in_(unfinished)))))
-        idle = not (busy or self._running)
-        if time.monotonic() >= self._sweep_at or (idle and not self._swept):
+        if self._collect() and self._executor is not None:
+            # Where one segment ended most often another one waits: no need to ask first.
+            self._hand_out(self._executor)
+        busy = bool(self._running) or self._is_anything_unfinished()
+        if time.monotonic() >= self._sweep_at or not (busy or self._swept):
             self._sweep()
-        if not busy:
-            return bool(self._running)
-        # A lease starts to run when it is claimed: not before there is a process to read it.
-        executor = self._ready_executor()
+        if busy:
+            # A lease starts to run when it is claimed: not before there is a process to read it.
+            executor = self._ready_executor()
+            if executor is not None:
+                self._hand_out(executor)
+        return busy
+
+    def _is_anything_unfinished(self) -> bool:
+        """Whether a segment waits or is being read, by whatever worker."""
+        unfinished = (SegmentState.QUEUED.value, SegmentState.LEASED.value)
+        with self._database.read() as session:
+            return bool(session.scalar(select(exists().where(Segment.state.in_(unfinished)))))
+
+    def _hand_out(self, executor: Executor) -> None:
+        """Claim segments as long as there is room for them, and have them read."""
         lease = None
         try:
-            while executor is not None and len(self._running) < self._capacity:
+            while len(self._running) < self._capacity:
                 lease = self._claim()
                 if lease is None:
                     break
@@ -134,7 +144,6 @@ class _Worker:
             if lease is not None and lease not in self._running.values():
                 self._give_back(lease)
             self._discard_executor()
-        return True
 
     def _ready_executor(self) -> Executor | None:
         """The executor, warm: a first process has loaded what reading needs. None when it has to
@@ -187,7 +196,8 @@ class _Worker:
                 datetime.now(UTC),
             )
 
-    def _collect(self) -> None:
+    def _collect(self) -> bool:
+        """Whether any had ended."""
         ended = [future for future in self._running if future.done()]
         if any(isinstance(future.exception(), BrokenExecutor) for future in ended):
             # The death of one process takes the whole pool along, and all that it was reading;
@@ -197,6 +207,7 @@ class _Worker:
             ended = list(wait(self._running).done)
         for future in ended:
             self._conclude(self._running.pop(future), future)
+        return bool(ended)
 
     def _conclude(self, lease: Lease, future: Future[SegmentOutcome]) -> None:
         where = f"worker={self._name} recording={lease.recording_id} segment={lease.index}"

@@ -6,7 +6,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecu
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
 from sqlalchemy import select, update
@@ -128,6 +128,30 @@ def test_footage_is_deleted_after_it_was_read(
     read_all(settings)
     assert not recording(database, photo).has_footage
     assert list(store(settings).stored()) == []
+
+
+def test_a_store_that_goes_away_as_footage_is_opened_is_no_damage(
+    settings: Settings, database: Database, film: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = settings.home / "footage"
+    away, times = folder.with_name("away"), [0]
+
+    def away_at_first(*args: Any, **kwargs: Any) -> SegmentResult:
+        times[0] += 1
+        if times[0] > 1:
+            return analyse_segment(*args, **kwargs)
+        folder.rename(away)
+        try:
+            return analyse_segment(*args, **kwargs)
+        finally:
+            away.rename(folder)
+
+    monkeypatch.setattr(reading, "analyse_segment", away_at_first)
+    read_all(settings)
+    assert recording(database, film).state is RecordingState.DONE
+    assert times[0] == 4  # three segments, one of them twice
+    with database.read() as session:
+        assert {segment.attempts for segment in session.scalars(select(Segment))} == {1}
 
 
 def test_a_store_that_is_away_when_footage_is_to_be_deleted_stops_no_worker(

@@ -1,9 +1,10 @@
 """Leases: who gets which segment, what happens to those who die, and when a recording fails."""
 
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from db.engine import Database
 from db.queue import MOST_DEATHS, Lease, claim, fail, release, renew
@@ -307,3 +308,28 @@ def test_what_is_tried_again_has_all_its_attempts(database: Database, camera: in
     lease = taken(database)
     assert (lease.index, lease.attempts) == (1, 1)
     assert row_of(database, recording).state is RecordingState.READING
+
+
+def test_however_much_waits_a_claim_looks_at_little_of_it(sqlite_url: str) -> None:
+    """In a file: a server chooses its plans by what the tables hold."""
+    steps: list[str] = []
+
+    def explain(
+        connection: object, _cursor: object, statement: str, parameters: object, *_: object
+    ) -> None:
+        if statement.startswith("SELECT"):
+            raw = connection.connection.driver_connection  # type: ignore[attr-defined]
+            rows = raw.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+            steps.extend(row[3] for row in rows)
+
+    with closing(Database(sqlite_url)) as database:
+        with database.write() as session:
+            camera = add_camera(session)
+        video(database, camera)
+        event.listen(database._engine, "before_cursor_execute", explain)
+        taken(database)
+    found = [step for step in steps if "recordings" in step or "segments" in step]
+    assert len(found) >= 5
+    assert all(step.startswith("SEARCH") for step in found)
+    # Only the few that are being read are sorted; the oldest of those that wait has its place.
+    assert sum("ORDER BY" in step for step in steps) == 1

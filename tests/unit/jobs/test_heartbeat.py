@@ -2,7 +2,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
@@ -78,14 +78,18 @@ def test_other_faults_are_not_tried_again(pauses: list[float]) -> None:
 
 
 def beating(
-    monkeypatch: pytest.MonkeyPatch, answers: list[bool], database: object, length_s: float = 60.0
+    monkeypatch: pytest.MonkeyPatch,
+    answers: list[bool],
+    database: object,
+    length_s: float = 60.0,
+    lease: Lease = LEASE,
 ) -> tuple[Heartbeat, list[int], threading.Event]:
     """A heartbeat whose renewals get ``answers``; the progress told; set when all were given."""
     told: list[int] = []
     over = threading.Event()
 
-    def renew(_s: Session, lease: Lease, length: float, progress_ms: int, now: datetime) -> bool:
-        assert lease == LEASE
+    def renew(_s: Session, ours: Lease, length: float, progress_ms: int, now: datetime) -> bool:
+        assert ours == lease
         assert length == length_s
         assert now.tzinfo is not None
         told.append(progress_ms)
@@ -95,7 +99,7 @@ def beating(
 
     monkeypatch.setattr(heartbeat, "renew", renew)
     monkeypatch.setattr(heartbeat, "_LONGEST_PAUSE_S", 0.01)
-    return Heartbeat(cast(Database, database), LEASE, length_s), told, over
+    return Heartbeat(cast(Database, database), lease, length_s), told, over
 
 
 def test_the_lease_is_renewed_with_the_progress(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +109,28 @@ def test_the_lease_is_renewed_with_the_progress(monkeypatch: pytest.MonkeyPatch)
         assert over.wait(240)
         assert not beat.is_lost()
     assert told[:3] == [700, 700, 700]
+
+
+def test_a_lease_that_was_just_given_needs_no_sign_of_life_yet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lease = Lease(1, 0, "owner", datetime.now(UTC) + timedelta(hours=1), 1)
+    beat, told, _ = beating(monkeypatch, [True], Trouble(0), length_s=3600.0, lease=lease)
+    monkeypatch.setattr(heartbeat, "_LONGEST_PAUSE_S", 600.0)
+    with beat:
+        pass
+    assert told == []
+
+
+def test_a_lease_that_was_given_a_while_ago_is_renewed_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lease = Lease(1, 0, "owner", datetime.now(UTC) + timedelta(minutes=30), 1)
+    beat, told, over = beating(monkeypatch, [True], Trouble(0), length_s=3600.0, lease=lease)
+    monkeypatch.setattr(heartbeat, "_LONGEST_PAUSE_S", 600.0)
+    with beat:
+        assert over.wait(30)
+    assert told == [0]
 
 
 def test_a_lease_that_is_not_ours_any_more_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
