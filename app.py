@@ -6,7 +6,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -31,17 +31,25 @@ _worker: "WorkerProcess | None" = None
 
 
 def _get_ready() -> None:
-    """Bring the database up to date and load what the first page draws with, then start the
-    worker, so that it does not fight with the first page for the machine."""
+    """Bring the database up to date and load what the first page draws with, where there is
+    something to draw; then start the worker, so that it does not fight with the first page for the
+    machine."""
     global _worker
-    from db.engine import upgrade
+    from db.engine import Database, upgrade
+    from db.recording_rows import count_recordings
     from jobs.child import WorkerProcess
     from settings import settings
 
     log_to_terminal()
     try:
         upgrade(settings().resolved_database_url)
-        import_module("pages.overview")
+        with (
+            closing(Database(settings().resolved_database_url)) as database,
+            database.read() as session,
+        ):
+            has_figures = count_recordings(session) > 0
+        if has_figures:
+            import_module("pages.overview")
     except Exception:
         # The pages and /healthz tell of it to whoever asks; the worker has its own patience.
         log.exception("getting ready")

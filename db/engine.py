@@ -160,7 +160,10 @@ def upgrade(url: str, revision: str = "head") -> None:
 
     Safe when several processes start at once: the first migrates, the others wait and find
     nothing left to do. All or nothing: a migration that fails leaves the database as it was.
+    Alembic, and its memory, is loaded only where there is something to do.
     """
+    if revision == "head" and is_current(url):
+        return
     _migrate(url, revision, up=True)
 
 

@@ -9,7 +9,6 @@ from zoneinfo import available_timezones
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from db.buckets import rebuild_buckets
 from db.tables import Camera, Recording, Site
 from fer_core.errors import SatisfaceError
 
@@ -123,6 +122,8 @@ def update_site(
     if time_zone is not None and time_zone != site.time_zone:
         site.time_zone = _time_zone(time_zone)
         session.flush()
+        from db.buckets import rebuild_buckets  # with pandas, which pages without figures spare
+
         cameras = session.scalars(select(Camera.id).where(Camera.site_id == site_id)).all()
         rebuild_buckets(session, cameras)
     session.flush()

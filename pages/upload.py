@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import pandas as pd
 import streamlit as st
 
 from pages.format import CAPTURED_FROM, counted, duration, escaped, listed
@@ -131,6 +130,8 @@ def _table(
 ) -> tuple[dict[str, datetime], list[datetime | None]]:
     """The editable table. Returns the times that were entered by hand, by upload, and the times
     as shown, by row: both on the site's clock."""
+    import pandas as pd  # not before there is a table: what arrives meanwhile needs little memory
+
     entered: dict[str, datetime] = st.session_state.setdefault(_ENTERED, {})
     told = {file.id: _told(members, zone) for file, members in zip(files, looked_at, strict=True)}
     key = f"taken_{hash((zone.key, *told))}"

@@ -4,6 +4,7 @@ Its program (pages/assets/uploader) sends files to the routes of api/uploads.py;
 page is only which uploads are in. Streamlit's own uploader holds every file in memory.
 """
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,8 +66,9 @@ def uploader(camera_id: int, *, key: str = "uploader") -> Given:
             "pass": _pass(),
             "camera": camera_id,
             "largest": settings().max_upload_mb * 1_000_000,
-            "told": {"ids": ids, "busy": busy},
-            "gone": [upload_id for upload_id in ids if upload_id not in present],
+            # No lists: Streamlit would load pandas to look whether they are tables.
+            "told": json.dumps({"ids": ids, "busy": busy}, separators=(",", ":")),
+            "gone": tuple(upload_id for upload_id in ids if upload_id not in present),
         },
         on_given_change=lambda: None,
         on_refused_change=lambda: None,

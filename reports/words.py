@@ -1,12 +1,17 @@
-"""Figures as words: the one place that rounds what pages, hover texts and reports show."""
+"""Figures as words: the one place that rounds what pages, hover texts and reports show.
+
+Pages without figures use its words for days and people: pandas and SciPy are loaded by those who
+have a figure.
+"""
 
 from datetime import date, datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
-from analytics.comparison import Direction, direction, told_apart
-from analytics.intervals import Estimate
+    from analytics.comparison import Direction
+    from analytics.intervals import Estimate
 
 _MONTHS: Final = (
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -45,7 +50,7 @@ def points_words(value: float) -> str:
     return f"{sign}{shown}"
 
 
-def change_words(change: Estimate, *, share: bool = False) -> str:
+def change_words(change: "Estimate", *, share: bool = False) -> str:
     """A change in time as a sentence's end: ``up 4.1 points, more than chance would explain``.
 
     ``share``: of shares from 0 to 1, in whole points; else of indices, in tenths.
@@ -56,13 +61,13 @@ def change_words(change: Estimate, *, share: bool = False) -> str:
     return f"{way} {size}, {why}"
 
 
-def index_change_words(change: Estimate, versus: str) -> str:
+def index_change_words(change: "Estimate", versus: str) -> str:
     """The change of the index as a sentence. ``versus``: as in ``the 7 days before``."""
     interval = f"interval {points_words(change.low)} to {points_words(change.high)}"
     return f"Index {change_words(change)}, against {versus} ({interval})."
 
 
-def difference_words(difference: Estimate, *, share: bool = False) -> str:
+def difference_words(difference: "Estimate", *, share: bool = False) -> str:
     """The same of two places: ``4.1 points higher, more than chance would explain``."""
     way, size, why = _change_parts(difference, share=share)
     if way == "level":
@@ -70,7 +75,7 @@ def difference_words(difference: Estimate, *, share: bool = False) -> str:
     return f"{size} {'higher' if way == 'up' else 'lower'}, {why}"
 
 
-def change_interval_words(change: Estimate, *, share: bool = False) -> str:
+def change_interval_words(change: "Estimate", *, share: bool = False) -> str:
     """Its ends: ``+0.8 to +7.4 points``; of shares ``−3 to +1 points``."""
     if share:
         low, high = (net_words(end).split()[0] for end in (change.low, change.high))
@@ -79,7 +84,10 @@ def change_interval_words(change: Estimate, *, share: bool = False) -> str:
     return f"{low} to {high} points"
 
 
-def _change_parts(change: Estimate, *, share: bool) -> tuple[Direction, str, str]:
+def _change_parts(change: "Estimate", *, share: bool) -> "tuple[Direction, str, str]":
+    from analytics.comparison import direction, told_apart
+    from analytics.intervals import Estimate
+
     points = Estimate(100 * change.value, 100 * change.low, 100 * change.high) if share else change
     size = f"{abs(points.value):.0f}" if share else index_words(abs(points.value))
     return (
@@ -94,12 +102,12 @@ def rank_words(low: int, high: int) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-def index_interval_words(estimate: Estimate) -> str:
+def index_interval_words(estimate: "Estimate") -> str:
     """``58.0 to 66.2``."""
     return f"{index_words(estimate.low)} to {index_words(estimate.high)}"
 
 
-def share_interval_words(estimate: Estimate) -> str:
+def share_interval_words(estimate: "Estimate") -> str:
     """``28% to 41%``; ends that whole percents do not tell apart get a decimal: ``11.6% to
     12.1%``."""
     low, high = share_words(estimate.low), share_words(estimate.high)
@@ -108,7 +116,7 @@ def share_interval_words(estimate: Estimate) -> str:
     return f"{low} to {high}"
 
 
-def day_words(day: date | pd.Timestamp, *, year: bool = False) -> str:
+def day_words(day: "date | pd.Timestamp", *, year: bool = False) -> str:
     """``Tuesday 3 Nov``, with ``year`` ``Tuesday 3 Nov 2026``. Never the machine's language."""
     words = f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
     return f"{words} {day.year}" if year else words
@@ -119,7 +127,7 @@ def weekday_words(weekday: int) -> str:
     return _WEEKDAYS[weekday]
 
 
-def date_words(day: date | pd.Timestamp) -> str:
+def date_words(day: "date | pd.Timestamp") -> str:
     """``3 Nov 2026``."""
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
@@ -134,12 +142,12 @@ def moment_words(moment: datetime) -> str:
     return f"{date_words(moment)}, {moment:%H:%M %Z}".strip()
 
 
-def week_words(monday: date | pd.Timestamp) -> str:
+def week_words(monday: "date | pd.Timestamp") -> str:
     """``Week of 2 Nov 2026``."""
     return f"Week of {date_words(monday)}"
 
 
-def month_words(first: date | pd.Timestamp) -> str:
+def month_words(first: "date | pd.Timestamp") -> str:
     """``Nov 2026``."""
     return f"{_MONTHS[first.month - 1]} {first.year}"
 

@@ -202,6 +202,60 @@ def test_folders_come_with_their_names_and_without_hidden_files(
         assert list((tmp_path / "home" / "unfinished").iterdir()) == []
 
 
+def drop(page: Page, *paths: Path) -> None:
+    """Files and folders of this machine, as a hand drags them in from its desktop."""
+    box = page.get_by_label("Footage to upload").locator(".zone").bounding_box()
+    assert box is not None
+    devtools = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        devtools.send(
+            "Input.dispatchDragEvent",
+            {
+                "type": kind,
+                "x": box["x"] + box["width"] / 2,
+                "y": box["y"] + box["height"] / 2,
+                "data": data,
+            },
+        )
+    devtools.detach()
+
+
+def test_dropped_folders_are_taken_in_with_all_that_lies_in_them(
+    tmp_path: Path, open_browser: OpenBrowser
+) -> None:
+    week = tmp_path / "week 9"
+    (week / "monday" / "morning").mkdir(parents=True)
+    (week / "nothing here").mkdir()
+    write_picture(week / "monday" / "morning" / "IMG_20260302_090000.jpg")
+    write_picture(week / "monday" / "IMG_20260302_120000.jpg", [Appearance(320, 180, look="warm")])
+    (week / "monday" / "notes.txt").write_text("The door camera was cleaned at ten.")
+    (week / ".DS_Store").write_bytes(b"x")
+    write_picture(tmp_path / "portrait.jpg", [Appearance(320, 180, look="cold")])
+    with (
+        serving(tmp_path / "home", SATISFACE_START_WORKER="false") as address,
+        open_browser(address, "/upload") as page,
+    ):
+        add_first_camera(page, "Main Street", "Entrance")
+        settled(page)
+        drop(page, week, tmp_path / "portrait.jpg")
+        expect(page.get_by_text("1 file cannot be read; the others are:")).to_be_visible()
+        expect(
+            page.get_by_text(
+                "week 9/monday/notes.txt: this is a text file, not a picture or a video."
+            )
+        ).to_be_visible()
+        page.get_by_role("button", name="Start reading").click()
+        expect(page.get_by_text("3 files taken in.")).to_be_visible()
+        for name in (
+            "week 9/monday/morning/IMG_20260302_090000.jpg",
+            "week 9/monday/IMG_20260302_120000.jpg",
+            "portrait.jpg",
+        ):
+            expect(page.get_by_text(name).first).to_be_visible()
+        assert list((tmp_path / "home" / "unfinished").iterdir()) == []
+
+
 def test_the_uploader_can_be_used_by_keyboard(tmp_path: Path, open_browser: OpenBrowser) -> None:
     with (
         serving(tmp_path, SATISFACE_START_WORKER="false") as address,

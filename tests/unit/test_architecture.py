@@ -46,8 +46,15 @@ def test_a_process_reads_its_first_face_without_pandas() -> None:
     assert not modules & (HEAVY | LATE)
 
 
-def test_a_worker_finds_its_database_current_without_alembic(tmp_path: Path) -> None:
+def test_a_current_database_is_found_so_without_alembic(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'satisface.db'}"
     upgrade(url)
-    modules = modules_after(f"from db.engine import is_current; assert is_current({url!r})")
+    modules = modules_after(f"from db.engine import upgrade; upgrade({url!r})")
+    assert "sqlalchemy" in modules
     assert not modules & (HEAVY | LATE)
+
+
+def test_a_file_of_any_size_comes_in_without_what_only_figures_need() -> None:
+    modules = modules_after("import pages.upload, api.uploads")
+    assert {"streamlit", "sqlalchemy"} <= modules
+    assert not modules & (HEAVY | {"pandas", "pyarrow", "scipy", "alembic", "altair", "cv2", "av"})

@@ -33,7 +33,7 @@ export default function ({ data, parentElement, setStateValue }) {
   const otherCamera = options !== null && options.camera !== data.camera;
   options = data;
   // What the server knows and not what was sent to it: that may have been while it restarted.
-  announced = JSON.stringify(data.told);
+  announced = data.told;
   if (page === null || page.root !== parentElement) bind(parentElement);
   page.setStateValue = setStateValue;
   forget(data.gone);
@@ -54,6 +54,7 @@ function add(files) {
   const fresh = files.filter((i) => !there.has(identity(i)));
   for (const item of fresh) {
     Object.assign(item, { state: "waiting", sent: 0, sentence: "", upload: null, id: "" });
+    if (item.file.problem) fail(item, item.file.problem);
     if (item.size > options.largest) fail(item, `is too large; at most ${bytes(options.largest)} can be uploaded.`);
     items.push(item);
   }
@@ -386,16 +387,23 @@ function given(file, path = "") {
   return name.split("/").some((p) => p.startsWith(".") || p === "Thumbs.db") ? null : { file, name, size: file.size };
 }
 
+/** In the place of a file or folder that the browser may not look into. */
+const unread = (name) => ({ name, size: 0, lastModified: 0, problem: "your computer does not let the browser read it." });
+
 async function walk(entries) {
   const found = [];
   for (const entry of entries) {
+    const name = entry.fullPath.replace(/^\//, "");
     if (entry.isFile) {
-      const file = await new Promise((resolve, reject) => entry.file(resolve, reject)).catch(() => null);
-      if (file) found.push(given(file, entry.fullPath.replace(/^\//, "")));
+      const file = await new Promise((resolve, reject) => entry.file(resolve, reject)).catch(() => unread(name));
+      found.push(given(file, name));
     } else {
       const reader = entry.createReader();
       for (;;) {
-        const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)).catch(() => []);
+        const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject)).catch(() => {
+          found.push(given(unread(name), name));
+          return [];
+        });
         if (!some.length) break;
         found.push(...(await walk(some)));
       }
