@@ -2,13 +2,16 @@
 
     python -m benchmarks.queue --out docs/benchmarks/<date>-queue.md
 
-Only the decoder is simulated: in place of reading a segment, half a second of sleep, and then the
-rows of a made segment (10 people, 200 faces). Everything else is what runs in a shop: processes
-with leases, heartbeats, transactions and buckets. Eight workers of which each waits for a decoder
-fit on two cores; eight that decode would not, and would hide what the queue costs.
+Only the reading of pictures is simulated: in its place a worker sleeps for half a second, and then
+writes the rows of a made segment (10 people, 200 faces). Everything else is what runs in a shop:
+processes with leases, heartbeats, transactions and buckets. Eight workers of which each waits for
+a decoder fit on two cores; eight that decode would not, and would hide what the queue costs.
 
-The queue's own cost a segment is what a worker spends besides its half second: claiming, reading
-what to do, writing the rows and their buckets, and telling so.
+What a segment costs besides is told in three ways. In the first table, the clock between two
+segments of a worker, and the processor's time of all workers. In the second, one worker that
+decodes nothing: with nobody in its segments it does only what the queue is made of (to look for
+work, claim a segment, read what to do, write its end and tell so), with people it also writes
+their rows and their hours.
 """
 
 import argparse
@@ -20,34 +23,42 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 from statistics import median, quantiles
+from types import SimpleNamespace
+from typing import Final
 
-from sqlalchemy import func, select
+import psutil
+from sqlalchemy import ColumnElement, func, insert, select
+from sqlalchemy.orm import Session
 
 from db.engine import Database, upgrade
 from db.queue import claim
-from db.tables import Segment, SegmentState
+from db.tables import Base, Recording, Segment, SegmentState
 from fer_core.types import SegmentPlan, SegmentResult
 from jobs import reading
 from jobs.worker import run_worker
 from settings import Settings
+from settings import settings as settings_of_this_process
 from tests.made_postgresql import binaries, running_server
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video
 
-ROOT = Path(__file__).parents[1]
-WORKERS = (1, 2, 4, 8)
-RECORDINGS = 20
-SEGMENTS = 8
-DECODE_S = 0.5
-SEGMENT_MS = 60_000
-QUEUED = 10_000
-CLAIMS = 200
+ROOT: Final = Path(__file__).parents[1]
+WORKERS: Final = (1, 2, 4, 8)
+SEGMENTS: Final = 8
+DECODE_S: Final = 0.5
+SEGMENT_MS: Final = 60_000
+QUEUED: Final = 10_000
+CLAIMS: Final = 200
+PAGES: Final = ("recordings.py", "upload.py", "overview.py")
+_PAGE_RUNS: Final = 5
 
-SCENE = Scene(
+PEOPLE: Final = Scene(
     [
         Person(
             [
@@ -61,17 +72,60 @@ SCENE = Scene(
     segments=SEGMENTS,
     segment_ms=SEGMENT_MS,
 )
+NOBODY: Final = Scene([], segments=SEGMENTS, segment_ms=SEGMENT_MS)
 
 
-def simulated(plan: SegmentPlan) -> SegmentResult:
-    time.sleep(DECODE_S)
-    return SCENE.result(plan.index)
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of one segment, in milliseconds: by the clock, and of the processor."""
+
+    clock: float
+    processor: float
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """``took``: seconds by number of workers, and the processor's seconds of all of them.
+    ``claims``: seconds. ``pages``: seconds of a page's program, by file."""
+
+    name: str
+    segments: int
+    took: dict[int, tuple[float, float]]
+    queue_alone: Cost
+    with_people: Cost
+    claims: list[float]
+    pages: dict[str, float]
+
+
+def simulate(scene: Scene, decode_s: float) -> None:
+    """In this process segments are read by sleeping, and hold what ``scene`` does."""
+
+    def analyse(
+        _task: object, assignment: reading._Assignment, _heartbeat: object
+    ) -> SegmentResult:
+        plan: SegmentPlan = assignment.plan
+        time.sleep(decode_s)
+        return scene.result(plan.index)
+
+    model = SimpleNamespace(card=SimpleNamespace(version="simulated"))
+    reading._analyse = analyse  # type: ignore[assignment]  # noqa: SLF001
+    reading._loaded = lambda _: SimpleNamespace(model=model)  # type: ignore[assignment,return-value]  # noqa: SLF001
+
+
+def warm_thread() -> Executor:
+    """Reads one segment at a time, as a process of a pool does that has loaded everything."""
+    thread = ThreadPoolExecutor(1)
+    for name in ("jobs.reading", "db.buckets"):
+        thread.submit(import_module, name).result()
+    return thread
 
 
 def work(settings: Settings) -> None:
     """One worker whose decoder is simulated, until it is killed."""
-    reading._analyse = lambda _task, assignment, _heartbeat: simulated(assignment.plan)  # type: ignore[assignment]  # noqa: SLF001
-    run_worker(settings, threading.Event(), executor_factory=ThreadPoolExecutor)
+    simulate(PEOPLE, DECODE_S)
+    thread = warm_thread()
+    print("ready", flush=True)
+    run_worker(settings, threading.Event(), executor_factory=lambda _: thread)
 
 
 def settings_of(url: str, home: Path) -> Settings:
@@ -79,7 +133,8 @@ def settings_of(url: str, home: Path) -> Settings:
 
 
 @contextlib.contextmanager
-def workers(count: int, settings: Settings) -> Iterator[None]:
+def workers(count: int, settings: Settings) -> Iterator[list[psutil.Process]]:
+    """As many processes, all of them ready."""
     command = [sys.executable, "-m", "benchmarks.queue", "--work", settings.database_url]
     started = [
         subprocess.Popen([*command, str(settings.home)], cwd=ROOT, stdout=subprocess.PIPE)
@@ -88,61 +143,132 @@ def workers(count: int, settings: Settings) -> Iterator[None]:
     try:
         for process in started:
             assert process.stdout is not None
-            process.stdout.readline()
-        yield
+            if process.stdout.readline() != b"ready\n":
+                raise RuntimeError("a worker did not start")
+        yield [psutil.Process(process.pid) for process in started]
     finally:
         for process in started:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
-def seconds_to_read(database: Database, settings: Settings, count: int) -> float:
-    """From the first claim to the last segment, with ``count`` workers."""
-    with workers(count, settings):
-        with database.write() as session:
-            camera = add_camera(session, f"{count} workers")
-            for number in range(RECORDINGS):
-                add_video(
-                    session,
-                    camera,
-                    name=f"{number}.mp4",
-                    segments=SEGMENTS,
-                    segment_ms=SEGMENT_MS,
-                    captured_at=NOON + timedelta(hours=number),
-                    now=datetime.now(UTC),
-                )
-        while not _count(database, Segment.state != SegmentState.QUEUED.value, camera):
+def add_work(database: Database, camera: str, recordings: int) -> int:
+    """Recordings of SEGMENTS segments that wait, all at once; the camera's id."""
+    with database.write() as session:
+        camera_id = add_camera(session, camera)
+        for number in range(recordings):
+            add_video(
+                session,
+                camera_id,
+                name=f"{number}.mp4",
+                segments=SEGMENTS,
+                segment_ms=SEGMENT_MS,
+                captured_at=NOON + timedelta(hours=number),
+                now=datetime.now(UTC),
+            )
+    return camera_id
+
+
+def time_to_read(
+    database: Database, settings: Settings, count: int, recordings: int
+) -> tuple[float, float]:
+    """With ``count`` workers: seconds from the first claim to the last segment, and the
+    processor's seconds of all workers."""
+    total = recordings * SEGMENTS
+    with workers(count, settings) as running:
+        before = sum(processor_seconds(one) for one in running)
+        camera = add_work(database, f"{count} workers", recordings)
+        while not _count(database, camera, Segment.state != SegmentState.QUEUED.value):
             time.sleep(0.005)
         began = time.perf_counter()
-        while _count(database, Segment.state == SegmentState.DONE.value, camera) < total():
+        while _count(database, camera, Segment.state == SegmentState.DONE.value) < total:
             time.sleep(0.05)
-        return time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        return seconds, sum(processor_seconds(one) for one in running) - before
 
 
-def total() -> int:
-    return RECORDINGS * SEGMENTS
+def processor_seconds(process: psutil.Process) -> float:
+    used = process.cpu_times()
+    return float(used.user + used.system)
 
 
-def _count(database: Database, condition: object, camera: int) -> int:
-    from db.tables import Recording
-
+def _count(database: Database, camera: int, condition: ColumnElement[bool]) -> int:
+    query = select(func.count()).select_from(Segment).join(Recording)
     with database.read() as session:
-        query = select(func.count()).select_from(Segment).join(Recording)
-        return session.scalar(query.where(condition, Recording.camera_id == camera)) or 0  # type: ignore[arg-type]
+        return session.scalar(query.where(Recording.camera_id == camera, condition)) or 0
+
+
+def cost_of_a_segment(
+    database: Database, settings: Settings, scene: Scene, recordings: int
+) -> Cost:
+    """One worker in this process that decodes nothing, once it is warm."""
+    simulate(scene, 0.0)
+    thread = warm_thread()
+    factory: Callable[[int], Executor] = lambda _: _Lent(thread)  # noqa: E731
+    kind = "people" if scene is PEOPLE else "nobody"
+    add_work(database, f"{kind}, to warm up", 2)
+    run_worker(settings, threading.Event(), until_idle=True, executor_factory=factory)
+    add_work(database, kind, recordings)
+    clock, processor = time.perf_counter(), time.process_time()
+    run_worker(settings, threading.Event(), until_idle=True, executor_factory=factory)
+    clock, processor = time.perf_counter() - clock, time.process_time() - processor
+    thread.shutdown()
+    segments = recordings * SEGMENTS
+    return Cost(1000 * clock / segments, 1000 * processor / segments)
+
+
+class _Lent(Executor):
+    """An executor that outlives the worker it is lent to."""
+
+    def __init__(self, executor: Executor) -> None:
+        self.submit = executor.submit  # type: ignore[method-assign]
+
+
+def add_backlog(session: Session, camera_id: int, count: int) -> None:
+    """Recordings of two segments that wait, as add_recording makes them; all in two statements."""
+    tables = Base.metadata.tables
+    added = session.scalars(
+        insert(Recording).returning(Recording.id),
+        [
+            {
+                "camera_id": camera_id,
+                "name": f"{number}.mp4",
+                "kind": "video",
+                "sha256": f"{number:064x}",
+                "bytes": 1000,
+                "width": 1280,
+                "height": 720,
+                "duration_ms": 2 * SEGMENT_MS,
+                "codec": "h264",
+                "captured_at": NOON + timedelta(minutes=number),
+                "captured_from": "metadata",
+                "footage_key": f"key {number}",
+                "sample_rate": 5.0,
+                "niceness": number % 2,
+                "created_at": NOON + timedelta(seconds=number),
+            }
+            for number in range(count)
+        ],
+    ).all()
+    session.execute(
+        insert(tables[Segment.__tablename__]),
+        [
+            {
+                "recording_id": recording,
+                "index": index,
+                "start_ms": index * SEGMENT_MS,
+                "end_ms": (index + 1) * SEGMENT_MS,
+            }
+            for recording in added
+            for index in range(2)
+        ],
+    )
 
 
 def claim_seconds(database: Database) -> list[float]:
     """Of claims while thousands of recordings wait."""
     with database.write() as session:
-        camera = add_camera(session, "the backlog")
-        for number in range(QUEUED):
-            add_video(
-                session,
-                camera,
-                name=f"{number}.mp4",
-                segments=2,
-                captured_at=NOON + timedelta(minutes=number),
-            )
+        add_backlog(session, add_camera(session, "the backlog"), QUEUED)
     seconds = []
     for _ in range(CLAIMS):
         began = time.perf_counter()
@@ -152,59 +278,130 @@ def claim_seconds(database: Database) -> list[float]:
     return seconds
 
 
-def measured(name: str, url: str, home: Path) -> tuple[list[str], str]:
-    """Rows of the page's table, and a sentence about claims."""
+def page_seconds(settings: Settings) -> dict[str, float]:
+    """Of each page's program while thousands of recordings wait: the median of a few runs, after
+    a first one that loads what it needs."""
+    from streamlit.testing.v1 import AppTest
+
+    os.environ["SATISFACE_HOME"] = str(settings.home)
+    os.environ["SATISFACE_DATABASE_URL"] = settings.database_url
+    settings_of_this_process.cache_clear()
+    found = {}
+    for file in PAGES:
+        page = AppTest.from_file(ROOT / "pages" / "navigation.py", default_timeout=600)
+        page.run()
+        if file != "overview.py":
+            page.switch_page(file).run()
+        seconds = []
+        for _ in range(_PAGE_RUNS):
+            began = time.perf_counter()
+            page.run()
+            seconds.append(time.perf_counter() - began)
+            assert not page.exception
+        found[file] = median(seconds)
+    return found
+
+
+def measured(name: str, url: str, home: Path, counts: tuple[int, ...], recordings: int) -> Measured:
     upgrade(url)
     settings = settings_of(url, home)
+    home.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(Database(url)) as database:
-        took = {count: seconds_to_read(database, settings, count) for count in WORKERS}
+        took = {count: time_to_read(database, settings, count, recordings) for count in counts}
+        alone = cost_of_a_segment(database, settings, NOBODY, recordings)
+        people = cost_of_a_segment(database, settings, PEOPLE, recordings)
         claims = claim_seconds(database)
-    own = {count: 1000 * (took[count] * count / total() - DECODE_S) for count in WORKERS}
-    rows = [
-        f"| {name}, {count} | {took[count]:.1f} s | {took[1] / took[count]:.2f} "
-        f"| {own[count]:.0f} ms |"
-        for count in WORKERS
+        return Measured(
+            name,
+            recordings * SEGMENTS,
+            took,
+            alone,
+            people,
+            claims,
+            page_seconds(settings),
+        )
+
+
+def page_of(found: list[Measured], command: str) -> str:
+    """The dated page, in Markdown."""
+    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    lines = [
+        "# The queue",
+        "",
+        (
+            f"{datetime.now(UTC):%d %B %Y}. Made by `{command}`. Machine: {machine}, load "
+            f"{os.getloadavg()[1]:.0f} at the end."
+        ),
+        "",
+        (
+            "| database, workers | segments in | times one worker | clock between segments "
+            "| processor a segment |"
+        ),
+        "|---|---|---|---|---|",
     ]
-    usual, slow = 1000 * median(claims), 1000 * quantiles(claims, n=100)[98]
-    sentence = (
-        f"{name}: with {QUEUED:,} recordings waiting a claim takes {usual:.1f} ms (median of "
-        f"{CLAIMS}; 99 % within {slow:.1f} ms)."
+    for one in found:
+        first = min(one.took)
+        for count, (seconds, processor) in one.took.items():
+            between = 1000 * (seconds * count / one.segments - DECODE_S)
+            lines.append(
+                f"| {one.name}, {count} | {one.segments} in {seconds:.1f} s "
+                f"| {one.took[first][0] / seconds:.2f} | {between:.1f} ms "
+                f"| {1000 * processor / one.segments:.1f} ms |"
+            )
+    lines += [
+        "",
+        "| one worker that decodes nothing | by the clock | of the processor |",
+        "|---|---|---|",
+    ]
+    for one in found:
+        for what, cost in (
+            ("nobody seen: the queue alone", one.queue_alone),
+            ("10 people, 200 faces: with their rows and hours", one.with_people),
+        ):
+            lines.append(f"| {one.name}, {what} | {cost.clock:.1f} ms | {cost.processor:.1f} ms |")
+    lines += [
+        "",
+        f"| with {QUEUED:,} recordings waiting | {' | '.join(one.name for one in found)} |",
+        "|---|" + "---|" * len(found),
+    ]
+    slow = {one.name: 1000 * quantiles(one.claims, n=100)[98] for one in found}
+    usual = [f"{1000 * median(one.claims):.1f} ms" for one in found]
+    lines.append(f"| a claim, median of {CLAIMS} | {' | '.join(usual)} |")
+    lines.append(
+        "| a claim, 99 % within | " + " | ".join(f"{ms:.1f} ms" for ms in slow.values()) + " |"
     )
-    return rows, sentence
+    for file in PAGES:
+        times = " | ".join(f"{1000 * one.pages[file]:.0f} ms" for one in found)
+        lines.append(f"| the page {file.removesuffix('.py').capitalize()} | {times} |")
+    explained = (__doc__ or "").partition(".md\n")[2].strip()
+    return "\n".join([*lines, "", explained, ""])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, help="where to write the page; printed otherwise")
+    parser.add_argument("--recordings", type=int, default=40, help="of eight segments each")
+    parser.add_argument("--workers", type=int, nargs="+", default=list(WORKERS))
     parser.add_argument("--work", nargs=2, metavar=("URL", "HOME"), help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.work:
-        print("ready", flush=True)
-        work(settings_of(arguments.work[0], Path(arguments.work[1])))
+    given = parser.parse_args()
+    if given.work:
+        work(settings_of(given.work[0], Path(given.work[1])))
         return
+    counts = tuple(given.workers)
     found = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        found.append(measured("SQLite", f"sqlite:///{folder / 'queue.db'}", folder / "sqlite"))
+        url = f"sqlite:///{folder / 'queue.db'}"
+        found.append(measured("SQLite", url, folder / "sqlite", counts, given.recordings))
         if (programs := binaries()) is not None:
-            with running_server(programs) as server:
+            with running_server(programs, {"synchronous_commit": "on"}) as server:
                 url = server.empty_database()
-                found.append(measured("PostgreSQL", url, folder / "postgresql"))
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    text = f"""# The queue, {datetime.now(UTC):%Y-%m-%d}
-
-Command: `python -m benchmarks.queue`. Machine: {machine}.
-
-| database, workers | {total()} segments in | times one worker | the queue's own cost a segment |
-|---|---|---|---|
-{chr(10).join(row for rows, _ in found for row in rows)}
-
-{chr(10).join(sentence for _, sentence in found)}
-
-{(__doc__ or "").partition(".md")[2].strip()}
-"""
-    if arguments.out:
-        arguments.out.write_text(text)
+                home = folder / "postgresql"
+                found.append(measured("PostgreSQL", url, home, counts, given.recordings))
+    shown = f"python -m benchmarks.queue --recordings {given.recordings}"
+    text = page_of(found, shown)
+    if given.out:
+        given.out.write_text(text, encoding="utf-8")
     print(text)
 
 

@@ -41,6 +41,7 @@ class Memory:
 
     idle: list[tuple[int, int]] = field(default_factory=list)
     sending: list[tuple[int, int]] = field(default_factory=list)
+    after: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Server:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.memory = Memory()
-        self.is_sending = False
+        self.is_sending = self.is_in = False
         self._running = contextlib.ExitStack()
         self._process: psutil.Process | None = None
         self.network = BadNetwork(self._start(), bytes_a_second=1e12)
@@ -101,8 +102,9 @@ class Server:
         process = self._process
         with contextlib.suppress(psutil.Error, AttributeError):
             full = process.memory_full_info()  # type: ignore[union-attr]
-            seen = self.memory.sending if self.is_sending else self.memory.idle
-            seen.append((full.rss, full.uss))
+            memory = self.memory
+            seen = memory.sending if self.is_sending else memory.idle
+            (memory.after if self.is_in else seen).append((full.rss, full.uss))
 
     def upload(self) -> Upload | None:
         for folder in (self.home / "unfinished").glob("upload-*"):
@@ -167,9 +169,10 @@ def run(folder: Path, *, size: int, cuts: int, restarts: int, seed: int) -> Resu
                 server.restart()
         _until(page, lambda: server.arrived() == size)
         seconds = time.monotonic() - began
-        server.is_sending = False  # the decoders come now
-        memory = Memory(idle, list(server.memory.sending))
+        server.is_in = True  # the decoders come now, and a table
         page.get_by_text("1 file cannot be read").wait_for()  # it is noise, and the page says so
+        server.look()
+        memory = Memory(idle, list(server.memory.sending), list(server.memory.after))
         upload = server.upload()
         assert upload is not None
         with upload.path.open("rb") as arrived:
@@ -195,6 +198,7 @@ def page_of(result: Result, command: str) -> str:
         ("bytes sent more than the file has", f"{extra:.1f} %"),
         ("server's memory before, at most: resident (its own)", most(result.memory.idle)),
         ("the same while the file was sent", most(result.memory.sending)),
+        ("the same once the page had looked at the file", most(result.memory.after)),
     ]
     machine = f"{platform.machine()}, {os.cpu_count()} cores, shared with other work"
     made = (
