@@ -69,6 +69,8 @@ class Service:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    # As under Compose or systemd: each has its own share of the processor.
+                    start_new_session=True,
                 )
 
     def readers(self) -> list[psutil.Process]:
