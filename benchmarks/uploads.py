@@ -71,10 +71,11 @@ def write_noise(path: Path, size: int, seed: int) -> str:
 class Server:
     """The dashboard behind a bad network, and what its process holds in memory."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, size: int) -> None:
         self.home = home
         self.memory = Memory()
-        self.is_sending = self.is_in = False
+        self.is_sending = False
+        self._size = size
         self._running = contextlib.ExitStack()
         self._process: psutil.Process | None = None
         self.network = BadNetwork(self._start(), bytes_a_second=1e12)
@@ -102,9 +103,10 @@ class Server:
         process = self._process
         with contextlib.suppress(psutil.Error, AttributeError):
             full = process.memory_full_info()  # type: ignore[union-attr]
-            memory = self.memory
-            seen = memory.sending if self.is_sending else memory.idle
-            (memory.after if self.is_in else seen).append((full.rss, full.uss))
+            seen = self.memory.sending if self.is_sending else self.memory.idle
+            if self.arrived() >= self._size:  # the decoders come now, and a table
+                seen = self.memory.after
+            seen.append((full.rss, full.uss))
 
     def upload(self) -> Upload | None:
         for folder in (self.home / "unfinished").glob("upload-*"):
@@ -149,7 +151,7 @@ def run(folder: Path, *, size: int, cuts: int, restarts: int, seed: int) -> Resu
     drawn = random.Random(seed)
     drawn.shuffle(events)
     moments = sorted(drawn.uniform(0.02, 0.95) * size for _ in events)
-    server = Server(folder / "home")
+    server = Server(folder / "home", size)
     with contextlib.closing(server), server.network, _looked_at(server), chromium() as browser:
         page = browser.new_page()
         page.set_default_timeout(300_000)
@@ -169,7 +171,6 @@ def run(folder: Path, *, size: int, cuts: int, restarts: int, seed: int) -> Resu
                 server.restart()
         _until(page, lambda: server.arrived() == size)
         seconds = time.monotonic() - began
-        server.is_in = True  # the decoders come now, and a table
         page.get_by_text("1 file cannot be read").wait_for()  # it is noise, and the page says so
         server.look()
         memory = Memory(idle, list(server.memory.sending), list(server.memory.after))
