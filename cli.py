@@ -2,7 +2,7 @@
 
 import typer
 
-from commands import footage, keeping, rows
+from commands import footage, keeping, keys, rows
 
 app = typer.Typer(
     help="Satisface: how did our customers look today, and is it getting better?",
@@ -29,6 +29,12 @@ db_app.command("upgrade")(keeping.db_upgrade)
 db_app.command("copy")(keeping.db_copy)
 db_app.command("rebuild-buckets")(keeping.db_rebuild_buckets)
 app.add_typer(db_app, name="db")
+
+keys_app = typer.Typer(help="Keys of programs to the HTTP API.", no_args_is_help=True)
+keys_app.command("create")(keys.create)
+keys_app.command("list")(keys.list_)
+keys_app.command("revoke")(keys.revoke)
+app.add_typer(keys_app, name="keys")
 
 if __name__ == "__main__":
     app()

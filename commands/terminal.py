@@ -22,11 +22,11 @@ Out = Annotated[
 ]
 
 
-def console() -> "Console":
+def console(*, to_standard_output: bool = False) -> "Console":
     """What people read goes to standard error: standard output may carry rows."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=not to_standard_output, highlight=False)
 
 
 def say(sentence: str) -> None:

@@ -127,15 +127,14 @@ def iterate_packed_buckets(
         query = query.where(BucketDay.camera_id.in_(camera_ids))
     query = query.order_by(BucketDay.camera_id, BucketDay.day).execution_options(**AS_STORED)
     places = _places(session)
-    if chunk is None:
-        parts = iter([session.execute(query).all()])
-    else:
-        days = max(1, chunk // _HOURS_OF_A_DAY)
-        parts = session.execute(query.execution_options(yield_per=days)).partitions()
-    for rows in parts:
-        frame = _unpacked([row[0] for row in rows], [row[1] for row in rows], places, start, end)
-        if not frame.empty:
-            yield frame
+    options = {} if chunk is None else {"yield_per": max(1, chunk // _HOURS_OF_A_DAY)}
+    # Closed also where nobody asks for the rest.
+    with session.execute(query.execution_options(**options)) as found:
+        for rows in [found.all()] if chunk is None else found.partitions():
+            days = [row[1] for row in rows]
+            frame = _unpacked([row[0] for row in rows], days, places, start, end)
+            if not frame.empty:
+                yield frame
 
 
 def no_buckets() -> pd.DataFrame:

@@ -136,11 +136,13 @@ def iterate_predictions(
                 .execution_options(yield_per=chunk)
             )
             names = ("recording_id", "time_ms", "face", "person_id", *stored)
-            # As rows of the connection: the session's own way costs as much again.
-            for rows in session.connection().execute(query).partitions():
-                columns = zip(names, zip(*rows, strict=True), strict=True)
-                frame = pd.DataFrame({name: _typed(name, values) for name, values in columns})
-                yield _placed(session, frame, footage, {"time": "time_ms"})
+            # As rows of the connection: the session's own way costs as much again. Closed also
+            # where nobody asks for the rest.
+            with session.connection().execute(query) as found:
+                for rows in found.partitions():
+                    columns = zip(names, zip(*rows, strict=True), strict=True)
+                    frame = pd.DataFrame({name: _typed(name, values) for name, values in columns})
+                    yield _placed(session, frame, footage, {"time": "time_ms"})
 
     return _regrouped(frames(), PREDICTION_COLUMNS, chunk)
 

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVarTuple
+from typing import Final, TypeVarTuple
 
-from sqlalchemy import Select, and_, case, false, func, or_, select
+from sqlalchemy import Select, and_, case, false, func, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from db.tables import (
@@ -19,6 +19,7 @@ from db.tables import (
 )
 
 Columns = TypeVarTuple("Columns")
+_COLUMNS: Final = (Recording, Camera.name, Site)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class RecordingRow:
     is known (while it waits, and when it is at its end). ``people``, ``unknown`` (people who
     could not be read) and ``faces``: found so far. ``bytes``: of the file as uploaded.
     ``has_faces``, ``has_people``: False once those rows were deleted (db.retention).
+    ``sha256``: of that file, hexadecimal.
     """
 
     id: int
@@ -36,6 +38,7 @@ class RecordingRow:
     kind: str
     camera_id: int
     camera: str
+    site_id: int
     site: str
     time_zone: str
     captured_at: datetime
@@ -44,6 +47,7 @@ class RecordingRow:
     width: int
     height: int
     bytes: int
+    sha256: str
     codec: str
     state: RecordingState
     error: str | None
@@ -100,19 +104,22 @@ def list_recordings(
     ids: Collection[int] | None = None,
     taken: Collection[TakenBetween] | None = None,
     with_footage: bool = False,
+    sha256: str | None = None,
     newest_first: bool = True,
     limit: int = 50,
     offset: int = 0,
+    older_than: tuple[datetime, int] | None = None,
     now: datetime | None = None,
 ) -> list[RecordingRow]:
     """Recordings in the order in which they were added, a page at a time.
 
     ``search``: part of the name of the recording, its camera or its site. ``taken``: those
-    that began in one of these stretches. None: no filter.
+    that began in one of these stretches. ``older_than``: added before the recording with this
+    ``created_at`` and id. None: no filter.
     """
     order = (Recording.created_at, Recording.id)
     query = _filtered(
-        select(Recording, Camera.name, Site.name, Site.time_zone),
+        select(*_COLUMNS),
         states=states,
         camera_ids=camera_ids,
         search=search,
@@ -120,6 +127,10 @@ def list_recordings(
         taken=taken,
         with_footage=with_footage,
     )
+    if sha256 is not None:
+        query = query.where(Recording.sha256 == sha256)
+    if older_than is not None:
+        query = query.where(tuple_(*order) < older_than)
     query = query.order_by(*(column.desc() if newest_first else column for column in order))
     return _rows(session, query.limit(limit).offset(offset), now or datetime.now(UTC))
 
@@ -157,7 +168,7 @@ def get_recording(
 
 def find_by_sha256(session: Session, sha256: str) -> list[RecordingRow]:
     """The recordings, of any camera, whose file has this hash."""
-    query = _filtered(select(Recording, Camera.name, Site.name, Site.time_zone))
+    query = _filtered(select(*_COLUMNS))
     query = query.where(Recording.sha256 == sha256).order_by(Recording.id)
     return _rows(session, query, datetime.now(UTC))
 
@@ -198,7 +209,7 @@ def _filtered(
 
 
 def _rows(
-    session: Session, query: Select[Recording, str, str, str], now: datetime
+    session: Session, query: Select[Recording, str, Site], now: datetime
 ) -> list[RecordingRow]:
     found = session.execute(query).all()
     ids = [recording.id for recording, *_ in found]
@@ -209,20 +220,18 @@ def _rows(
             recording,
             camera,
             site,
-            time_zone,
             progress.get(recording.id, _Progress()),
             people.get(recording.id, _People()),
             now,
         )
-        for recording, camera, site, time_zone in found
+        for recording, camera, site in found
     ]
 
 
 def _row(
     recording: Recording,
     camera: str,
-    site: str,
-    time_zone: str,
+    site: Site,
     read: _Progress,
     found: _People,
     now: datetime,
@@ -233,14 +242,16 @@ def _row(
         kind=recording.kind,
         camera_id=recording.camera_id,
         camera=camera,
-        site=site,
-        time_zone=time_zone,
+        site_id=site.id,
+        site=site.name,
+        time_zone=site.time_zone,
         captured_at=recording.captured_at,
         captured_from=recording.captured_from,
         duration_ms=recording.duration_ms,
         width=recording.width,
         height=recording.height,
         bytes=recording.bytes,
+        sha256=recording.sha256,
         codec=recording.codec,
         state=RecordingState(recording.state),
         error=recording.error,

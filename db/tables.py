@@ -533,6 +533,46 @@ class ReportSchedule(Base):
     created_at: Mapped[datetime]
 
 
+class ApiKey(Base):
+    """A program's key to the HTTP API: see db.keys.
+
+    ``digest``: SHA-256 of the key, which itself is kept nowhere; hexadecimal. ``hint``: its first
+    letters, so that people can tell keys apart. ``scopes``: values of db.keys.Scope.
+    ``all_sites``: False binds the key to the sites of ApiKeySite, also once these are gone.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        CheckConstraint("length(name) BETWEEN 1 AND 100", name="name_length"),
+        CheckConstraint("length(digest) = 64", name="digest"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    hint: Mapped[str] = mapped_column(String(16))
+    scopes: Mapped[list[Any]] = mapped_column(default=list)
+    all_sites: Mapped[bool]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+
+
+class ApiKeySite(Base):
+    """A site that a key is bound to. SQLite gives the number of a deleted site to a later one, so
+    the row goes with the site."""
+
+    __tablename__ = "api_key_sites"
+
+    key_id: Mapped[int] = mapped_column(
+        ForeignKey("api_keys.id", ondelete="CASCADE"), primary_key=True
+    )
+    site_id: Mapped[int] = mapped_column(
+        ForeignKey("sites.id", ondelete="CASCADE"), primary_key=True
+    )
+
+
 class Retention(Base):
     """How many days rows are kept; NULL means for good. One row at most.
 
