@@ -5,7 +5,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -99,11 +99,11 @@ def _worker_is_alive() -> bool | None:
     return alive if settings().start_worker else None
 
 
-class _Api:
-    """The HTTP API, loaded when it is first asked for."""
+class _Late:
+    """An application that is loaded when it is first asked for."""
 
-    def __init__(self, prefix: str) -> None:
-        self._prefix = prefix
+    def __init__(self, load: Callable[[], ASGIApp]) -> None:
+        self._load = load
         self._app: ASGIApp | None = None
         self._loading = asyncio.Lock()
 
@@ -113,10 +113,18 @@ class _Api:
                 self._app = await run_in_threadpool(self._load)
         await self._app(scope, receive, send)
 
-    def _load(self) -> ASGIApp:
-        from api.routes import api_router
 
-        return api_router(self._prefix)
+def _routes_of_pages() -> ASGIApp:
+    from api.routes import api_router
+
+    return api_router(_api_path)
+
+
+def _api_of_programs() -> ASGIApp:
+    from api.v1.app import versioned_api
+    from settings import settings
+
+    return versioned_api(settings(), f"{_api_path}/v1")
 
 
 _base = st.get_option("server.baseUrlPath").strip("/")
@@ -129,6 +137,7 @@ app = st.App(
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/readyz", _readyz, methods=["GET"]),
         Route("/metrics", _metrics, methods=["GET"]),
-        Mount(_api_path, _Api(_api_path)),
+        Mount(f"{_api_path}/v1", _Late(_api_of_programs)),
+        Mount(_api_path, _Late(_routes_of_pages)),
     ],
 )

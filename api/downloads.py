@@ -38,7 +38,7 @@ def download_routes(path: str, options: Callable[[], DownloadOptions]) -> list[R
         except LinkError as error:
             return PlainTextResponse(str(error), 410)
         return StreamingResponse(
-            _closing(_read(here, rows)),
+            closing(_read(here, rows)),
             media_type=MEDIA_TYPES[rows.format],
             headers={
                 "Content-Disposition": f'attachment; filename="{rows.file_name}"',
@@ -54,7 +54,7 @@ def _read(here: DownloadOptions, rows: Rows) -> Iterator[bytes]:
         yield from chunks(row_frames(session, rows, here.minimum_people), rows.format)
 
 
-async def _closing(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def closing(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Each piece from a thread; the database is let go of when the browser is gone, too."""
     try:
         while (piece := await run_in_threadpool(next, pieces, None)) is not None:

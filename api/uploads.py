@@ -24,6 +24,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from api.refused import Refused
 from jobs.upload_pass import is_pass, key_of, refusal
 from jobs.uploads import Arrival, NoRoom, RunningHashes, Upload, Uploads
 
@@ -60,14 +61,15 @@ class UploadOptions:
     known: Known
 
 
-class _Refused(Exception):
-    """A request that is answered with a status and a sentence."""
+Door = Callable[[Request, UploadOptions], Awaitable[None]]
+"""Lets a request in, or raises Refused."""
 
-    def __init__(
-        self, status: int, sentence: str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(sentence)
-        self.response = PlainTextResponse(sentence + "\n", status, dict(headers or {}))
+Say = Callable[[int, str, Mapping[str, str]], Response]
+"""A refusal as it is sent: status, sentence, headers."""
+
+
+def _plainly(status: int, sentence: str, headers: Mapping[str, str]) -> Response:
+    return PlainTextResponse(sentence + "\n", status, dict(headers))
 
 
 @dataclass(slots=True)
@@ -82,22 +84,49 @@ class _Turn:
 def upload_routes(path: str, public: str, options: Callable[[], UploadOptions]) -> list[BaseRoute]:
     """``path``: of the uploads, without a slash at its end. ``public``: the same as clients see
     it. ``options``: asked for at the first request, once the server runs."""
-    server = _UploadServer(public, options)
+    server = _UploadServer(public, options, _by_pass, _plainly)
+    return [
+        Route(f"{path}/known", server.known, methods=["GET"]),
+        Route(f"{path}/client/{{name}}", server.client_file, methods=["GET"]),
+        *_protocol(path, server),
+    ]
+
+
+def tus_routes(
+    path: str, public: str, options: Callable[[], UploadOptions], door: Door, say: Say
+) -> list[BaseRoute]:
+    """The protocol alone, for whom ``door`` lets in."""
+    return _protocol(path, _UploadServer(public, options, door, say))
+
+
+def _protocol(path: str, server: "_UploadServer") -> list[BaseRoute]:
     one = f"{path}/{{upload_id}}"
     return [
         Route(path, server.collection, methods=["OPTIONS", "POST"]),
-        Route(f"{path}/known", server.known, methods=["GET"]),
-        Route(f"{path}/client/{{name}}", server.client_file, methods=["GET"]),
         Route(one, server.single, methods=["OPTIONS", "HEAD", "PATCH", "DELETE", "POST"]),
     ]
 
 
+async def _by_pass(request: Request, options: UploadOptions) -> None:
+    """For the pages of this server, whose sessions are given a pass."""
+    client = request.client.host if request.client else None
+    sentence = refusal(client, request.headers, proxy_signs_in=options.proxy_signs_in)
+    if sentence:
+        raise Refused(403, sentence)
+    key = await run_sync(key_of, options.home)
+    if not is_pass(key, request.headers.get(PASS_HEADER, "")):
+        raise Refused(403, "The page is too old for uploads; load it again.")
+
+
 class _UploadServer:
-    def __init__(self, public: str, options: Callable[[], UploadOptions]) -> None:
+    def __init__(
+        self, public: str, options: Callable[[], UploadOptions], door: Door, say: Say
+    ) -> None:
         self._public = public
         self._read_options = options
+        self._door = door
+        self._say = say
         self._options: UploadOptions | None = None
-        self._key = b""
         self._hashes = RunningHashes()
         self._turns: dict[str, _Turn] = {}
 
@@ -114,8 +143,8 @@ class _UploadServer:
             options = await self._admitted(request)
             camera, size = (_number(request.query_params.get(n)) for n in ("camera", "size"))
             found = await run_sync(options.known, camera, size, request.query_params.get("sha256"))
-        except _Refused as refused:
-            return refused.response
+        except Refused as refused:
+            return self._refused(refused)
         return JSONResponse({"known": found}, headers={"Cache-Control": "no-store"})
 
     async def client_file(self, request: Request) -> Response:
@@ -128,21 +157,17 @@ class _UploadServer:
 
     async def _opened(self) -> UploadOptions:
         if self._options is None:
-            # Settings and the key's file; the event loop does not wait for a disk.
-            made = await run_sync(self._read_options)
-            self._key = await run_sync(key_of, made.home)
-            self._options = made
+            # The event loop does not wait for a disk.
+            self._options = await run_sync(self._read_options)
         return self._options
 
     async def _admitted(self, request: Request) -> UploadOptions:
         options = await self._opened()
-        client = request.client.host if request.client else None
-        sentence = refusal(client, request.headers, proxy_signs_in=options.proxy_signs_in)
-        if sentence:
-            raise _Refused(403, sentence)
-        if not is_pass(self._key, request.headers.get(PASS_HEADER, "")):
-            raise _Refused(403, "The page is too old for uploads; load it again.")
+        await self._door(request, options)
         return options
+
+    def _refused(self, refused: Refused) -> Response:
+        return self._say(refused.status, refused.sentence, refused.headers)
 
     async def _answered(
         self,
@@ -158,10 +183,10 @@ class _UploadServer:
             else:
                 _check_version(request)
                 response = await handler(request, method, await self._admitted(request))
-        except _Refused as refused:
-            response = refused.response
+        except Refused as refused:
+            response = self._refused(refused)
         except NoRoom as error:
-            response = PlainTextResponse(f"{error}\n", HTTPStatus.INSUFFICIENT_STORAGE)
+            response = self._say(HTTPStatus.INSUFFICIENT_STORAGE, str(error), {})
         response.headers["Tus-Resumable"] = VERSION
         return response
 
@@ -178,16 +203,16 @@ class _UploadServer:
 
     async def _collection(self, request: Request, method: str, options: UploadOptions) -> Response:
         if method != "POST":
-            raise _Refused(405, "Uploads are created by POST.", {"Allow": "OPTIONS, POST"})
+            raise Refused(405, "Uploads are created by POST.", {"Allow": "OPTIONS, POST"})
         if "upload-defer-length" in request.headers:
-            raise _Refused(400, "The length of an upload has to be known.")
+            raise Refused(400, "The length of an upload has to be known.")
         length = _number(request.headers.get("upload-length"))
         metadata = request.headers.get("upload-metadata", "")
         name = _metadata(metadata).get("filename", "").strip()
         if not name or len(name) > _LONGEST_NAME or len(metadata) > _LONGEST_METADATA:
-            raise _Refused(400, "An upload needs a file name of a usable length.")
+            raise Refused(400, "An upload needs a file name of a usable length.")
         if length > options.largest:
-            raise _Refused(
+            raise Refused(
                 413,
                 f"{name}: is too large; at most {options.largest / 1e9:,.1f} GB can be uploaded.",
             )
@@ -207,24 +232,24 @@ class _UploadServer:
         async with self._turn(upload_id):
             upload = await run_sync(uploads.find, upload_id)
             if upload is None:
-                raise _Refused(404, "There is no such upload.", {"Cache-Control": "no-store"})
+                raise Refused(404, "There is no such upload.", {"Cache-Control": "no-store"})
             if datetime.now(UTC) > upload.expires:
                 await run_sync(uploads.remove, upload_id)
-                raise _Refused(410, "This upload was left unfinished for too long.")
+                raise Refused(410, "This upload was left unfinished for too long.")
             if method == "HEAD":
                 return _progress(upload)
             if method == "DELETE":
                 await run_sync(uploads.remove, upload_id)
                 return Response(status_code=204)
             if method != "PATCH":
-                raise _Refused(405, "An upload takes HEAD, PATCH and DELETE.", {"Allow": _ALLOWED})
+                raise Refused(405, "An upload takes HEAD, PATCH and DELETE.", {"Allow": _ALLOWED})
             if not _is_stream(request):
-                raise _Refused(415, f"The bytes of an upload come as {_STREAM}.")
+                raise Refused(415, f"The bytes of an upload come as {_STREAM}.")
             if _number(request.headers.get("upload-offset")) != upload.offset:
-                raise _Refused(409, f"The upload stands at {upload.offset} bytes.")
+                raise Refused(409, f"The upload stands at {upload.offset} bytes.")
             status, offset = await self._received(request, uploads, upload)
             if status == _CHECKSUM_MISMATCH:
-                raise _Refused(status, "The bytes are not those of their checksum.")
+                raise Refused(status, "The bytes are not those of their checksum.")
             return Response(
                 status_code=status, headers={"Upload-Offset": str(offset)} | _expiry(upload)
             )
@@ -240,13 +265,13 @@ class _UploadServer:
             with anyio.move_on_after(_PATIENCE_S) as waiting:
                 await turn.lock.acquire()
             if waiting.cancelled_caught:
-                raise _Refused(423, "Another request holds this upload.")
+                raise Refused(423, "Another request holds this upload.")
             try:
                 with anyio.CancelScope() as scope:
                     turn.holder = scope
                     yield
                 if scope.cancelled_caught:
-                    raise _Refused(423, "A newer request took this upload over.")
+                    raise Refused(423, "A newer request took this upload over.")
             finally:
                 turn.holder = None
                 turn.lock.release()
@@ -263,10 +288,10 @@ class _UploadServer:
         checksum = _checksum(request.headers.get("upload-checksum"))
         sent = request.headers.get("content-length")
         if sent is not None and _number(sent) > upload.length - upload.offset:
-            raise _Refused(413, f"{upload.name}: more bytes than were announced.")
+            raise Refused(413, f"{upload.name}: more bytes than were announced.")
         arrival = await run_sync(partial(Arrival, uploads, self._hashes, upload, checksum))
         with arrival:
-            whole = await _written(request, arrival)
+            whole = await write_body(request, arrival)
             if not whole and arrival.has_checksum:
                 await run_sync(arrival.take_back)
                 return 400, arrival.offset
@@ -275,7 +300,7 @@ class _UploadServer:
             return (204 if whole else 400), arrival.offset
 
 
-async def _written(request: Request, arrival: Arrival) -> bool:
+async def write_body(request: Request, arrival: Arrival) -> bool:
     """Stream the request's body into the arrival. False when the connection was lost on the way
     or fell silent; a request that has to let go leaves what it has, too."""
     batch = bytearray()
@@ -284,7 +309,7 @@ async def _written(request: Request, arrival: Arrival) -> bool:
             silence.deadline = anyio.current_time() + _SILENCE_S
             async for piece in request.stream():
                 if len(batch) + len(piece) > arrival.room:
-                    raise _Refused(413, "More bytes than were announced.")
+                    raise Refused(413, "More bytes than were announced.")
                 batch += piece
                 if len(batch) >= _BATCH:
                     full, batch = batch, bytearray()
@@ -302,7 +327,7 @@ async def _written(request: Request, arrival: Arrival) -> bool:
 
 def _check_version(request: Request) -> None:
     if request.headers.get("tus-resumable") != VERSION:
-        raise _Refused(412, f"This server speaks tus {VERSION}.", {"Tus-Version": VERSION})
+        raise Refused(412, f"This server speaks tus {VERSION}.", {"Tus-Version": VERSION})
 
 
 def _is_stream(request: Request) -> bool:
@@ -325,32 +350,32 @@ def _expiry(upload: Upload) -> dict[str, str]:
 
 
 def _number(text: str | None) -> int:
-    """A size or an offset. Raises _Refused."""
+    """A size or an offset. Raises Refused."""
     if text is None or not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise _Refused(400, "A number is missing or is none.")
+        raise Refused(400, "A number is missing or is none.")
     return int(text)
 
 
 def _metadata(header: str) -> dict[str, str]:
-    """ "key base64,key base64" as the protocol has it. Raises _Refused."""
+    """ "key base64,key base64" as the protocol has it. Raises Refused."""
     found: dict[str, str] = {}
     for pair in filter(None, (part.strip() for part in header.split(","))):
         key, _, value = pair.partition(" ")
         try:
             found[key] = base64.b64decode(value, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
-            raise _Refused(400, "The metadata of the upload cannot be read.") from None
+            raise Refused(400, "The metadata of the upload cannot be read.") from None
     return found
 
 
 def _checksum(header: str | None) -> tuple[str, bytes] | None:
-    """(algorithm, digest). Raises _Refused."""
+    """(algorithm, digest). Raises Refused."""
     if header is None:
         return None
     algorithm, _, digest = header.partition(" ")
     if algorithm not in CHECKSUMS:
-        raise _Refused(400, f"Checksums are understood as {' or '.join(CHECKSUMS)}.")
+        raise Refused(400, f"Checksums are understood as {' or '.join(CHECKSUMS)}.")
     try:
         return algorithm, base64.b64decode(digest, validate=True)
     except binascii.Error:
-        raise _Refused(400, "The checksum cannot be read.") from None
+        raise Refused(400, "The checksum cannot be read.") from None

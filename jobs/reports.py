@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from analytics.comparison import combined_target
 from analytics.periods import day_bounds, days_before
 from analytics.summary import by_camera
+from db.bucket_days import no_buckets
 from db.buckets import read_buckets
 from db.exports import iterate_buckets
 from db.places import SiteRow, list_sites
@@ -87,12 +88,25 @@ Chosen = Sequence[tuple[SiteRow, Sequence[int]]]
 
 def read_days(session: Session, chosen: Chosen, first_day: date, last_day: date) -> pd.DataFrame:
     """The buckets of whole days, each site's by its own calendar."""
-    frames = []
+    frames = [] if chosen else [no_buckets()]
     for time_zone, camera_ids in _by_zone(chosen).items():
         start, end = day_bounds(first_day, last_day, time_zone)
         frames.append(read_buckets(session, start=start, end=end, camera_ids=camera_ids))
     filled = [frame for frame in frames if not frame.empty] or frames[:1]
     return pd.concat(filled, ignore_index=True)
+
+
+def hours_of_days(
+    session: Session, chosen: Chosen, first_day: date, last_day: date, minimum_people: int
+) -> Iterator[pd.DataFrame]:
+    """The same as rows to hand on (reports.tables.BUCKET_COLUMNS), a frame at a time."""
+
+    def frames() -> Iterator[pd.DataFrame]:
+        for time_zone, camera_ids in _by_zone(chosen).items():
+            start, end = day_bounds(first_day, last_day, time_zone)
+            yield from iterate_buckets(session, start=start, end=end, camera_ids=camera_ids)
+
+    return without_withheld(frames(), minimum_people)
 
 
 def write_report(content: ReportContent, path: Path) -> None:
@@ -118,17 +132,12 @@ def write_hours(
 ) -> None:
     """The hours of a report as CSV."""
     chosen = _chosen(list_sites(session), site_ids, None)
-
-    def frames() -> Iterator[pd.DataFrame]:
-        for time_zone, camera_ids in _by_zone(chosen).items():
-            start, end = day_bounds(first_day, last_day, time_zone)
-            yield from iterate_buckets(session, start=start, end=end, camera_ids=camera_ids)
-
+    frames = hours_of_days(session, chosen, first_day, last_day, minimum_people)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part")
     try:
         with unfinished.open("wb") as file:
-            file.writelines(csv_chunks(without_withheld(frames(), minimum_people)))
+            file.writelines(csv_chunks(frames))
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

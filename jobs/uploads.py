@@ -63,6 +63,10 @@ class Uploads:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
     def create(self, name: str, length: int, metadata: str = "") -> Upload:
         """Raises NoRoom when the disk could not hold ``length`` bytes more."""
         if length > shutil.disk_usage(self._folder).free:
@@ -133,6 +137,9 @@ class RunningHashes:
             self._by_id[upload_id] = (offset, running)
         while len(self._by_id) > self._MOST:
             del self._by_id[next(iter(self._by_id))]
+
+    def forget(self, upload_id: str) -> None:
+        self._by_id.pop(upload_id, None)
 
 
 class Arrival:

@@ -99,6 +99,9 @@ def test_the_worker_comes_and_goes_with_the_server(tmp_path: Path, number: signa
         assert ready | well == ready
         with urllib.request.urlopen(url.replace("healthz", "metrics"), timeout=240) as reply:
             assert b"satisface_segments_waiting 0.0" in reply.read()
+        api = url.replace("healthz", "api/v1")
+        assert answer(f"{api}/openapi.json")["openapi"].startswith("3.1")
+        assert answer(f"{api}/sites")["detail"].startswith("A key is needed")
         until(lambda: workers(server))
         (worker,) = workers(server)
 
