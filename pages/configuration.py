@@ -12,6 +12,7 @@ from db.places import (
     update_camera,
 )
 from pages.alert_rules import alert_rules
+from pages.api_keys import api_keys
 from pages.format import counted, escaped
 from pages.place_forms import (
     camera_form,
@@ -48,6 +49,7 @@ def page() -> None:
     alert_rules(all_sites)
     score_editor(all_sites)
     retention_form()
+    api_keys(all_sites)
     status_shown()
     _system(all_sites)
 

@@ -55,13 +55,13 @@ def test_every_command_named_anywhere_exists() -> None:
     named = {
         match
         for page in PAGES
-        for match in re.findall(r"cli\.py ((?:db )?[a-z][a-z-]*)", page.read_text())
+        for match in re.findall(r"cli\.py ((?:(?:db|keys) )?[a-z][a-z-]*)", page.read_text())
     }
-    assert {"analyse", "ingest", "worker", "export", "demo", "db upgrade"} <= named
-    top, db = commands(), commands("db")
+    assert {"analyse", "ingest", "worker", "export", "demo", "db upgrade", "keys create"} <= named
+    known = {"": commands(), "db": commands("db"), "keys": commands("keys")}
     for name in named:
         group, _, command = name.rpartition(" ")
-        assert re.search(rf"\b{command}\b", db if group else top), name
+        assert re.search(rf"\b{command}\b", known[group]), name
 
 
 def test_every_make_target_named_anywhere_exists() -> None:
