@@ -12,18 +12,17 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import pandas as pd
 from sqlalchemy.orm import Session
 
-from analytics.periods import day_bounds
-from db.exports import iterate_buckets, iterate_predictions, iterate_tracks
 from db.places import list_sites
 from fer_core.errors import SatisfaceError
 from jobs.upload_pass import key_of
-from reports.row_workbook import workbook_chunks
-from reports.tables import csv_chunks, parquet_chunks, without_withheld
+
+if TYPE_CHECKING:
+    # Whoever follows a link loads it: the server that only takes files in does without.
+    import pandas as pd
 
 Table = Literal["predictions", "tracks", "buckets"]
 Format = Literal["csv", "parquet", "xlsx"]
@@ -81,8 +80,12 @@ def read_link(home: Path, link: str, now: float) -> Rows:
     return Rows(**{**asked, "camera_ids": tuple(asked["camera_ids"])})
 
 
-def row_frames(session: Session, rows: Rows, minimum_people: int) -> Iterator[pd.DataFrame]:
+def row_frames(session: Session, rows: Rows, minimum_people: int) -> "Iterator[pd.DataFrame]":
     """The rows in frames of bounded size; hours of few people without how these looked."""
+    from analytics.periods import day_bounds
+    from db.exports import iterate_buckets, iterate_predictions, iterate_tracks
+    from reports.tables import without_withheld
+
     if rows.recording_id is not None:
         whole = {"predictions": iterate_predictions, "tracks": iterate_tracks}[rows.table]
         return whole(session, recording_ids=[rows.recording_id])
@@ -100,7 +103,7 @@ def row_frames(session: Session, rows: Rows, minimum_people: int) -> Iterator[pd
             if not rows.camera_ids or camera.id in rows.camera_ids
         )
 
-    def frames() -> Iterator[pd.DataFrame]:
+    def frames() -> "Iterator[pd.DataFrame]":
         for time_zone, camera_ids in zones.items():
             if camera_ids:
                 start, end = day_bounds(first, last, time_zone)
@@ -109,9 +112,12 @@ def row_frames(session: Session, rows: Rows, minimum_people: int) -> Iterator[pd
     return without_withheld(frames(), minimum_people) if rows.table == "buckets" else frames()
 
 
-def chunks(frames: Iterator[pd.DataFrame], format: Format) -> Iterator[bytes]:  # noqa: A002
+def chunks(frames: "Iterator[pd.DataFrame]", format: Format) -> Iterator[bytes]:  # noqa: A002
     """The file in pieces, a frame in memory at a time. Of a workbook none comes before it is
     whole."""
+    from reports.row_workbook import workbook_chunks
+    from reports.tables import csv_chunks, parquet_chunks
+
     made = {"csv": csv_chunks, "parquet": parquet_chunks, "xlsx": workbook_chunks}
     return made[format](frames)
 

@@ -55,6 +55,6 @@ def test_a_current_database_is_found_so_without_alembic(tmp_path: Path) -> None:
 
 
 def test_a_file_of_any_size_comes_in_without_what_only_figures_need() -> None:
-    modules = modules_after("import pages.upload, api.uploads")
+    modules = modules_after("import pages.upload, api.routes")
     assert {"streamlit", "sqlalchemy"} <= modules
     assert not modules & (HEAVY | {"pandas", "pyarrow", "scipy", "alembic", "altair", "cv2", "av"})
