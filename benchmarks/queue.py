@@ -2,8 +2,9 @@
 
     python -m benchmarks.queue --out docs/benchmarks/<date>-queue.md
 
-Only the reading of pictures is simulated: in its place a worker sleeps for half a second, and then
-writes the rows of a made segment (10 people, 200 faces). Everything else is what runs in a shop:
+Only the reading of pictures is simulated: in its place a worker sleeps for ``--decode`` seconds (2;
+a segment of five minutes takes a core more than a minute), and then writes the rows of a made
+segment (10 people, 200 faces). Everything else is what runs in a shop:
 processes with leases, heartbeats, transactions and buckets. Eight workers of which each waits for
 a decoder fit on two cores; eight that decode would not, and would hide what the queue costs.
 
@@ -51,7 +52,7 @@ from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video
 ROOT: Final = Path(__file__).parents[1]
 WORKERS: Final = (1, 2, 4, 8)
 SEGMENTS: Final = 8
-DECODE_S: Final = 0.5
+DECODE_S: Final = 2.0
 SEGMENT_MS: Final = 60_000
 QUEUED: Final = 10_000
 CLAIMS: Final = 200
@@ -120,9 +121,9 @@ def warm_thread() -> Executor:
     return thread
 
 
-def work(settings: Settings) -> None:
+def work(settings: Settings, decode_s: float) -> None:
     """One worker whose decoder is simulated, until it is killed."""
-    simulate(PEOPLE, DECODE_S)
+    simulate(PEOPLE, decode_s)
     thread = warm_thread()
     print("ready", flush=True)
     run_worker(settings, threading.Event(), executor_factory=lambda _: thread)
@@ -133,13 +134,11 @@ def settings_of(url: str, home: Path) -> Settings:
 
 
 @contextlib.contextmanager
-def workers(count: int, settings: Settings) -> Iterator[list[psutil.Process]]:
+def workers(count: int, settings: Settings, decode_s: float) -> Iterator[list[psutil.Process]]:
     """As many processes, all of them ready."""
-    command = [sys.executable, "-m", "benchmarks.queue", "--work", settings.database_url]
-    started = [
-        subprocess.Popen([*command, str(settings.home)], cwd=ROOT, stdout=subprocess.PIPE)
-        for _ in range(count)
-    ]
+    program = [sys.executable, "-m", "benchmarks.queue", "--decode", f"{decode_s}"]
+    command = [*program, "--work", settings.database_url, str(settings.home)]
+    started = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(count)]
     try:
         for process in started:
             assert process.stdout is not None
@@ -170,12 +169,12 @@ def add_work(database: Database, camera: str, recordings: int) -> int:
 
 
 def time_to_read(
-    database: Database, settings: Settings, count: int, recordings: int
+    database: Database, settings: Settings, count: int, recordings: int, decode_s: float
 ) -> tuple[float, float]:
     """With ``count`` workers: seconds from the first claim to the last segment, and the
     processor's seconds of all workers."""
     total = recordings * SEGMENTS
-    with workers(count, settings) as running:
+    with workers(count, settings, decode_s) as running:
         before = sum(processor_seconds(one) for one in running)
         camera = add_work(database, f"{count} workers", recordings)
         while not _count(database, camera, Segment.state != SegmentState.QUEUED.value):
@@ -302,12 +301,16 @@ def page_seconds(settings: Settings) -> dict[str, float]:
     return found
 
 
-def measured(name: str, url: str, home: Path, counts: tuple[int, ...], recordings: int) -> Measured:
+def measured(
+    name: str, url: str, home: Path, counts: tuple[int, ...], recordings: int, decode_s: float
+) -> Measured:
     upgrade(url)
     settings = settings_of(url, home)
     home.mkdir(parents=True, exist_ok=True)
     with contextlib.closing(Database(url)) as database:
-        took = {count: time_to_read(database, settings, count, recordings) for count in counts}
+        took = {
+            count: time_to_read(database, settings, count, recordings, decode_s) for count in counts
+        }
         alone = cost_of_a_segment(database, settings, NOBODY, recordings)
         people = cost_of_a_segment(database, settings, PEOPLE, recordings)
         claims = claim_seconds(database)
@@ -322,7 +325,7 @@ def measured(name: str, url: str, home: Path, counts: tuple[int, ...], recording
         )
 
 
-def page_of(found: list[Measured], command: str) -> str:
+def page_of(found: list[Measured], command: str, decode_s: float) -> str:
     """The dated page, in Markdown."""
     machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     lines = [
@@ -342,7 +345,7 @@ def page_of(found: list[Measured], command: str) -> str:
     for one in found:
         first = min(one.took)
         for count, (seconds, processor) in one.took.items():
-            between = 1000 * (seconds * count / one.segments - DECODE_S)
+            between = 1000 * (seconds * count / one.segments - decode_s)
             lines.append(
                 f"| {one.name}, {count} | {one.segments} in {seconds:.1f} s "
                 f"| {one.took[first][0] / seconds:.2f} | {between:.1f} ms "
@@ -380,26 +383,29 @@ def page_of(found: list[Measured], command: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, help="where to write the page; printed otherwise")
-    parser.add_argument("--recordings", type=int, default=40, help="of eight segments each")
+    parser.add_argument("--recordings", type=int, default=10, help="of eight segments each")
+    parser.add_argument("--decode", type=float, default=DECODE_S, help="seconds a segment")
     parser.add_argument("--workers", type=int, nargs="+", default=list(WORKERS))
     parser.add_argument("--work", nargs=2, metavar=("URL", "HOME"), help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.work:
-        work(settings_of(given.work[0], Path(given.work[1])))
+        work(settings_of(given.work[0], Path(given.work[1])), given.decode)
         return
     counts = tuple(given.workers)
     found = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         url = f"sqlite:///{folder / 'queue.db'}"
-        found.append(measured("SQLite", url, folder / "sqlite", counts, given.recordings))
+        how = (counts, given.recordings, given.decode)
+        found.append(measured("SQLite", url, folder / "sqlite", *how))
         if (programs := binaries()) is not None:
             with running_server(programs, {"synchronous_commit": "on"}) as server:
                 url = server.empty_database()
-                home = folder / "postgresql"
-                found.append(measured("PostgreSQL", url, home, counts, given.recordings))
-    shown = f"python -m benchmarks.queue --recordings {given.recordings}"
-    text = page_of(found, shown)
+                found.append(measured("PostgreSQL", url, folder / "postgresql", *how))
+    options = f"--recordings {given.recordings} --decode {given.decode:g}"
+    listed = " ".join(str(count) for count in counts)
+    shown = f"python -m benchmarks.queue {options} --workers {listed}"
+    text = page_of(found, shown, given.decode)
     if given.out:
         given.out.write_text(text, encoding="utf-8")
     print(text)
