@@ -11,7 +11,13 @@ from db.places import SiteRow
 from pages.format import ago, escaped, listed
 from pages.state import database, say_after_rerun
 
+# Session state: the key that is shown this once, why none was made, and what was entered.
 _SHOWN: Final = "api_key_shown"
+_PROBLEM: Final = "api_key_problem"
+_NAME: Final = "api_key_name"
+_MAY: Final = "api_key_scopes"
+_SITES: Final = "api_key_sites"
+_LIFETIME: Final = "api_key_lifetime"
 _SCOPES: Final = {
     Scope.READ: "Read figures",
     Scope.ROWS: "Read single faces and people",
@@ -71,17 +77,47 @@ def _about(key: ApiKeyRow, names: dict[int, str], now: datetime) -> str:
 
 @st.dialog("New key for a program")
 def _new(all_sites: Sequence[SiteRow]) -> None:
-    place = st.empty()
-    if _SHOWN in st.session_state:
-        with place.container():
-            _show_once(st.session_state[_SHOWN])
+    shown = st.session_state.get(_SHOWN)
+    if shown is not None:
+        _show_once(shown)
         return
-    with place.container():
-        key = _asked_for(all_sites)
-    if key is not None:
-        st.session_state[_SHOWN] = key
-        with place.container():
-            _show_once(key)
+    st.text_input(
+        "What it is for", max_chars=100, placeholder="Recorder at the entrance", key=_NAME
+    )
+    st.multiselect(
+        "What it may do",
+        list(_SCOPES),
+        [Scope.READ],
+        format_func=_SCOPES.__getitem__,
+        key=_MAY,
+    )
+    names = {site.id: site.name for site in all_sites}
+    st.multiselect(
+        "Sites", list(names), format_func=names.__getitem__, placeholder="All sites", key=_SITES
+    )
+    st.selectbox("Expires after", list(_LIFETIMES), index=1, key=_LIFETIME)
+    # By a callback: the dialog is then drawn anew with the key alone, nothing of the form left.
+    st.button("Make the key", type="primary", key="make_api_key", on_click=_make)
+    if problem := st.session_state.pop(_PROBLEM, None):
+        st.error(escaped(problem))
+
+
+def _make() -> None:
+    entered = st.session_state
+    now = datetime.now(UTC)
+    days = _LIFETIMES[str(entered[_LIFETIME])]
+    try:
+        with database().write() as session:
+            entered[_SHOWN], _ = create_key(
+                session,
+                entered[_NAME],
+                entered[_MAY],
+                site_ids=entered[_SITES] or None,
+                expires_at=now + timedelta(days=days) if days else None,
+                now=now,
+            )
+    except ApiKeyError as error:
+        entered[_PROBLEM] = str(error)
 
 
 def _show_once(key: str) -> None:
@@ -91,50 +127,6 @@ def _show_once(key: str) -> None:
         st.session_state.pop(_SHOWN, None)
         say_after_rerun("The key was made.")
         st.rerun()
-
-
-def _asked_for(all_sites: Sequence[SiteRow]) -> str | None:
-    """The form; the key once it was made."""
-    name = st.text_input(
-        "What it is for",
-        max_chars=100,
-        placeholder="Recorder at the entrance",
-        key="api_key_name",
-    )
-    scopes = st.multiselect(
-        "What it may do",
-        list(_SCOPES),
-        [Scope.READ],
-        format_func=_SCOPES.__getitem__,
-        key="api_key_scopes",
-    )
-    site_names = {site.id: site.name for site in all_sites}
-    chosen = st.multiselect(
-        "Sites",
-        list(site_names),
-        format_func=site_names.__getitem__,
-        placeholder="All sites",
-        key="api_key_sites",
-    )
-    lifetime = st.selectbox("Expires after", list(_LIFETIMES), index=1, key="api_key_lifetime")
-    if not st.button("Make the key", type="primary", key="make_api_key"):
-        return None
-    now = datetime.now(UTC)
-    days = _LIFETIMES[str(lifetime)]
-    try:
-        with database().write() as session:
-            key, _ = create_key(
-                session,
-                name,
-                scopes,
-                site_ids=chosen or None,
-                expires_at=now + timedelta(days=days) if days else None,
-                now=now,
-            )
-    except ApiKeyError as error:
-        st.error(escaped(str(error)))
-        return None
-    return key
 
 
 @st.dialog("Revoke this key?")

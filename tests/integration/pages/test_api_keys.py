@@ -53,6 +53,8 @@ def test_a_key_is_made_and_shown_once(database: Database) -> None:
     dialog.button(key="make_api_key").click().run()
     assert not dialog.exception
     (shown,) = [code.value for code in dialog.code]
+    assert [button.key for button in dialog.button] == ["api_key_copied"]
+    assert not dialog.text_input
     (row,) = keys(database)
     with database.read() as session:
         assert find_key(session, shown) == row
