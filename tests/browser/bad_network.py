@@ -3,6 +3,7 @@
 BadNetwork(port)      listens on a port of its own, ``address``, and passes on to ``port``
 cut()                 every connection breaks at once
 is_down               new connections are refused while it is set
+crawling()            hardly anything gets through: what is done while a file comes has time
 bytes_a_second        how fast it passes on what the browser sends
 sent                  bytes that the browser has sent through it so far
 """
@@ -11,6 +12,7 @@ import contextlib
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
@@ -51,6 +53,14 @@ class BadNetwork:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
+
+    @contextlib.contextmanager
+    def crawling(self) -> Iterator[None]:
+        usual, self.bytes_a_second = self.bytes_a_second, 50e3
+        try:
+            yield
+        finally:
+            self.bytes_a_second = usual
 
     def _accept(self) -> None:
         while True:

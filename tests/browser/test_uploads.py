@@ -111,8 +111,9 @@ def test_a_file_survives_cuts_a_pause_and_a_restart(
             server.network.cut()
 
         wait_for(page, lambda: server.arrived() > 16e6)
-        page.get_by_role("button", name="Pause").click()
-        expect(page.get_by_text("paused", exact=False).first).to_be_visible()
+        with server.network.crawling():
+            page.get_by_role("button", name="Pause").click()
+            expect(page.get_by_text("paused", exact=False).first).to_be_visible()
 
         def is_still() -> bool:
             """What is on its way when the button is pressed still comes."""
@@ -141,7 +142,8 @@ def test_a_closed_tab_goes_on_where_it_was(browser: Browser, server: Server, lar
     with upload_page(browser, server) as (context, page):
         choose(page, [large])
         wait_for(page, lambda: server.arrived() > 15e6)
-        page.close()
+        with server.network.crawling():
+            page.close()
         page = context.new_page()
         page.goto(f"{server.network.address}/upload")
         expect(page.get_by_text("Not finished last time: monday.mp4.")).to_be_visible()
@@ -176,7 +178,8 @@ def test_a_file_on_its_way_can_be_taken_back(browser: Browser, server: Server, l
     with upload_page(browser, server) as (_, page):
         choose(page, [large])
         wait_for(page, lambda: server.arrived() > 3e6)
-        page.get_by_role("button", name="Remove monday.mp4").click()
+        with server.network.crawling():
+            page.get_by_role("button", name="Remove monday.mp4").click()
         until(lambda: server.uploads() == [])
         expect(page.get_by_role("button", name="Pause")).to_be_hidden()
 
