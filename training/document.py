@@ -34,6 +34,7 @@ _NAMES: Final = {
     "accuracy_of_known": "Accuracy of the faces not unknown",
     "ferplus_accuracy": "Agreement with FER+'s clear majority",
     "accuracy_without_no_face": "Accuracy without images that are no face",
+    "accuracy_without_duplicates": "Accuracy without faces that another split holds, too",
 }
 
 _USE: Final = """\
