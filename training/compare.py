@@ -2,7 +2,8 @@
 
 The first run is what the others are compared with: each row names the settings that differ from
 its. Runs that differ by their seed alone are one row, with the mean and the spread (standard
-deviation) of their best accuracy on PublicTest.
+deviation) of their best accuracy on PublicTest. ``--data`` reads PublicTest once more with each
+run's best network: as few pixels show it, and against FER+'s clear majority.
 """
 
 import argparse
@@ -13,16 +14,27 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, Final
 
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_core.preprocessing import to_model_input
+from training import data as face_data
+from training import metrics
 from training.data import DataError
+from training.evaluate import ferplus_majority, shrunk
 
 _NAMES: Final = ("name", "seed")
+
+SMALL: Final = 24
+MEASURED: Final = ("macro-F1", f"at {SMALL} px", "FER+ majority")
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One folder of training.train. ``settings``: setting to value, those of the augmentation
     among them as ``augmentation.tilt`` and so on, without name and seed. ``best``: accuracy on
-    PublicTest, reached at epoch ``at`` of ``epochs``."""
+    PublicTest, reached at epoch ``at`` of ``epochs``. ``measured``: see ``measure``."""
 
     name: str
     settings: dict[str, Any]
@@ -30,10 +42,30 @@ class Run:
     epochs: int
     best: float
     at: int
+    measured: tuple[float, ...] = ()
 
 
-def read_run(folder: Path) -> Run:
-    """Raises DataError where ``folder`` holds no run."""
+def measure(network: keras.Model, split: face_data.Split) -> tuple[float, ...]:
+    """How ``network`` reads ``split`` (with votes), in ``MEASURED``'s order."""
+
+    def read(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        logits = network.predict(to_model_input(images), batch_size=256, verbose=0)
+        return np.asarray(keras.ops.softmax(np.asarray(logits, np.float32)), np.float32)
+
+    sharp = read(split.images)
+    small = read(shrunk(split.images, SMALL))
+    assert split.votes is not None
+    majority, clear = ferplus_majority(split.votes)
+    return (
+        metrics.STATISTICS["macro_f1"](sharp, split.labels),
+        float((small.argmax(axis=1) == split.labels).mean()),
+        float((sharp.argmax(axis=1) == majority)[clear].mean()),
+    )
+
+
+def read_run(folder: Path, split: face_data.Split | None = None) -> Run:
+    """The run in ``folder``, measured on ``split`` where that is given. Raises DataError where
+    there is none."""
     try:
         described = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
@@ -51,7 +83,12 @@ def read_run(folder: Path) -> Run:
         len(accuracies),
         best,
         accuracies.index(best) + 1,
+        () if split is None else measure(_best(folder), split),
     )
+
+
+def _best(folder: Path) -> keras.Model:
+    return keras.saving.load_model(folder / "best.keras", compile=False)
 
 
 def differences(run: Run, first: Run) -> str:
@@ -71,16 +108,19 @@ def table(runs: list[Run]) -> str:
         groups.setdefault(json.dumps(run.settings, sort_keys=True), []).append(run)
     first, *others = groups.values()
     others.sort(key=lambda group: -mean(run.best for run in group))
-    lines = [
-        "| run | differs by | parameters | seeds | epochs | PublicTest | spread |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+    columns = ["run", "differs by", "parameters", "seeds", "epochs", "PublicTest", "spread"]
+    columns += MEASURED if runs[0].measured else ()
+    lines = [f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}"]
     for group in (first, *others):
         one = group[0]
         spread = f"{stdev(run.best for run in group):.4f}" if len(group) > 1 else ""
+        further = "".join(
+            f" {mean(values):.4f} |"
+            for values in zip(*(run.measured for run in group), strict=True)
+        )
         lines.append(
             f"| {one.name} | {differences(one, first[0])} | {one.parameters:,} | {len(group)} "
-            f"| {one.epochs} | {mean(run.best for run in group):.4f} | {spread} |"
+            f"| {one.epochs} | {mean(run.best for run in group):.4f} | {spread} |{further}"
         )
     return "\n".join(lines)
 
@@ -89,7 +129,14 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training.compare", description=__doc__)
     parser.add_argument("runs", type=Path, nargs="+", help="folders of training.train")
-    print(table([read_run(folder) for folder in parser.parse_args().runs]))  # noqa: T201
+    parser.add_argument("--data", type=Path, help="folder, fer2013.csv or .npz, with FER+ votes")
+    arguments = parser.parse_args()
+    split = None
+    if arguments.data:
+        split = face_data.load(arguments.data, clean=False).validation
+        if split.votes is None:
+            parser.error(f"{arguments.data} holds no FER+ votes.")
+    print(table([read_run(folder, split) for folder in arguments.runs]))  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -28,7 +28,11 @@ def build_network(recipe: Recipe) -> keras.Model:
     if recipe.network == "study":
         return study_cnn(recipe.dropout)
     return residual_net(
-        recipe.widths, recipe.blocks, squeeze=recipe.squeeze, dropout=recipe.dropout
+        recipe.widths,
+        recipe.blocks,
+        squeeze=recipe.squeeze,
+        dropout=recipe.dropout,
+        stem_stride=recipe.stem_stride,
     )
 
 

@@ -70,13 +70,15 @@ def residual_net(
     *,
     squeeze: bool = True,
     dropout: float = 0.3,
+    stem_stride: int = 2,
 ) -> keras.Model:
-    """A stride-2 stem, then stages of residual blocks at 24, 12, 6 and 3 pixels.
+    """A stem, then stages of residual blocks, each at half the size of the one before: the first
+    at 48 pixels with a ``stem_stride`` of 1, at 24 with 2.
 
     ``widths`` and ``blocks``: channels and number of blocks of each stage.
     """
     inputs = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="face")
-    tensor = _apply(_normalised(widths[0], 3, 2, name="stem"), inputs)
+    tensor = _apply(_normalised(widths[0], 3, stem_stride, name="stem"), inputs)
     tensor = layers.Activation("relu", name="stem_relu")(tensor)
     for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
         for block in range(count):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -18,7 +19,9 @@ class Recipe:
     kept. ``patience``: epochs without a better validation accuracy before it stops.
     ``label_weight``, ``smoothing``: see ``training.data.soft_labels``. ``votes_weight``: of the
     loss of a second head, which learns FER+'s votes alone and is not shipped; 0 makes none.
-    ``balance``: 0 draws faces as they come, 1 draws every expression equally often.
+    ``balance``: 0 draws faces as they come, 1 draws every expression equally often. ``mixup``:
+    faces are blended in pairs, targets likewise, in shares of Beta(mixup, mixup) (Zhang et al.,
+    2018, arXiv:1710.09412); 0 blends none.
     ``teachers``: folders of earlier runs, relative to this run's parent, whose averaged
     probabilities the network learns too; ``distillation``: the share of the loss that is
     theirs, at ``temperature``. ``jit``: compile the step with XLA.
@@ -29,6 +32,7 @@ class Recipe:
     network: Literal["residual", "study"] = "residual"
     widths: tuple[int, ...] = (24, 64, 128, 256)
     blocks: tuple[int, ...] = (1, 2, 2, 2)
+    stem_stride: int = 2
     squeeze: bool = True
     dropout: float = 0.3
     epochs: int = 70
@@ -42,6 +46,7 @@ class Recipe:
     votes_weight: float = 0.0
     smoothing: float = 0.0
     balance: float = 0.0
+    mixup: float = 0.0
     teachers: tuple[str, ...] = ()
     distillation: float = 0.5
     temperature: float = 2.0
@@ -49,9 +54,17 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Raises DataError where the file holds what is no setting."""
+def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """The recipe of the file ``path``, with ``changes`` such as ``dropout=0.2`` or
+    ``augmentation.erase=0.0``. Raises DataError where one of them is no setting."""
     values = tomllib.loads(path.read_text(encoding="utf-8"))
+    for change in changes:
+        try:
+            changed = tomllib.loads(change)
+        except tomllib.TOMLDecodeError as error:
+            raise DataError(f"{change!r} is not of the form setting=value.") from error
+        augmentation = values.get("augmentation", {}) | changed.pop("augmentation", {})
+        values |= changed | {"augmentation": augmentation}
     _check(path, values, Recipe)
     if "augmentation" in values:
         _check(path, values["augmentation"], Augmentation)

@@ -76,7 +76,21 @@ class DrawnFaces(keras.utils.PyDataset):  # type: ignore[misc]
         size = self._recipe.batch_size
         rows = self._order[index * size : (index + 1) * size]
         pixels = self._split.images[rows].astype(np.float32)[..., None]
-        return pixels, tuple(target[rows] for target in self._targets)
+        targets = [target[rows] for target in self._targets]
+        if self._recipe.mixup > 0:
+            pixels, *targets = self._blended([pixels, *targets], index)
+        return pixels, tuple(targets)
+
+    def _blended(self, arrays: list[NDArray[np.float32]], index: int) -> list[NDArray[np.float32]]:
+        """Each face with the one before it, in shares of their own."""
+        generator = np.random.default_rng((self._recipe.seed, self._epoch, index))
+        share = generator.beta(self._recipe.mixup, self._recipe.mixup, len(arrays[0]))
+        share = np.maximum(share, 1 - share).astype(np.float32)
+        shares = [share.reshape(-1, *[1] * (array.ndim - 1)) for array in arrays]
+        return [
+            np.asarray(array * own + np.roll(array, 1, axis=0) * (1 - own), np.float32)
+            for array, own in zip(arrays, shares, strict=True)
+        ]
 
     def on_epoch_end(self) -> None:
         self._epoch += 1
@@ -283,6 +297,13 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training.train", description=__doc__)
     parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SETTING=VALUE",
+        help="instead of the recipe's (augmentation.erase=0.0); again for more",
+    )
     parser.add_argument("--data", type=Path, help="folder, fer2013.csv or .npz")
     parser.add_argument("--out", type=Path, help="the run's folder (runs/<name>)")
     parser.add_argument("--minutes", type=float, help="stop after the epoch in which they run out")
@@ -295,7 +316,7 @@ def main() -> None:
     )
     parser.add_argument("--tensorboard", action="store_true", help="write logs for TensorBoard")
     arguments = parser.parse_args()
-    recipe = read_recipe(arguments.config)
+    recipe = read_recipe(arguments.config, arguments.set)
     if arguments.seed is not None:
         recipe = dataclasses.replace(recipe, seed=arguments.seed)
     out: Path = arguments.out or Path("runs") / recipe.name

@@ -108,9 +108,41 @@ def test_balance_draws_rare_expressions_more_often(made_data: FaceData) -> None:
     assert drawn / (40 * len(uneven)) == pytest.approx(1 / 7, abs=0.04)
 
 
+def test_blended_faces_have_blended_targets(made_data: FaceData) -> None:
+    targets = soft_labels(made_data.training, label_weight=1.0, smoothing=0.0)
+    plain = DrawnFaces(made_data.training, [targets], TINY, first_epoch=0)
+    config = dataclasses.replace(TINY, mixup=0.4)
+    blended = DrawnFaces(made_data.training, [targets], config, first_epoch=0)
+    pixels, (labels,) = plain[0]
+    mixed, (shares,) = blended[0]
+    assert np.array_equal(mixed, blended[0][0])
+    other = np.roll(labels, 1, axis=0)
+    assert shares.sum(axis=1) == pytest.approx(1, abs=1e-6)
+    assert ((shares > 0) <= ((labels > 0) | (other > 0))).all()
+    own = (shares * labels).sum(axis=1)
+    assert (own >= 0.5 - 1e-6).all()
+    differ = labels.argmax(axis=1) != other.argmax(axis=1)
+    assert differ.any()
+    expected = own[:, None, None, None] * pixels
+    expected = expected + (1 - own)[:, None, None, None] * np.roll(pixels, 1, axis=0)
+    assert mixed[differ] == pytest.approx(expected[differ], abs=1e-2)
+
+
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
 def test_the_recipes_that_ship_can_be_read(file: Path) -> None:
     assert read_recipe(file).name == file.stem
+
+
+def test_settings_can_be_changed_where_a_run_is_started(tmp_path: Path) -> None:
+    file = tmp_path / "some.toml"
+    file.write_text('name = "some"\ndropout = 0.1\n[augmentation]\ntilt = 3.0\nblur = 0.2\n')
+    changed = read_recipe(file, ["augmentation.blur=0.5", "blocks=[1, 2]", "name='other'"])
+    assert (changed.name, changed.dropout, changed.blocks) == ("other", 0.1, (1, 2))
+    assert (changed.augmentation.tilt, changed.augmentation.blur) == (3.0, 0.5)
+    with pytest.raises(DataError, match="unknown settings: blurr"):
+        read_recipe(file, ["augmentation.blurr=0.5"])
+    with pytest.raises(DataError, match="'blur' is not of the form"):
+        read_recipe(file, ["blur"])
 
 
 def test_a_setting_that_does_not_exist_is_named(tmp_path: Path) -> None:
