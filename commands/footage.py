@@ -1,6 +1,7 @@
 """Commands that read footage: analyse, ingest, watch, worker."""
 
 import contextlib
+import os
 import sys
 import threading
 import time
@@ -38,6 +39,8 @@ Paths = Annotated[
 
 
 _STALLED_S = 30.0
+_PARTING_S = 30.0
+"""How long a worker whose dashboard is gone may take to hand back what it reads."""
 
 
 def analyse(
@@ -342,6 +345,14 @@ def _watching(stop: threading.Event) -> Iterator[None]:
 
 
 def _stop_at_end_of_input(stop: threading.Event) -> None:
+    """In a thread of its own. A worker that waits for something that does not come, a server that
+    takes connections and never answers, must not live on without anybody to know of it."""
+    import logging
+
     while sys.stdin.buffer.read(1024):
         pass
     stop.set()
+    time.sleep(_PARTING_S)
+    logging.getLogger(__name__).error("the worker did not end in time and is ended")
+    # Nothing that matters lives in this process: see jobs.worker.
+    os._exit(1)

@@ -116,3 +116,31 @@ def test_the_worker_comes_and_goes_with_the_server(tmp_path: Path, number: signa
         server.wait(240)
         _, alive = psutil.wait_procs([worker], timeout=240)
         assert alive == []
+
+
+def test_a_worker_that_hangs_does_not_outlive_its_dashboard(tmp_path: Path) -> None:
+    """Its database takes connections and never says a word."""
+    program = (
+        "import cli, commands.footage; commands.footage._PARTING_S = 0.5;"
+        "cli.app(['worker', '--with-parent'])"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        port = mute.getsockname()[1]
+        address = f"postgresql+psycopg://somebody@127.0.0.1:{port}/satisface"
+        settings = Settings(home=tmp_path, database_url=address, footage_url="")
+        with subprocess.Popen(
+            [sys.executable, "-c", program],
+            cwd=ROOT,
+            env=environment(settings),
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as worker:
+            try:
+                mute.settimeout(240)
+                connection, _ = mute.accept()
+                with connection:
+                    _, said = worker.communicate(timeout=240)  # the end of its input
+            finally:
+                worker.kill()
+    assert worker.returncode == 1
+    assert b"did not end in time" in said

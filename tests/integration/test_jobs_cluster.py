@@ -5,12 +5,14 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor
 from pathlib import Path
 
 import psutil
 import pytest
+from distributed.comm.core import CommClosedError
 
 from db.tables import RecordingState, SegmentState
 from jobs.cluster import Cluster
@@ -130,6 +132,65 @@ def test_a_worker_that_dies_fails_its_task_alone(dask: DaskProcesses) -> None:
     with pytest.raises(ProcessDied):
         ended.result(240)
     cluster.shutdown(cancel_futures=True)
+
+
+def test_a_result_that_cannot_be_fetched_ends_its_task(
+    dask: DaskProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dask.scheduler()
+    dask.worker()
+    cluster = Cluster(dask.address)
+    until(lambda: cluster.capacity == 1)
+
+    async def gone(*_: object, **__: object) -> None:
+        raise CommClosedError("the scheduler was killed just now")
+
+    monkeypatch.setattr("distributed.client.retry_operation", gone)
+    with pytest.raises(BrokenExecutor):
+        cluster.submit(abs, -7).result(240)
+    monkeypatch.undo()
+    assert cluster.submit(abs, -7).result(240) == 7
+    cluster.shutdown(cancel_futures=True)
+
+
+def test_who_leaves_a_cluster_leaves_no_future_without_an_end(dask: DaskProcesses) -> None:
+    dask.scheduler()
+    dask.worker()
+    cluster = Cluster(dask.address)
+    until(lambda: cluster.capacity == 1)
+    running, waiting = (cluster.submit(time.sleep, 3600) for _ in range(2))
+    cluster.shutdown(wait=False, cancel_futures=True)
+    for future in (running, waiting):
+        with pytest.raises(BrokenExecutor):
+            future.result(240)
+    with pytest.raises(BrokenExecutor):
+        cluster.submit(abs, -7)
+
+
+def test_a_cluster_can_be_waited_for(dask: DaskProcesses) -> None:
+    dask.scheduler()
+    dask.worker()
+    with Cluster(dask.address) as cluster:
+        futures = [cluster.submit(pow, 2, n) for n in range(4)]
+    assert [future.result(0) for future in futures] == [1, 2, 4, 8]
+
+
+def test_a_scheduler_that_answers_no_more_is_given_up(
+    dask: DaskProcesses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scheduler = dask.scheduler()
+    dask.worker()
+    cluster = Cluster(dask.address)
+    until(lambda: cluster.capacity == 1)
+    running = cluster.submit(time.sleep, 3600)
+    monkeypatch.setattr("jobs.cluster._PATIENCE_S", 1)
+    monkeypatch.setattr("jobs.cluster._COUNTED_FOR_S", 0)
+    scheduler.suspend()
+    with pytest.raises(BrokenExecutor):
+        until(lambda: cluster.capacity > 1)
+    cluster.shutdown(wait=False, cancel_futures=True)
+    with pytest.raises(BrokenExecutor):
+        running.result(240)
 
 
 def test_a_client_that_has_given_its_scheduler_up_is_of_no_more_use(dask: DaskProcesses) -> None:
