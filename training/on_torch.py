@@ -3,8 +3,7 @@
 Keras runs a network on torch layer by layer, and its batch normalisation in a dozen steps; what
 that moves through memory costs more than the convolutions do. ``Fused`` computes the same layers
 from the same variables as one function, in channels-last order and (``mixed``) in bfloat16 with
-float32 weights. On two cores that know bfloat16 (Intel AMX) a step of the recogniser takes a fifth
-of the time that it takes on TensorFlow (docs/benchmarks).
+float32 weights, which pays on GPUs and on processors that know bfloat16 (Intel AMX).
 
 Only this module imports torch, and only where torch is Keras' backend.
 """
