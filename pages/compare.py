@@ -147,8 +147,10 @@ def _league(
             "Target": st.column_config.NumberColumn(format="%.1f"),
             "People": st.column_config.NumberColumn(format="localized"),
             "Not read": st.column_config.TextColumn(
-                help="Share of people whose expression could not be read"
+                alignment="right", help="Share of people whose expression could not be read"
             ),
+            "Happy": st.column_config.TextColumn(alignment="right"),
+            "Negative": st.column_config.TextColumn(alignment="right"),
         },
     )
     st.caption(

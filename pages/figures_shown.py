@@ -248,7 +248,6 @@ def camera_table(cameras: pd.DataFrame, minimum_people: int, *, key: str) -> Non
                 format="localized", help="People whose expression could not be read"
             ),
             "Index": st.column_config.NumberColumn(format="%.1f"),
-            "Index, interval": st.column_config.TextColumn(),
             "Happy": st.column_config.NumberColumn(format="%.0f%%"),
             "Negative": st.column_config.NumberColumn(format="%.0f%%"),
         },
