@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from db.engine import Database, upgrade
 from tests.made_postgresql import BACKENDS, PostgresServer, binaries, running_server
 from tests.made_s3 import S3Server, running_s3
+
+# A busy machine is no failure.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ def test_an_hour_begins_anew_where_clocks_change_within_it() -> None:
     ) == ["14:00", "15:00"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.datetimes(datetime(2000, 1, 1), datetime(2037, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     st.sampled_from(ZONES),
@@ -145,7 +145,7 @@ def test_nobody_gives_an_empty_frame_of_the_same_columns_and_types() -> None:
     st.lists(st.integers(0, 2), min_size=40, max_size=40),
     st.integers(0, 1000),
 )
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_merging_parts_equals_aggregating_all(
     looks: list[str], part_of: list[int], seed: int
 ) -> None:
@@ -163,7 +163,7 @@ def test_merging_parts_equals_aggregating_all(
 
 
 @given(st.lists(st.floats(-1, 1), min_size=7, max_size=7))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_sum_of_squares_needs_no_raw_rows(weights: list[float]) -> None:
     people = crowd("2026-11-03 10:00", 30, hours=1)
     p = people[[f"p_{e}" for e in EXPRESSIONS]].dropna().to_numpy()

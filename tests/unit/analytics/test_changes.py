@@ -40,7 +40,7 @@ def period(day: str, people: dict[int, int], seed: int, **shares: object) -> pd.
     st.lists(st.floats(-1, 1), min_size=7, max_size=7),
     st.integers(0, 99),
 )
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_the_parts_add_up_to_the_change(
     now: list[int], before: list[int], weights: list[float], seed: int
 ) -> None:

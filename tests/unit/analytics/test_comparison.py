@@ -140,7 +140,7 @@ def test_ranks_hold_the_truth_in_19_of_20_tables() -> None:
     st.dictionaries(st.sampled_from("abc"), st.none() | st.floats(0, 100)),
     st.dictionaries(st.sampled_from("abc"), st.integers(0, 500)),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_targets_together_lie_between_them_or_are_unknown(
     targets: dict[str, float | None], people: dict[str, int]
 ) -> None:

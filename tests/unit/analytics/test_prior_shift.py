@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.buckets import aggregate, merge
@@ -38,7 +38,6 @@ shares = st.lists(st.floats(0.01, 1), min_size=7, max_size=7).map(
 
 
 @given(shares, st.integers(1000, 1_000_000))
-@settings(deadline=None)
 def test_known_confusions_are_undone(truth: np.ndarray, people: int) -> None:
     mean = truth @ BLURRED
     # Counting is off as well, towards everything alike; the pull to it is weak among many people.
@@ -48,7 +47,6 @@ def test_known_confusions_are_undone(truth: np.ndarray, people: int) -> None:
 
 
 @given(shares, shares, st.integers(1, 1000))
-@settings(deadline=None)
 def test_shares_lie_between_nothing_and_all(
     mean: np.ndarray, counted: np.ndarray, people: int
 ) -> None:
@@ -58,7 +56,6 @@ def test_shares_lie_between_nothing_and_all(
 
 
 @given(shares, st.integers(1, 1000))
-@settings(deadline=None)
 def test_a_recogniser_without_confusions_is_left_alone(truth: np.ndarray, people: int) -> None:
     assert correct(truth, truth, people, np.eye(7)) == pytest.approx(truth, abs=1e-6)
 

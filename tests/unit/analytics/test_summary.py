@@ -25,7 +25,7 @@ FIGURES = ("index", "happy", "negative", "net", "unknown_share")
 
 
 @given(st.integers(10, 120), st.lists(st.floats(-1, 1), min_size=7, max_size=7), st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_buckets_give_what_the_people_give(people: int, weights: list[float], seed: int) -> None:
     score = ScoreDefinition("any", 1, tuple(weights))
     frame = crowd("2026-11-03 09:00", people, seed=seed, unknown_share=0.05)

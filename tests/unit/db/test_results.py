@@ -49,7 +49,6 @@ some_writes = st.lists(st.integers(0, SEGMENTS - 1), max_size=4)
 
 on_one_database = settings(
     max_examples=10,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

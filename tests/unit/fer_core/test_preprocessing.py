@@ -66,7 +66,7 @@ def test_similarity_is_the_best_of_its_kind(
     assert error(best) <= error(best + moved) + 1e-6
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(angles, st.floats(0.8, 5.0), st.floats(330, 370), st.floats(330, 370))
 def test_landmarks_land_on_the_template(angle: float, scale: float, x: float, y: float) -> None:
     points = placed(angle, scale, x, y)

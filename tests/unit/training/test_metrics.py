@@ -17,7 +17,7 @@ def made(seed: int, faces: int = 200) -> tuple[metrics.Floats, metrics.Labels]:
     return probabilities, labels
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000))
 def test_figures_agree_with_scikit_learn(seed: int) -> None:
     probabilities, labels = made(seed)
@@ -63,7 +63,7 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_reliability_bins_hold_every_face(seed: int) -> None:
     probabilities, labels = made(seed)
     bins = metrics.reliability(probabilities, labels)
@@ -81,7 +81,7 @@ def test_coverage_keeps_the_surest() -> None:
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_coverage_falls_as_the_threshold_rises(seed: int) -> None:
     points = metrics.risk_coverage(*made(seed))
     assert points[0].threshold == 0
