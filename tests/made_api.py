@@ -1,7 +1,6 @@
 """The API of programs over a real database, and a client that speaks to it.
 
 filled(database)       two sites with recordings that were read, one that failed, one that waits
-served(app)            an ASGI application under uvicorn on loopback; gives the port
 Client(port, key)      requests with a key
 """
 
@@ -9,19 +8,14 @@ import contextlib
 import http.client
 import json
 import socket
-import threading
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 from sqlalchemy import update
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from starlette.types import ASGIApp
 
 from api.v1.app import api_of
 from api.v1.here import Here
@@ -118,24 +112,6 @@ def key_for(
 ) -> str:
     with database.write() as session:
         return create_key(session, name, scopes or ALL, site_ids=sites)[0]
-
-
-@contextlib.contextmanager
-def served(app: ASGIApp) -> Iterator[int]:
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="critical", ws="none", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        listener.close()
 
 
 @dataclass(frozen=True, slots=True)

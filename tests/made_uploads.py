@@ -1,6 +1,6 @@
-"""A real HTTP server with the upload routes, and a client that can be as rude as a network.
+"""The upload routes, and a client that can be as rude as a network.
 
-served(options)       the routes under uvicorn on loopback; gives the port
+upload_app(options)   the routes as an application
 Client(port, key)     requests with what the protocol and the server ask for
 """
 
@@ -8,13 +8,9 @@ import base64
 import contextlib
 import http.client
 import socket
-import threading
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvicorn
 from starlette.applications import Starlette
 
 from api.uploads import UploadOptions, upload_routes
@@ -35,23 +31,8 @@ def made_options(home: Path, *, largest: int = 10_000_000, proxy: bool = False) 
     )
 
 
-@contextlib.contextmanager
-def served(options: UploadOptions) -> Iterator[int]:
-    app = Starlette(routes=upload_routes("/api/uploads", "/api/uploads", lambda: options))
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_level="error", ws="none", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.01)
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(240)
-        listener.close()
+def upload_app(options: UploadOptions) -> Starlette:
+    return Starlette(routes=upload_routes("/api/uploads", "/api/uploads", lambda: options))
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,10 @@ from tests.made_api import (
     filled,
     key_for,
     mounted,
-    served,
     settings_for,
 )
 from tests.made_jobs import until
+from tests.made_server import served
 from tests.unit.db.made_rows import NOON
 
 DAYS = "from=2026-03-01&to=2026-03-03"

@@ -14,9 +14,10 @@ from db.engine import Database
 from db.keys import Scope
 from db.recording_rows import count_recordings, list_recordings
 from jobs.store import FootageStore
-from tests.made_api import PREFIX, Answer, Client, key_for, mounted, served, settings_for
+from tests.made_api import PREFIX, Answer, Client, key_for, mounted, settings_for
 from tests.made_footage import Appearance, write_picture, write_video, write_zip
 from tests.made_jobs import until
+from tests.made_server import served
 from tests.unit.db.made_rows import add_camera
 
 STREAM = "application/offset+octet-stream"

@@ -16,14 +16,15 @@ from jobs.sweep import delete_unfinished
 from jobs.uploads import LIFETIME, Upload, Uploads
 from tests.made_footage import write_picture
 from tests.made_jobs import made_camera, made_settings, opened, take_in, until
-from tests.made_uploads import STREAM, Client, made_options, served
+from tests.made_server import served
+from tests.made_uploads import STREAM, Client, made_options, upload_app
 
 DATA = random.Random(5).randbytes(3_000_000)
 
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
-    with served(made_options(tmp_path)) as port:
+    with served(upload_app(made_options(tmp_path))) as port:
         yield Client(port, tmp_path)
 
 
@@ -75,10 +76,10 @@ def test_a_file_arrives_in_pieces_and_is_hashed_on_the_way(client: Client, tmp_p
 
 
 def test_a_restarted_server_goes_on_and_tells_no_hash_of_a_part(tmp_path: Path) -> None:
-    with served(made_options(tmp_path)) as port:
+    with served(upload_app(made_options(tmp_path))) as port:
         path = Client(port, tmp_path).new(len(DATA))
         Client(port, tmp_path).add(path, 0, DATA[:1_000_000])
-    with served(made_options(tmp_path)) as port:
+    with served(upload_app(made_options(tmp_path))) as port:
         client = Client(port, tmp_path)
         assert client.ask("HEAD", path).offset == 1_000_000
         assert client.add(path, 1_000_000, DATA[1_000_000:]).status == 204
@@ -182,7 +183,7 @@ def test_a_body_without_a_length_cannot_bring_more_than_was_announced(
 
 
 def test_what_no_disk_can_hold_is_refused_before_it_is_sent(tmp_path: Path) -> None:
-    with served(made_options(tmp_path, largest=10**17)) as port:
+    with served(upload_app(made_options(tmp_path, largest=10**17))) as port:
         answer = Client(port, tmp_path).create(10**17)
     assert answer.status == 507
     assert b"there is no space left" in answer.body
@@ -298,7 +299,7 @@ def test_strangers_are_refused(client: Client, headers: dict[str, str | None]) -
 
 
 def test_a_proxy_that_signs_people_in_opens_the_door(tmp_path: Path) -> None:
-    with served(made_options(tmp_path, proxy=True)) as port:
+    with served(upload_app(made_options(tmp_path, proxy=True))) as port:
         client = Client(port, tmp_path)
         own = {"Host": "satisface.example", "X_Forwarded_For": "203.0.113.9"}
         assert client.create(10, **own, Origin="https://satisface.example").status == 201
