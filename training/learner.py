@@ -33,6 +33,7 @@ def build_network(recipe: Recipe) -> keras.Model:
         squeeze=recipe.squeeze,
         dropout=recipe.dropout,
         stem_stride=recipe.stem_stride,
+        strides=recipe.strides,
     )
 
 

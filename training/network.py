@@ -71,21 +71,22 @@ def residual_net(
     squeeze: bool = True,
     dropout: float = 0.3,
     stem_stride: int = 2,
+    strides: Sequence[int] = (),
 ) -> keras.Model:
-    """A stem, then stages of residual blocks, each at half the size of the one before: the first
-    at 48 pixels with a ``stem_stride`` of 1, at 24 with 2.
+    """A stem, then stages of residual blocks.
 
-    ``widths`` and ``blocks``: channels and number of blocks of each stage.
+    ``widths`` and ``blocks``: channels and number of blocks of each stage. ``stem_stride`` and
+    ``strides``: by how much the stem, and the first block of each stage, make the map smaller;
+    without ``strides``, every stage but the first by two.
     """
     inputs = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="face")
     tensor = _apply(_normalised(widths[0], 3, stem_stride, name="stem"), inputs)
     tensor = layers.Activation("relu", name="stem_relu")(tensor)
-    for stage, (width, count) in enumerate(zip(widths, blocks, strict=True)):
-        for block in range(count):
-            stride = 2 if stage > 0 and block == 0 else 1
-            tensor = _residual(
-                tensor, width, stride, squeeze=squeeze, name=f"stage{stage + 1}_{block + 1}"
-            )
+    stages = zip(widths, blocks, strides or [1, *[2] * (len(widths) - 1)], strict=True)
+    for stage, (width, count, stride) in enumerate(stages, start=1):
+        for block in range(1, count + 1):
+            step = stride if block == 1 else 1
+            tensor = _residual(tensor, width, step, squeeze=squeeze, name=f"stage{stage}_{block}")
     tensor = layers.GlobalAveragePooling2D(name="pool")(tensor)
     tensor = layers.Dropout(dropout, name="dropout")(tensor)
     logits = layers.Dense(len(EXPRESSIONS), name="logits")(tensor)

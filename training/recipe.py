@@ -33,6 +33,7 @@ class Recipe:
     widths: tuple[int, ...] = (24, 64, 128, 256)
     blocks: tuple[int, ...] = (1, 2, 2, 2)
     stem_stride: int = 2
+    strides: tuple[int, ...] = ()
     squeeze: bool = True
     dropout: float = 0.3
     epochs: int = 70
@@ -69,7 +70,7 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     if "augmentation" in values:
         _check(path, values["augmentation"], Augmentation)
         values["augmentation"] = Augmentation(**values["augmentation"])
-    for name in ("widths", "blocks", "teachers"):
+    for name in ("widths", "blocks", "strides", "teachers"):
         if name in values:
             values[name] = tuple(values[name])
     return Recipe(**values)

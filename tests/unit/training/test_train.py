@@ -160,6 +160,17 @@ def test_networks_take_faces_and_give_logits() -> None:
     assert multiply_adds(residual_net()) < multiply_adds(study_cnn())
 
 
+@pytest.mark.parametrize(
+    ("strides", "sides"), [((), [24, 12]), ((1, 1), [24, 24]), ((2, 1), [12] * 2)]
+)
+def test_stages_make_the_map_smaller_by_their_strides(
+    strides: tuple[int, ...], sides: list[int]
+) -> None:
+    network = residual_net((8, 8), (2, 2), strides=strides)
+    ends = [network.get_layer(f"stage{stage}_2_add").output for stage in (1, 2)]
+    assert [end.shape[1] for end in ends] == sides
+
+
 @pytest.mark.parametrize("views", [2, 4])
 def test_averaged_views_do_not_tell_a_face_from_its_mirror_image(views: int) -> None:
     faces = np.random.default_rng(3).normal(size=(4, 48, 48, 1)).astype(np.float32)
