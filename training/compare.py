@@ -3,7 +3,8 @@
 The first run is what the others are compared with: each row names the settings that differ from
 its. Runs that differ by their seed alone are one row, with the mean and the spread (standard
 deviation) of their best accuracy on PublicTest. ``--data`` reads PublicTest once more with each
-run's best network: as few pixels show it, and against FER+'s clear majority.
+run's best network: as few pixels show it, and against FER+'s clear majority. What a run's head for
+votes would change, were it to share in what is read, is a table of its own.
 """
 
 import argparse
@@ -23,11 +24,14 @@ from training import data as face_data
 from training import metrics
 from training.data import DataError
 from training.evaluate import ferplus_majority, shrunk
+from training.network import leaning_to_votes, read_votes_head
 
 _NAMES: Final = ("name", "seed")
 
 SMALL: Final = 24
 MEASURED: Final = ("macro-F1", f"at {SMALL} px", "FER+ majority")
+SHARES: Final = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
+"""Of the head for votes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Run:
 
 
 def measure(network: keras.Model, split: face_data.Split) -> tuple[float, ...]:
-    """How ``network`` reads ``split`` (with votes), in ``MEASURED``'s order."""
+    """How ``network`` reads ``split`` (with votes): accuracy, then in ``MEASURED``'s order."""
 
     def read(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         logits = network.predict(to_model_input(images), batch_size=256, verbose=0)
@@ -57,6 +61,7 @@ def measure(network: keras.Model, split: face_data.Split) -> tuple[float, ...]:
     assert split.votes is not None
     majority, clear = ferplus_majority(split.votes)
     return (
+        metrics.accuracy(sharp, split.labels),
         metrics.STATISTICS["macro_f1"](sharp, split.labels),
         float((small.argmax(axis=1) == split.labels).mean()),
         float((sharp.argmax(axis=1) == majority)[clear].mean()),
@@ -83,7 +88,7 @@ def read_run(folder: Path, split: face_data.Split | None = None) -> Run:
         len(accuracies),
         best,
         accuracies.index(best) + 1,
-        () if split is None else measure(_best(folder), split),
+        () if split is None else measure(_best(folder), split)[1:],
     )
 
 
@@ -125,6 +130,20 @@ def table(runs: list[Run]) -> str:
     return "\n".join(lines)
 
 
+def shares(folder: Path, split: face_data.Split) -> str:
+    """The Markdown table of what the head for votes of the run in ``folder`` would change; empty
+    where it has none."""
+    head = read_votes_head(folder)
+    if head is None:
+        return ""
+    lines = [f"| {folder.name}: share of the votes | PublicTest | {' | '.join(MEASURED)} |"]
+    lines.append(f"|{' --- |' * (len(MEASURED) + 2)}")
+    for share in SHARES:
+        measured = measure(leaning_to_votes(_best(folder), head, share), split)
+        lines.append(f"| {share} | {' | '.join(f'{value:.4f}' for value in measured)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m training.compare", description=__doc__)
@@ -137,6 +156,9 @@ def main() -> None:
         if split.votes is None:
             parser.error(f"{arguments.data} holds no FER+ votes.")
     print(table([read_run(folder, split) for folder in arguments.runs]))  # noqa: T201
+    if split is not None:
+        for text in filter(None, (shares(folder, split) for folder in arguments.runs)):
+            print(f"\n{text}")  # noqa: T201
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ from training import calibrate, distribution
 from training import data as face_data
 from training.evaluate import evaluate, summary, twins_of
 from training.figures import draw
-from training.network import averaged_views, multiply_adds
+from training.network import averaged_views, leaning_to_votes, multiply_adds, read_votes_head
 
 SOURCE: Final = "expression.keras"
 LEAST_AGREEMENT: Final = 0.99
@@ -129,11 +129,18 @@ def export(
     version: str | None = None,
     *,
     views: int = 1,
+    votes_share: float = 0.0,
 ) -> str:
-    """Write the model of the folder ``run`` into ``out``; a report in words. ``views``: see
-    ``training.network.averaged_views``."""
+    """Write the model of the folder ``run`` into ``out``; a report in words. ``views``,
+    ``votes_share``: see ``training.network``. Raises DataError where it has no head for votes to
+    lean to."""
     described = json.loads((run / "run.json").read_text(encoding="utf-8"))
     trained = keras.saving.load_model(run / "best.keras", compile=False)
+    if votes_share:
+        head = read_votes_head(run)
+        if head is None:
+            raise face_data.DataError(f"{run} was trained without a head for votes.")
+        trained = leaning_to_votes(trained, head, votes_share)
     network = averaged_views(trained, views)
     today = dt.datetime.now(dt.UTC).date().isoformat()
     card = ModelCard(
@@ -149,7 +156,7 @@ def export(
         parameters=network.count_params(),
         multiply_adds=views * multiply_adds(trained),
         trained_on=_trained_on(described),
-        recipe=json.dumps(described["config"], sort_keys=True),
+        recipe=json.dumps(described["config"] | {"votes_share": votes_share}, sort_keys=True),
         split="PublicTest",
         figures={},
     )
@@ -241,11 +248,23 @@ def main() -> None:
     parser.add_argument(
         "--views", type=int, default=1, choices=(1, 2, 4), help="of a face, averaged"
     )
+    parser.add_argument(
+        "--votes-share",
+        type=float,
+        default=0.0,
+        help="of the head for votes in what is read, 0 to 1 (training.compare tells what it does)",
+    )
     arguments = parser.parse_args()
     faces = face_data.load(face_data.data_path(arguments.data), clean=False)
-    print(  # noqa: T201
-        export(arguments.run, faces, arguments.out, arguments.version, views=arguments.views)
+    report = export(
+        arguments.run,
+        faces,
+        arguments.out,
+        arguments.version,
+        views=arguments.views,
+        votes_share=arguments.votes_share,
     )
+    print(report)  # noqa: T201
 
 
 if __name__ == "__main__":

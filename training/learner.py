@@ -153,14 +153,17 @@ class Learner:
         for number, generator in enumerate(generators):
             generator.state.assign(np.array([self.recipe.seed + 1000 * number, epoch], "uint32"))
 
-    def average_into(self, averaged: keras.Model) -> None:
-        """Give ``averaged`` the running average of the network's weights."""
+    def average_into(self, averaged: keras.Model) -> list[NDArray[np.float32]]:
+        """Give ``averaged`` the running average of the network's weights; that of the head for
+        votes, kernel (C, 7) and bias (7,), where there is one."""
         trained = self.model.trainable_variables
         raw = [keras.ops.convert_to_numpy(variable) for variable in trained]
         self.model.optimizer.finalize_variable_values(trained)
         averaged.set_weights(self.network.get_weights())
+        head = [keras.ops.convert_to_numpy(variable) for variable in self._extra]
         for variable, value in zip(trained, raw, strict=True):
             variable.assign(value)
+        return head
 
     def save(self, path: Path) -> None:
         """Weights and the optimizer's state, whole or not at all."""

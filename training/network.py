@@ -5,10 +5,13 @@ logits (N, 7) in EXPRESSIONS' order. Keras 3, no backend named.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import keras
+import numpy as np
 from keras import layers
+from numpy.typing import NDArray
 
 from fer_core.preprocessing import FACE_SIZE
 from fer_core.types import EXPRESSIONS
@@ -113,6 +116,34 @@ def study_cnn(dropout: float = 0.25) -> keras.Model:
         tensor = layers.Dropout(dropout, name=f"dense{number}_dropout")(tensor)
     logits = layers.Dense(len(EXPRESSIONS), name="logits")(tensor)
     return keras.Model(inputs, logits, name="study_cnn")
+
+
+VOTES_HEAD: Final = "votes.npz"
+"""Beside a run's best network: its head for votes, where it has one."""
+
+
+def read_votes_head(run: Path) -> list[NDArray[np.float32]] | None:
+    """Kernel (C, 7) and bias (7,); None where ``run`` has no head for votes."""
+    path = run / VOTES_HEAD
+    if not path.exists():
+        return None
+    with np.load(path) as saved:
+        return [saved["kernel"], saved["bias"]]
+
+
+def leaning_to_votes(
+    network: keras.Model, head: Sequence[NDArray[np.float32]], share: float
+) -> keras.Model:
+    """A copy of ``network`` whose logits are 1 - ``share`` of its own and ``share`` of a head for
+    votes, kernel (C, 7) and bias (7,), on the same body: it costs nothing when faces are read."""
+    leaning = keras.models.clone_model(network)
+    leaning.set_weights(network.get_weights())
+    layer = leaning.get_layer("logits")
+    own = layer.get_weights()
+    layer.set_weights(
+        [(1 - share) * mine + share * voted for mine, voted in zip(own, head, strict=True)]
+    )
+    return leaning
 
 
 VIEW_MARGIN: Final = 2

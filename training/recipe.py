@@ -18,7 +18,8 @@ class Recipe:
     ``ema_momentum``: of the running average of the weights, which is what is validated and
     kept. ``patience``: epochs without a better validation accuracy before it stops.
     ``label_weight``, ``smoothing``: see ``training.data.soft_labels``. ``votes_weight``: of the
-    loss of a second head, which learns FER+'s votes alone and is not shipped; 0 makes none.
+    loss of a second head, which learns FER+'s votes alone; 0 makes none. What ships leans to it
+    only where ``training.export`` is told so.
     ``balance``: 0 draws faces as they come, 1 draws every expression equally often. ``mixup``:
     faces are blended in pairs, targets likewise, in shares of Beta(mixup, mixup) (Zhang et al.,
     2018, arXiv:1710.09412); 0 blends none.

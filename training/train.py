@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from fer_core.preprocessing import to_model_input
 from training import data as face_data
 from training.learner import Learner, build_network, measure_statistics
+from training.network import VOTES_HEAD
 from training.recipe import Recipe, read_recipe
 
 HISTORY_FIELDS: Final = (
@@ -143,7 +144,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         state, logs = self._state, {} if logs is None else logs
-        self._learner.average_into(self._averaged)
+        votes = self._learner.average_into(self._averaged)
         self._measure_statistics()
         logits = self._averaged.predict(self._inputs, batch_size=512, verbose=0)
         accuracy, loss = _validated(logits, self._labels)
@@ -151,6 +152,8 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         if accuracy > state.best_accuracy:
             state.best_accuracy, state.best_epoch = accuracy, state.epoch
             _save(self._averaged, self._out / "best.keras")
+            if votes:
+                np.savez(self._out / VOTES_HEAD, kernel=votes[0], bias=votes[1])
         rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
         state.rows.append(
             {

@@ -17,7 +17,7 @@ from fer_core.preprocessing import to_model_input
 from tests.made_footage import face_picture
 from training import data
 from training.augmentation import Augmentation, AugmentFaces
-from training.data import FaceData, Split
+from training.data import DataError, FaceData, Split
 from training.evaluate import (
     MOVES,
     evaluate,
@@ -105,6 +105,8 @@ def test_a_run_is_shipped_measured_and_looked_at_once(tmp_path: Path, made_data:
     faces = FaceData(made_data.training, voted, made_data.test, "packed", {})
     run, model = tmp_path / "run", tmp_path / "model"
     best = train(config, faces, run, verbose=0)
+    with pytest.raises(DataError, match="without a head for votes"):
+        export(run, faces, model, "test", votes_share=0.2)
     report = export(run, faces, model, "test")
     card, measured = read_card(model), read_metrics(model)
     assert card.version == measured.version == "test"

@@ -13,7 +13,14 @@ from fer_core.preprocessing import to_model_input
 from training.augmentation import Augmentation
 from training.data import DataError, FaceData, Split, soft_labels
 from training.learner import Learner, measure_statistics
-from training.network import averaged_views, multiply_adds, residual_net, study_cnn
+from training.network import (
+    averaged_views,
+    leaning_to_votes,
+    multiply_adds,
+    read_votes_head,
+    residual_net,
+    study_cnn,
+)
 from training.recipe import Recipe, read_recipe
 from training.train import DrawnFaces, targets_of, train
 
@@ -209,7 +216,7 @@ def voted(split: Split) -> Split:
     return Split(split.images, split.labels, votes)
 
 
-def test_a_head_for_votes_learns_them_and_is_not_shipped(
+def test_a_head_for_votes_learns_them_and_can_share_in_what_is_read(
     tmp_path: Path, made_data: FaceData
 ) -> None:
     recipe = dataclasses.replace(TINY, votes_weight=0.5, label_weight=1.0)
@@ -220,7 +227,17 @@ def test_a_head_for_votes_learns_them_and_is_not_shipped(
     for _ in range(2):
         train(recipe, data, tmp_path / "run", minutes=0, verbose=0)
     assert len(history(tmp_path / "run")) == 2
-    assert keras.saving.load_model(tmp_path / "run" / "best.keras").output_shape == (None, 7)
+    network = keras.saving.load_model(tmp_path / "run" / "best.keras")
+    assert network.output_shape == (None, 7)
+    head = read_votes_head(tmp_path / "run")
+    assert head is not None
+    faces = to_model_input(data.validation.images)
+    own, votes, between = (
+        leaning_to_votes(network, head, share).predict(faces, verbose=0) for share in (0, 1, 0.25)
+    )
+    np.testing.assert_allclose(own, network.predict(faces, verbose=0), atol=1e-5)
+    np.testing.assert_allclose(between, 0.75 * own + 0.25 * votes, atol=1e-5)
+    assert np.abs(votes - own).max() > 1e-3
 
 
 def test_a_student_learns_its_teachers_opinion(tmp_path: Path, made_data: FaceData) -> None:
