@@ -5,13 +5,14 @@ begins (its lead-in). That face's track, or the first track of that one's chain,
 Segments may be written in any order and again; the links then follow from the lead-ins alone.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from db.months import in_months, months_of
-from db.tables import Base, Prediction, Recording, Track
+from db.months import in_months
+from db.tables import Base, Prediction, Track
 
 _LEADS_IN: Final[ColumnElement[bool]] = Track.lead_in_face.is_not(None)
 
@@ -42,23 +43,32 @@ def first_seen(session: Session, recording_id: int, index: int) -> set[int]:
     return set(session.connection().scalars(_STARTS, place))
 
 
-def join_chains_at(session: Session, recording_id: int, index: int) -> None:
-    """Set the roots of all tracks whose chains depend on segment ``index``, just written."""
-    _join(session, recording_id, index, behind=None)
+def join_chains_at(session: Session, recording_id: int, index: int, months: Sequence[int]) -> None:
+    """Set the roots of all tracks whose chains depend on segment ``index``, just written.
+
+    ``months``: those that the recording touches.
+    """
+    _join(session, recording_id, index, months, behind=None)
     # All that leads into the next segment: where nothing stands for it any more, a person begins.
-    behind = _join(session, recording_id, index + 1, behind=None)
+    behind = _join(session, recording_id, index + 1, months, behind=None)
     place = index + 2
     while behind:
-        behind = _join(session, recording_id, place, behind=behind)
+        behind = _join(session, recording_id, place, months, behind=behind)
         place += 1
 
 
-def _join(session: Session, recording_id: int, index: int, behind: set[int] | None) -> set[int]:
+def _join(
+    session: Session,
+    recording_id: int,
+    index: int,
+    months: Sequence[int],
+    *,
+    behind: set[int] | None,
+) -> set[int]:
     """Set the roots in one segment, given those in the segment before.
 
     ``behind``: only of tracks that go on from these (None: of all). Returns the tracks seen to.
     """
-    recording = session.get_one(Recording, recording_id)
     links = (
         select(Track.id, Track.root_id, _before.id, _before.root_id)
         .select_from(Track)
@@ -69,7 +79,7 @@ def _join(session: Session, recording_id: int, index: int, behind: set[int] | No
                 Prediction.time_ms == Track.lead_in_time_ms,
                 Prediction.face == Track.lead_in_face,
                 Prediction.segment_index == index - 1,
-                in_months(months_of(recording)),
+                in_months(months),
             ),
         )
         .outerjoin(_before, _before.id == Prediction.track_id)

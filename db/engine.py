@@ -10,7 +10,7 @@ of them turns from reading to writing.
 import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
@@ -87,8 +87,12 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the database and cannot change it."""
-        with Session(self._reader, autoflush=False) as session:
+        with Session(self._reader, autoflush=False, expire_on_commit=False) as session:
             yield session
+            # There is nothing to commit; but with every rollback psycopg forgets what the server
+            # has prepared for it, and to prepare a small query takes longer than to run it.
+            with suppress(exc.SQLAlchemyError):
+                session.commit()
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -17,6 +17,7 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Result,
+    ScalarSelect,
     Select,
     and_,
     bindparam,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.engine import CursorResult
@@ -37,6 +39,8 @@ _RECORDINGS: Final = Base.metadata.tables[Recording.__tablename__]
 _SEGMENTS: Final = Base.metadata.tables[Segment.__tablename__]
 _RECORDING: Final = _RECORDINGS.c
 _SEGMENT: Final = _SEGMENTS.c
+
+_NOW: Final = bindparam("now", type_=UtcDateTime())
 
 _LENGTH: Final = 1000
 """Characters of a stored error."""
@@ -59,6 +63,34 @@ class Lease:
     attempts: int
 
 
+HELD: Final[tuple[ColumnElement[bool], ...]] = (
+    _SEGMENT.recording_id == bindparam("of"),
+    _SEGMENT.index == bindparam("at"),
+    _SEGMENT.state == SegmentState.LEASED.value,
+    _SEGMENT.lease_owner == bindparam("owner"),
+    _SEGMENT.attempts == bindparam("tried"),
+)
+"""Conditions on table segments that hold while a lease is not lost; their values: ``holding``."""
+
+
+def holding(lease: Lease) -> dict[str, object]:
+    return {
+        "of": lease.recording_id,
+        "at": lease.index,
+        "owner": lease.owner,
+        "tried": lease.attempts,
+    }
+
+
+_OF_LEASE: Final = update(_SEGMENTS).where(*HELD)
+_UNREAD: Final[dict[str, object]] = {
+    "state": SegmentState.QUEUED.value,
+    "lease_owner": None,
+    "lease_until": None,
+    "progress_ms": 0,
+}
+
+
 def claim(
     session: Session,
     owner: str,
@@ -73,7 +105,7 @@ def claim(
     read, then the oldest; in it, the first segment. A segment whose lease ran out is free again;
     when that happened ``max_deaths`` times already, its recording fails instead.
     """
-    while (free := _next(session, now)) is not None:
+    while (free := _one(session, _NEXT, {"now": now})) is not None:
         if free.deaths >= max_deaths:
             _fail_recording(
                 session, free, _given_up(session, free, _LOST), now, segment_error=_LOST
@@ -111,29 +143,15 @@ def renew(
 
     False when the lease is lost or the recording was cancelled or deleted: stop.
     """
-    renewed = session.execute(
-        update(Segment)
-        .where(*held(lease))
-        .values(lease_until=now + timedelta(seconds=lease_seconds), progress_ms=progress_ms)
-        .execution_options(synchronize_session=False)
-    )
-    return _changed(renewed)
+    until = now + timedelta(seconds=lease_seconds)
+    told = {**holding(lease), "lease_until": until, "progress_ms": progress_ms}
+    return _changed(session.connection().execute(_OF_LEASE, told))
 
 
 def release(session: Session, lease: Lease) -> None:
     """Give a segment back unread; the attempt does not count. Nothing where it is lost."""
-    session.execute(
-        update(Segment)
-        .where(*held(lease))
-        .values(
-            state=SegmentState.QUEUED.value,
-            lease_owner=None,
-            lease_until=None,
-            attempts=Segment.attempts - 1,
-            progress_ms=0,
-        )
-        .execution_options(synchronize_session=False)
-    )
+    back = _OF_LEASE.values(_UNREAD | {"attempts": _SEGMENT.attempts - 1})
+    session.connection().execute(back, holding(lease))
 
 
 def fail(
@@ -158,7 +176,8 @@ def fail(
     """
     reason = reason[:_LENGTH]
     _lock_recording(session, lease.recording_id)
-    segment = _one(session, _segments().where(*held(lease)).with_for_update(of=_SEGMENTS))
+    own = _segments().where(*HELD).with_for_update(of=_SEGMENTS)
+    segment = _one(session, own, holding(lease))
     if segment is None:
         return
     # The attempt that now ends counts among the deaths until it is told to be a fault.
@@ -167,30 +186,9 @@ def fail(
         error = reason if permanent else _given_up(session, segment, reason)
         _fail_recording(session, segment, error, now, segment_error=reason)
         return
-    session.execute(
-        update(Segment)
-        .where(*held(lease))
-        .values(
-            state=SegmentState.QUEUED.value,
-            lease_owner=None,
-            lease_until=None,
-            progress_ms=0,
-            faults=Segment.faults + (0 if died else 1),
-            error=reason,
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
-def held(lease: Lease) -> tuple[ColumnElement[bool], ...]:
-    """Conditions on table segments that hold while the lease is not lost."""
-    return (
-        _SEGMENT.recording_id == lease.recording_id,
-        _SEGMENT.index == lease.index,
-        _SEGMENT.state == SegmentState.LEASED.value,
-        _SEGMENT.lease_owner == lease.owner,
-        _SEGMENT.attempts == lease.attempts,
-    )
+    faults = _SEGMENT.faults + (0 if died else 1)
+    again = _OF_LEASE.values(_UNREAD | {"faults": faults, "error": reason})
+    session.connection().execute(again, holding(lease))
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +263,9 @@ def _started() -> Select[Any, Any, Any, Any]:
 
 def _waiting() -> Select[Any, Any, Any, Any]:
     return (
-        select(_RECORDING.niceness, literal(0), _RECORDING.created_at, _RECORDING.id)
+        select(
+            _RECORDING.niceness, literal(0).label("running"), _RECORDING.created_at, _RECORDING.id
+        )
         .where(
             _RECORDING.state == RecordingState.QUEUED.value,
             select(_SEGMENT.index)
@@ -277,13 +277,20 @@ def _waiting() -> Select[Any, Any, Any, Any]:
     )
 
 
+def _whose_turn() -> ScalarSelect[int]:
+    """Recordings being read are few, so they are all looked at; of those that wait only the
+    oldest can be next, and the index gives it without a look at the others."""
+    # Each in a query of its own: SQLite sorts and cuts no part of a union.
+    two = union_all(*(select(one.subquery()) for one in (_started(), _waiting()))).subquery()
+    order = (two.c.niceness, two.c.running, two.c.created_at, two.c.id)
+    return select(two.c.id).order_by(*order).limit(1).scalar_subquery()
+
+
 # Put together once, of tables and not of classes: every worker asks them for every segment, and
 # SQLAlchemy takes longer to put one together than a database to answer it.
-_NOW: Final = bindparam("now", type_=UtcDateTime())
-_TURNS: Final = (_started(), _waiting())
-_FIRST_FREE: Final = (
+_NEXT: Final = (
     _segments()
-    .where(_SEGMENT.recording_id == bindparam("of"), _is_free())
+    .where(_SEGMENT.recording_id == _whose_turn(), _is_free())
     .order_by(_SEGMENT.index)
     .limit(1)
 )
@@ -300,23 +307,6 @@ _TAKE: Final = update(_SEGMENTS).where(
     _SEGMENT.attempts == bindparam("tried"),
     _is_free(),
 )
-
-
-def _next(session: Session, now: datetime) -> _Segment | None:
-    """The segment whose turn it is.
-
-    Recordings being read are few, so they are all looked at; of those that wait only the oldest
-    can be next, and the index gives it without a look at the others.
-    """
-    turns = [
-        (row[0], int(row[1]), row[2], row[3])
-        for query in _TURNS
-        for row in session.connection().execute(query, {"now": now})
-    ]
-    if not turns:
-        return None
-    *_, recording_id = min(turns)
-    return _one(session, _FIRST_FREE, {"now": now, "of": recording_id})
 
 
 def _given_up(session: Session, segment: _Segment, reason: str) -> str:

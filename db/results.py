@@ -3,22 +3,22 @@
 All rows of a stretch of time are read by ``db.exports``.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Table, delete, func, insert, select
+from sqlalchemy import Table, bindparam, delete, exists, insert, select, true, update
 from sqlalchemy.orm import Session
 
 from db.chains import first_seen, join_chains_at
 from db.engine import Database
-from db.months import faces_of, month_of, months_between
+from db.months import in_months, month_of, months_between
 from db.partitions import ensure_months, prepare_months
 from db.people import PROBABILITIES, read_people
-from db.queue import Lease, held
+from db.queue import HELD, Lease, holding
 from db.tables import (
     Base,
     Prediction,
@@ -43,62 +43,104 @@ class LeaseLost(SatisfaceError):
     """The segment went to another worker, or its recording was cancelled or deleted."""
 
 
+_RECORDINGS: Final = Base.metadata.tables[Recording.__tablename__]
+_SEGMENTS: Final = Base.metadata.tables[Segment.__tablename__]
+
+# Put together once, of tables: every segment that is written asks them.
+_LOCKED: Final = (
+    select(
+        _RECORDINGS.c.id,
+        _RECORDINGS.c.camera_id,
+        _RECORDINGS.c.captured_at,
+        _RECORDINGS.c.duration_ms,
+        _RECORDINGS.c.model_version,
+        _RECORDINGS.c.warnings,
+    )
+    .join_from(_RECORDINGS, _SEGMENTS, _SEGMENTS.c.recording_id == _RECORDINGS.c.id)
+    .where(*HELD)
+    .with_for_update(of=_RECORDINGS)
+)
+_FINISH: Final = (
+    update(_SEGMENTS)
+    .where(*HELD)
+    .values(
+        state=SegmentState.DONE.value,
+        lease_owner=None,
+        lease_until=None,
+        progress_ms=_SEGMENTS.c.end_ms - _SEGMENTS.c.start_ms,
+        frames=bindparam("looked_at"),
+        error=None,
+        warnings=bindparam("remarks", type_=_SEGMENTS.c.warnings.type),
+        finished_at=bindparam("now", type_=_SEGMENTS.c.finished_at.type),
+    )
+)
+_IS_ANY_LEFT: Final = select(
+    exists().where(
+        _SEGMENTS.c.recording_id == bindparam("of"), _SEGMENTS.c.state != SegmentState.DONE.value
+    )
+)
+
+
 def write_segment(
     session: Session, lease: Lease, result: SegmentResult, model_version: str, now: datetime
-) -> None:
+) -> bool:
     """Store what a segment held in place of what stood there, and all that follows from it: who
     goes on from or into the segments beside it, the buckets of the hours touched, the states of
-    segment and recording.
+    segment and recording. True where with it the recording is done.
 
     Writing the same result twice, or the segments in another order, leaves the same rows.
-    Raises LeaseLost, with nothing written, where the lease is not held any more.
+    Raises LeaseLost where the lease is not held any more; the transaction must not be committed
+    then.
     """
-    # Buckets take pandas, which takes as long to load as all that reading needs.
-    from db.buckets import rebuild_hours
-
     if result.plan.index != lease.index:
         raise ValueError(f"the result is of segment {result.plan.index}, not {lease.index}")
-    recording = session.scalar(
-        select(Recording).where(Recording.id == lease.recording_id).with_for_update()
-    )
-    segment = session.scalar(select(Segment).where(*held(lease)).with_for_update())
-    if recording is None or segment is None:
-        raise LeaseLost("The segment is read by another worker, or not wanted any more.")
+    connection = session.connection()
+    recording = connection.execute(_LOCKED, holding(lease)).one_or_none()
+    if recording is None:
+        raise _lost()
     # Footage can turn out longer than its container told; rows are looked up by this.
     last = max((track.end_ms for track in result.tracks), default=0)
-    recording.duration_ms = max(recording.duration_ms, int(last))
+    duration_ms = max(recording.duration_ms, int(last))
     ensure_months(session, _months(recording.captured_at, result))
     starts = first_seen(session, lease.recording_id, lease.index)
     if starts or result.tracks:  # an empty aisle at night is most of what a camera sees
-        _replace_rows(session, recording, lease, result)
-        join_chains_at(session, lease.recording_id, lease.index)
+        end = recording.captured_at + timedelta(milliseconds=duration_ms)
+        months = months_between(recording.captured_at, end)
+        _replace_rows(session, recording.captured_at, months, lease, result)
+        join_chains_at(session, lease.recording_id, lease.index, months)
         starts |= first_seen(session, lease.recording_id, lease.index)
 
-    segment.state = SegmentState.DONE.value
-    segment.lease_owner = None
-    segment.lease_until = None
-    segment.progress_ms = segment.end_ms - segment.start_ms
-    segment.frames = result.frames
-    segment.error = None
-    segment.warnings = list(result.warnings)
-    segment.finished_at = now
-    recording.model_version = model_version
-    recording.warnings = list(dict.fromkeys([*recording.warnings, *result.warnings]))
-    session.flush()
-    left = session.scalar(
-        select(func.count())
-        .select_from(Segment)
-        .where(Segment.recording_id == lease.recording_id, Segment.state != SegmentState.DONE.value)
-    )
-    if left == 0:
-        recording.state = RecordingState.DONE.value
-        recording.finished_at = now
-        session.flush()
-    rebuild_hours(
-        session,
-        recording.camera_id,
-        [recording.captured_at + timedelta(milliseconds=start) for start in starts],
-    )
+    read = {"looked_at": result.frames, "remarks": list(result.warnings), "now": now}
+    # Meanwhile it may have run out and gone to another worker: the rows go with the transaction.
+    if not connection.execute(_FINISH, {**holding(lease), **read}).rowcount:
+        raise _lost()
+    changed: dict[str, object] = {}
+    if duration_ms != recording.duration_ms:
+        changed["duration_ms"] = duration_ms
+    if model_version != recording.model_version:
+        changed["model_version"] = model_version
+    if new := [one for one in result.warnings if one not in recording.warnings]:
+        changed["warnings"] = list(dict.fromkeys([*recording.warnings, *new]))
+    done = not connection.scalar(_IS_ANY_LEFT, {"of": lease.recording_id})
+    if done:
+        changed |= {"state": RecordingState.DONE.value, "finished_at": now}
+    if changed:
+        of_it = _RECORDINGS.c.id == lease.recording_id
+        connection.execute(update(_RECORDINGS).where(of_it).values(changed))
+    if starts:
+        # Buckets take pandas, which takes as long to load as all that reading needs.
+        from db.buckets import rebuild_hours
+
+        rebuild_hours(
+            session,
+            recording.camera_id,
+            [recording.captured_at + timedelta(milliseconds=start) for start in starts],
+        )
+    return done
+
+
+def _lost() -> LeaseLost:
+    return LeaseLost("The segment is read by another worker, or not wanted any more.")
 
 
 def prepare_to_write(database: Database, lease: Lease, result: SegmentResult) -> None:
@@ -127,15 +169,21 @@ def people_frame(session: Session, recording_id: int) -> "pd.DataFrame":
 
 
 def _replace_rows(
-    session: Session, recording: Recording, lease: Lease, result: SegmentResult
+    session: Session,
+    captured_at: datetime,
+    months: Sequence[int],
+    lease: Lease,
+    result: SegmentResult,
 ) -> None:
-    for table, of_recording in (
-        (Prediction, faces_of(recording)),
-        (Track, Track.recording_id == lease.recording_id),
-    ):
+    """``months``: those that the recording touches."""
+    for table, in_time in ((Prediction, in_months(months)), (Track, true())):
         session.execute(
             delete(table)
-            .where(of_recording, table.segment_index == lease.index)
+            .where(
+                table.recording_id == lease.recording_id,
+                table.segment_index == lease.index,
+                in_time,
+            )
             .execution_options(synchronize_session=False)
         )
     place = {"recording_id": lease.recording_id, "segment_index": lease.index}
@@ -151,9 +199,7 @@ def _replace_rows(
             {
                 **place,
                 "track_id": ids[prediction.track],
-                "month": month_of(
-                    recording.captured_at + timedelta(milliseconds=int(prediction.time_ms))
-                ),
+                "month": month_of(captured_at + timedelta(milliseconds=int(prediction.time_ms))),
                 **_prediction(prediction),
             }
             for prediction in result.predictions

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +14,7 @@ import cv2
 from sqlalchemy import select
 
 from db.engine import Database
-from db.queue import Lease, fail, held
+from db.queue import HELD, Lease, fail, holding
 from db.results import LeaseLost, prepare_to_write, write_segment
 from db.tables import Base, Camera, Recording, Segment
 from fer_core.analysis import AnalysisOptions, analyse_segment, threads_each
@@ -38,8 +38,8 @@ def read_segment(task: SegmentTask) -> SegmentOutcome:
     if assignment is None:
         return SegmentOutcome(Ending.LOST, time.monotonic() - began)
     with Heartbeat(database, task.lease, task.lease_seconds) as heartbeat:
-        ending, counts = _read_and_write(database, task, assignment, heartbeat)
-    return SegmentOutcome(ending, time.monotonic() - began, *counts)
+        outcome = _read_and_write(database, task, assignment, heartbeat)
+    return replace(outcome, seconds=time.monotonic() - began)
 
 
 class _Opened:
@@ -97,14 +97,14 @@ _TOLD: Final = (
     )
     .join_from(_segment, _recording, _recording.c.id == _segment.c.recording_id)
     .join(_camera, _camera.c.id == _recording.c.camera_id)
+    .where(*HELD)
 )
 
 
 def _assignment(database: Database, lease: Lease) -> _Assignment | None:
     """None where the segment is another worker's meanwhile, or its recording was deleted."""
-    query = _TOLD.where(*held(lease))
     with database.read() as session:
-        told = session.connection().execute(query).one_or_none()
+        told = session.connection().execute(_TOLD, holding(lease)).one_or_none()
     if told is None:
         return None
     return _Assignment(
@@ -128,8 +128,8 @@ def _assignment(database: Database, lease: Lease) -> _Assignment | None:
 
 def _read_and_write(
     database: Database, task: SegmentTask, assignment: _Assignment, heartbeat: Heartbeat
-) -> tuple[Ending, tuple[int, int, int]]:
-    """(how it ended, (frames, faces, tracks))"""
+) -> SegmentOutcome:
+    """Without the time it took."""
     name, permanent = assignment.name, False
     try:
         result = patiently(
@@ -142,9 +142,9 @@ def _read_and_write(
             task.lease.recording_id,
             task.lease.index,
         )
-        patiently(lambda: _write(database, task, result), heartbeat.is_lost)
+        was_last = patiently(lambda: _write(database, task, result), heartbeat.is_lost)
     except (Cancelled, LeaseLost):
-        return Ending.LOST, (0, 0, 0)
+        return SegmentOutcome(Ending.LOST)
     except FootageError as error:
         reason, permanent = f"{name}: {error.reason}", True
     except _FootageGone:
@@ -164,9 +164,15 @@ def _read_and_write(
         log.exception("reading %s", task.lease)
         reason = "an unexpected fault stopped the reading; the log tells more"
     else:
-        return Ending.DONE, (result.frames, len(result.predictions), len(result.tracks))
+        return SegmentOutcome(
+            Ending.DONE,
+            frames=result.frames,
+            faces=len(result.predictions),
+            tracks=len(result.tracks),
+            was_last=was_last,
+        )
     patiently(lambda: _fail(database, task, reason, permanent=permanent))
-    return (Ending.FAILED if permanent else Ending.POSTPONED), (0, 0, 0)
+    return SegmentOutcome(Ending.FAILED if permanent else Ending.POSTPONED)
 
 
 class _FootageGone(Exception):
@@ -211,12 +217,13 @@ def _footage(
     return store.video(key) if in_pieces else store.local(key)
 
 
-def _write(database: Database, task: SegmentTask, result: SegmentResult) -> None:
+def _write(database: Database, task: SegmentTask, result: SegmentResult) -> bool:
+    """Whether the recording was read with it."""
     version = _loaded(task.threads).model.card.version
     if result.predictions:
         prepare_to_write(database, task.lease, result)
     with database.write() as session:
-        write_segment(session, task.lease, result, version, datetime.now(UTC))
+        return write_segment(session, task.lease, result, version, datetime.now(UTC))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,11 +43,14 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SegmentOutcome:
+    """``was_last``: with it its recording was read to the end."""
+
     ending: Ending
-    seconds: float
+    seconds: float = 0.0
     frames: int = 0
     faces: int = 0
     tracks: int = 0
+    was_last: bool = False
 
 
 def run_segment(task: SegmentTask) -> SegmentOutcome:

@@ -28,7 +28,7 @@ from jobs import metrics
 from jobs.cluster import Cluster
 from jobs.pool import ProcessDied, SegmentPool
 from jobs.schedules import ScheduledReports
-from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
+from jobs.segment import SegmentOutcome, SegmentTask, prepare, run_segment
 from jobs.store import FootageStore, StoreUnreachable, unfinished_folder
 from jobs.sweep import delete_orphans, delete_read_footage, delete_unfinished
 from settings import Settings
@@ -232,7 +232,7 @@ class _Worker:
                 outcome.faces,
                 outcome.tracks,
             )
-            if outcome.ending is Ending.DONE:
+            if outcome.was_last:
                 self._delete_read_footage()
 
     def _delete_read_footage(self) -> None:

@@ -1,6 +1,7 @@
 """Transactions: what a reader sees, how writers take turns, what is refused."""
 
 import threading
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -120,3 +121,21 @@ def test_a_closed_database_opens_again(database: Database) -> None:
         session.add(a_site("North"))
     database.close()
     assert count_sites(database) == 1
+
+
+@pytest.mark.postgresql
+def test_what_a_server_has_prepared_for_a_connection_stays_when_a_reader_ends(
+    postgresql_url: str,
+) -> None:
+    with closing(Database(postgresql_url)) as database:
+        for _ in range(10):
+            count_sites(database)
+        with database.read() as session:
+            prepared = session.execute(text("SELECT statement FROM pg_prepared_statements"))
+            assert any("FROM sites" in statement for statement in prepared.scalars())
+
+
+def test_a_reader_that_met_an_error_ends_well(database: Database) -> None:
+    with database.read() as session, pytest.raises(DBAPIError):
+        session.execute(text("SELECT nothing FROM nowhere"))
+    assert count_sites(database) == 0

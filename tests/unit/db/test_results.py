@@ -3,19 +3,22 @@
 from collections.abc import Sequence
 from datetime import timedelta
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session, aliased
 
+from db import results
 from db.buckets import read_buckets, rebuild_buckets
+from db.chains import join_chains_at
 from db.engine import Database
 from db.people import END_COLUMNS, END_PROBABILITIES, PEOPLE_COLUMNS, START_PROBABILITIES
 from db.recording_rows import get_recording
-from db.results import people_frame, write_segment
-from db.tables import Prediction, RecordingState, Track
+from db.results import LeaseLost, people_frame, prepare_to_write, write_segment
+from db.tables import Prediction, RecordingState, Segment, Track
 from fer_core.types import EXPRESSIONS, UNKNOWN, SegmentResult
 from tests.unit.db.made_rows import (
     MINUTE,
@@ -288,6 +291,46 @@ def test_a_write_that_fails_leaves_what_stood_there(database: Database) -> None:
         write_torn()
     with database.read() as session:
         assert same(stored(session, camera, recording), before)
+
+
+def test_a_lease_that_goes_while_rows_are_written_takes_them_along(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = Scene([Person([0, 1000])], segments=1)
+    with database.write() as session:
+        camera = add_camera(session)
+        recording = add_video(session, camera, segments=1)
+        lease = lease_segment(session, recording, 0, now=NOON)
+        before = stored(session, camera, recording)
+
+    def slow(session: Session, *place: Any) -> None:
+        join_chains_at(session, *place)
+        assert session.scalar(select(func.count()).select_from(Track)) == 1
+        # It ran out before, and another worker takes the segment now.
+        other = update(Segment).values(attempts=2, lease_owner="another worker")
+        if database._engine.dialect.name == "sqlite":  # which has one writer
+            session.execute(other)
+        else:
+            with database.write() as beside:
+                beside.execute(other)
+
+    # As a worker does; made in the same transaction, a month would keep all others waiting.
+    prepare_to_write(database, lease, scene.result(0))
+    monkeypatch.setattr(results, "join_chains_at", slow)
+    with pytest.raises(LeaseLost), database.write() as session:
+        write_segment(session, lease, scene.result(0), "model 1", NOON)
+    with database.read() as session:
+        assert same(stored(session, camera, recording), before)
+
+
+def test_who_writes_a_segment_is_told_whether_it_was_the_last(database: Database) -> None:
+    with database.write() as session:
+        recording = add_video(session, add_camera(session), segments=3)
+        told = []
+        for index in (1, 2, 0, 1):
+            lease = lease_segment(session, recording, index, now=NOON)
+            told.append(write_segment(session, lease, Scene([]).result(index), "model 1", NOON))
+    assert told == [False, False, True, True]
 
 
 def test_the_result_of_another_segment_is_a_mistake(database: Database) -> None:
