@@ -120,14 +120,27 @@ def _reading(settings: Settings, now: datetime) -> Check:
         database.close()
     quiet = silence(found, now, settings.lease_seconds)
     if quiet is None:
-        busy = f"{found.being_read} segments" if found.being_read else "nothing waits"
-        return Check("reading", busy if not found.waiting else f"{found.waiting} segments wait")
-    minutes = int(quiet.total_seconds() // 60)
+        busy = _counted(found.being_read, "segment") if found.being_read else "nothing waits"
+        if found.waiting:
+            busy = _counted(found.waiting, "segment") + " waiting"
+        return Check("reading", busy)
     return Check(
         "reading",
         "silent",
-        f"Work waits, and no worker has given a sign of life for {minutes} minutes.",
+        f"Work waits, and no worker has given a sign of life for {_how_long(quiet)}.",
     )
+
+
+def _how_long(time: timedelta) -> str:
+    """Of at least a minute, in the largest unit of which there are two, if only minutes."""
+    hours = time // timedelta(hours=1)
+    if hours < 2:
+        return _counted(time // timedelta(minutes=1), "minute")
+    return f"{hours} hours" if time.days < 2 else f"{time.days} days"
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
 
 
 def _footage(settings: Settings) -> Check:

@@ -131,12 +131,20 @@ def test_a_disk_that_is_nearly_full(
 def test_work_that_waits_and_nobody_reads(settings: Settings) -> None:
     waiting_video(settings)
     status, body = told(readiness(settings, None, NOON + timedelta(seconds=20)))
-    assert (status, body["reading"]) == (200, "1 segments wait")
-    status, body = told(readiness(settings, None, NOON + timedelta(minutes=7)))
-    assert (status, body["problems"]) == (
-        503,
-        ["Work waits, and no worker has given a sign of life for 7 minutes."],
-    )
+    assert (status, body["reading"]) == (200, "1 segment waiting")
+    for quiet, said in (
+        (timedelta(seconds=90), "1 minute"),
+        (timedelta(minutes=7, seconds=59), "7 minutes"),
+        (timedelta(minutes=119), "119 minutes"),
+        (timedelta(minutes=120), "2 hours"),
+        (timedelta(hours=47, minutes=59), "47 hours"),
+        (timedelta(minutes=385_739), "267 days"),
+    ):
+        status, body = told(readiness(settings, None, NOON + quiet))
+        assert (status, body["problems"]) == (
+            503,
+            [f"Work waits, and no worker has given a sign of life for {said}."],
+        )
 
 
 def test_a_worker_at_work_is_not_silent(settings: Settings) -> None:
