@@ -47,17 +47,23 @@ def pixels(frame: VideoFrame, size: tuple[int, int]) -> NDArray[np.uint8]:
     width, height = size if all(size) else (frame.width, frame.height)
     if frame.interlaced_frame:
         # Lines must not mix before it is known which belong together.
-        woven = frame.to_ndarray(format="bgr24", width=frame.width, height=frame.height)
-        stored = deinterlaced(np.ascontiguousarray(woven, np.uint8))
+        stored = deinterlaced(np.ascontiguousarray(_bgr(frame, frame.width, frame.height)))
         if (width, height) != (frame.width, frame.height):
             stored = np.asarray(cv2.resize(stored, (width, height)), np.uint8)
     else:
-        stored = np.asarray(frame.to_ndarray(format="bgr24", width=width, height=height), np.uint8)
+        stored = _bgr(frame, width, height)
     if frame.color_trc in (_PQ, _HLG):
         stored = np.asarray(cv2.LUT(stored, tone_curve(frame.color_trc)), np.uint8)
     turn = _ROTATIONS.get(rotation(frame))
     # Rows of an odd width come padded.
     return np.ascontiguousarray(stored if turn is None else cv2.rotate(stored, turn), np.uint8)
+
+
+def _bgr(frame: VideoFrame, width: int, height: int) -> NDArray[np.uint8]:
+    """uint8 (height, width, 3). In the thread that asks: by itself FFmpeg starts as many as there
+    are cores, anew for each frame, which costs twice the conversion."""
+    converted = frame.to_ndarray(format="bgr24", width=width, height=height, threads=1)
+    return np.asarray(converted, np.uint8)
 
 
 def deinterlaced(woven: NDArray[np.uint8]) -> NDArray[np.uint8]:
