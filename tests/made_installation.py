@@ -92,7 +92,7 @@ class Service:
         return True
 
     def stop(self) -> None:
-        """Ask it to end; killed where it does not within a minute, which counts as unasked."""
+        """Ask it to end; killed where it does not in four minutes, which counts as unasked."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
