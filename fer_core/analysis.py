@@ -8,11 +8,12 @@ was already there is known to be the same (``Track.lead_in``), but they give no 
 someone was not yet seen clearly as the segment ends, the second after it may tell whether that
 was a person.
 
-Decoding, detection and reading go on at the same time, each in one thread (``fer_core.stages``);
-one thread each is the most that two cores get done, since every step then runs without waiting
-for its own parts.
+Decoding, detection and reading go on at the same time (``fer_core.stages``). Detection costs most
+and may look at several frames at once, each in one thread: two cores get more done that way than
+by sharing the arithmetic of one frame.
 """
 
+import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -34,7 +35,7 @@ from fer_core.errors import Cancelled
 from fer_core.limits import FootageLimits
 from fer_core.preprocessing import align_crop
 from fer_core.quality import QualityGate, assess
-from fer_core.stages import Behind, ahead
+from fer_core.stages import Behind, ahead, side_by_side
 from fer_core.tracking import CutDetector, Tracker, TrackerOptions
 from fer_core.types import (
     Face,
@@ -63,6 +64,12 @@ def threads_each(cores: int) -> int:
     decoding, detection and reading share them. On two cores, where each has one thread, two in
     one or both of them only cost more (docs/benchmarks)."""
     return max(cores // 3, 1)
+
+
+def frames_at_once(cores: int) -> int:
+    """Frames that the detector of a pipeline that may use so many cores looks at at once: with one
+    alone, the second core waits where decoding is cheap (docs/benchmarks)."""
+    return min(cores, 2)
 
 
 class _Card(Protocol):
@@ -162,7 +169,11 @@ def analyse(
     """Every segment of a picture, a video or a camera's time, in order. Raises a FootageError, or
     ModelError where the detector's weights are missing."""
     options = options or AnalysisOptions()
-    detector = detector or YuNetDetector(options.detector_threshold, min_face=options.least_face)
+    detector = detector or YuNetDetector(
+        options.detector_threshold,
+        min_face=options.least_face,
+        at_once=frames_at_once(os.cpu_count() or 1),
+    )
     info = footage.probe(source, name, options.limits)
     for plan in footage.plan_segments(info, options.segment_ms):
         yield analyse_segment(source, info, plan, options, model, detector, name=name)
@@ -273,17 +284,20 @@ def _seen(
             # Here, and not beside the detector, which is the one that the others wait for.
             yield frame, is_video and cuts.is_cut(frame.pixels)
 
+    def seen(one: tuple[Frame, bool]) -> _Seen:
+        frame, is_cut = one
+        height, width = frame.pixels.shape[:2]
+        smallest, least = (
+            options.sizes_in_video(width, height)
+            if is_video
+            else (options.min_face, options.min_face)
+        )
+        found = detector.detect(frame.pixels, smallest)
+        faces = [face for face in found if face.box.height >= least]
+        return _Seen(frame, outside_zones(faces, options.zones, width, height), is_cut)
+
     with closing(ahead(decoded(), _FRAMES_DECODED_AHEAD, "decode")) as frames:
-        for frame, is_cut in frames:
-            height, width = frame.pixels.shape[:2]
-            smallest, least = (
-                options.sizes_in_video(width, height)
-                if is_video
-                else (options.min_face, options.min_face)
-            )
-            found = detector.detect(frame.pixels, smallest)
-            faces = [face for face in found if face.box.height >= least]
-            yield _Seen(frame, outside_zones(faces, options.zones, width, height), is_cut)
+        yield from side_by_side(frames, seen, detector.at_once, "look")
 
 
 class _Segment:

@@ -5,7 +5,9 @@ to the smallest face that matters. A picture too large for one pass is read in t
 """
 
 import math
+from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Protocol
 
 import cv2
@@ -38,6 +40,11 @@ ones are found where the whole picture is seen at a smaller size."""
 class FaceDetector(Protocol):
     """Anything that finds faces."""
 
+    @property
+    def at_once(self) -> int:
+        """How many frames may be given to it at the same time, each by a thread of its own."""
+        ...
+
     def detect(self, pixels: NDArray[np.uint8], smallest: float | None = None) -> list[Face]:
         """Faces in the frame's own pixels, sorted by the left edge, then by the top.
 
@@ -48,13 +55,14 @@ class FaceDetector(Protocol):
 
 
 class YuNetDetector:
-    """YuNet (see ``fer_core.yunet``). Not for two threads at once.
+    """YuNet (see ``fer_core.yunet``).
 
     ``score_threshold``: at .65 precision is .94 on WIDER FACE; at .6 the back of a head passes
     now and then. ``nms_iou``: overlap from which two boxes are one face. ``min_face``: height in
     the frame's pixels under which faces are dropped, and the smallest that has to be found unless
-    ``detect`` is told otherwise. ``threads``: of the arithmetic. Raises ModelError when the
-    weights are not there or were altered.
+    ``detect`` is told otherwise. ``threads``: of the arithmetic for one frame. ``at_once``: frames
+    that are to be looked at at the same time; the faces found are the same with any number. Raises
+    ModelError when the weights are not there or were altered.
     """
 
     def __init__(
@@ -63,9 +71,11 @@ class YuNetDetector:
         nms_iou: float = 0.3,
         min_face: float = 24.0,
         threads: int = 1,
+        at_once: int = 1,
     ) -> None:
         self.score_threshold, self.nms_iou, self.min_face = score_threshold, nms_iou, min_face
-        self._net = YuNet(threads)
+        self.at_once, self._threads = at_once, threads
+        self._idle = deque([YuNet(threads)])
 
     def detect(self, pixels: NDArray[np.uint8], smallest: float | None = None) -> list[Face]:
         height, width = pixels.shape[:2]
@@ -105,9 +115,22 @@ class YuNetDetector:
             # At half or less, averaging keeps small faces from falling between the samples.
             how = cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
-        rows = self._net.find(pixels, self.score_threshold, self.nms_iou)
+        with self._lent() as net:
+            rows = net.find(pixels, self.score_threshold, self.nms_iou)
         rows[:, :14] *= np.tile(np.array([width / size[0], height / size[1]], np.float32), 7)
         return rows
+
+    @contextmanager
+    def _lent(self) -> Iterator[YuNet]:
+        """A network that no other thread has, a new one only where all are in use."""
+        try:
+            net = self._idle.pop()
+        except IndexError:
+            net = YuNet(self._threads)
+        try:
+            yield net
+        finally:
+            self._idle.append(net)
 
 
 def input_scale(width: int, height: int, smallest: float) -> float:

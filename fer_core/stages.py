@@ -6,11 +6,12 @@ overlap. Every thread ends before the generator or the context that started it d
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class _Channel(Generic[T]):
@@ -88,6 +89,31 @@ def ahead(items: Generator[T], depth: int, name: str) -> Generator[T]:
     finally:
         channel.abandon()
         thread.join()
+
+
+def side_by_side(
+    items: Iterable[T], call: Callable[[T], R], workers: int, name: str
+) -> Generator[R]:
+    """``call`` of each item, in the items' order; made by so many threads called ``name``, or
+    right here where one is enough.
+
+    Items are taken in the thread that asks, one more than there are threads. What ``call`` raises
+    is raised here, after the results before it. Every call has ended when this generator has.
+    """
+    if workers == 1:
+        yield from map(call, items)
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
+    try:
+        waiting: deque[Future[R]] = deque()
+        for item in items:
+            waiting.append(pool.submit(call, item))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class Behind(Generic[T]):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fer_core.analysis import AnalysisOptions, analyse_segment, threads_each
+from fer_core.analysis import AnalysisOptions, analyse_segment, frames_at_once, threads_each
 from fer_core.annotation import AnnotatedVideo, Missed
 from fer_core.detection import YuNetDetector
 from fer_core.errors import FootageError, ModelError, SatisfaceError
@@ -90,6 +90,7 @@ class FileReader:
             self._options.detector_threshold,
             min_face=self._options.least_face,
             threads=threads_each(os.cpu_count() or 1),
+            at_once=frames_at_once(os.cpu_count() or 1),
         )
         self.summaries: list[FileSummary] = []
 

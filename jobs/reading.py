@@ -17,7 +17,7 @@ from db.engine import Database
 from db.queue import HELD, Lease, fail, holding
 from db.results import LeaseLost, prepare_to_write, write_segment
 from db.tables import Base, Camera, Recording, Segment
-from fer_core.analysis import AnalysisOptions, analyse_segment, threads_each
+from fer_core.analysis import AnalysisOptions, analyse_segment, frames_at_once, threads_each
 from fer_core.detection import YuNetDetector, Zone
 from fer_core.errors import Cancelled, FootageError, ModelError
 from fer_core.expression import ExpressionReader
@@ -248,6 +248,7 @@ def _loaded(threads: int) -> _Loaded:
                 options.detector_threshold,
                 min_face=options.least_face,
                 threads=threads_each(threads),
+                at_once=frames_at_once(threads),
             ),
         )
         _by_thread.loaded = loaded

@@ -30,7 +30,7 @@ _SMALLEST: Final = 16.0
 _LOOK_MS: Final = 4_000
 """How far behind a moment its picture may lie, where frames are missing."""
 
-# The detector is not for two threads at once.
+# One picture at a time: a second network in memory would gain little here.
 _detecting = threading.Lock()
 
 

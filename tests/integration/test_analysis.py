@@ -12,7 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_core import footage
-from fer_core.analysis import AnalysisOptions, analyse, analyse_segment, threads_each
+from fer_core.analysis import (
+    AnalysisOptions,
+    analyse,
+    analyse_segment,
+    frames_at_once,
+    threads_each,
+)
 from fer_core.detection import FaceDetector, YuNetDetector
 from fer_core.errors import Cancelled, UnreadableFootage
 from fer_core.tracking import iou
@@ -213,6 +219,8 @@ def test_someone_hidden_for_a_moment_is_still_one(tmp_path: Path, detector: YuNe
 class Dimmed:
     """A detector that is unsure of what it finds left of the middle."""
 
+    at_once = 1
+
     def __init__(self, detector: YuNetDetector) -> None:
         self._detector = detector
 
@@ -274,6 +282,8 @@ def test_keyframes_alone_tell_when_somebody_was_there(
 
 def test_no_thread_is_left_after_an_error_or_a_stop(shop: MadeVideo) -> None:
     class Broken:
+        at_once = 2
+
         def detect(self, pixels: NDArray[np.uint8], *rest: object) -> list[object]:
             raise RuntimeError
 
@@ -395,6 +405,8 @@ def test_a_stop_is_heeded_in_the_middle(shop: MadeVideo, detector: YuNetDetector
 
 def test_an_error_of_the_detector_reaches_the_caller(shop: MadeVideo) -> None:
     class Broken:
+        at_once = 1
+
         def detect(self, pixels: NDArray[np.uint8], *rest: object) -> list[object]:
             raise RuntimeError(f"no eyes for {pixels.shape} {rest}")
 
@@ -437,6 +449,16 @@ def test_a_stretch_with_nothing_to_decode_is_a_warning(
 
 def test_detector_and_model_share_the_cores_with_decoding() -> None:
     assert [threads_each(cores) for cores in (1, 2, 4, 6, 16)] == [1, 1, 1, 2, 5]
+    assert [frames_at_once(cores) for cores in (1, 2, 4, 16)] == [1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("at_once", [2, 3])
+def test_frames_looked_at_at_once_give_the_same_rows(
+    shop: MadeVideo, whole: SegmentResult, at_once: int
+) -> None:
+    (result,) = run(shop.path, YuNetDetector(min_face=36, at_once=at_once))
+    assert result.tracks
+    assert pickle.dumps(result) == pickle.dumps(whole)
 
 
 def test_options_travel_to_another_process() -> None:

@@ -70,13 +70,14 @@ def test_the_caller_may_name_a_larger_smallest_face() -> None:
     """Then frames are shrunk, and what is smaller may be found or not, but is not dropped."""
     seen: list[tuple[int, ...]] = []
     detector = YuNetDetector(min_face=24)
-    find = detector._net.find  # the sizes that the network is given are what the option costs
+    (net,) = detector._idle
+    find = net.find  # the sizes that the network is given are what the option costs
 
     def watched(image: NDArray[np.uint8], *rest: float) -> NDArray[np.float32]:
         seen.append(image.shape[:2])
         return find(image, *rest)
 
-    detector._net.find = watched  # type: ignore[method-assign,assignment]
+    net.find = watched  # type: ignore[method-assign,assignment]
     frame = scene((1920, 1080), [Appearance(900, 500, face_height=60)])
     assert len(detector.detect(frame)) == 1
     assert len(detector.detect(frame, 48)) == 1

@@ -1,10 +1,11 @@
 import threading
+import time
 from collections.abc import Generator
 from contextlib import closing
 
 import pytest
 
-from fer_core.stages import Behind, ahead
+from fer_core.stages import Behind, ahead, side_by_side
 
 
 def counting(until: int, made: list[int], closed: threading.Event) -> Generator[int]:
@@ -131,3 +132,44 @@ def test_what_a_call_raises_reaches_who_asked_and_nothing_is_left() -> None:
     with pytest.raises(ValueError, match="broken"):
         ask()
     assert threads("behind-error") == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_side_by_side_the_answers_keep_the_order_of_the_items(workers: int) -> None:
+    def call(n: int) -> int:
+        time.sleep(0.001 * (n % 3))  # later items are often done before earlier ones
+        return n * n
+
+    name = f"side-order-{workers}"
+    assert list(side_by_side(range(50), call, workers, name)) == [n * n for n in range(50)]
+    assert threads(name) == 0
+
+
+def test_as_many_calls_run_at_the_same_time_as_there_are_threads() -> None:
+    both = threading.Barrier(2)
+    met = side_by_side(range(6), lambda _: both.wait(240), 2, "side-both")
+    assert sorted(met) == [0, 0, 0, 1, 1, 1]
+
+
+def test_side_by_side_no_more_is_taken_than_the_threads_can_begin_soon() -> None:
+    made: list[int] = []
+    source = counting(1000, made, threading.Event())
+    with closing(side_by_side(source, lambda n: n, 2, "side-few")) as answers:
+        assert [next(answers) for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert len(made) == 5 + 2
+    assert threads("side-few") == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_side_by_side_an_error_comes_after_the_answers_before_it(workers: int) -> None:
+    def call(n: int) -> int:
+        if n == 3:
+            raise ValueError("broken")
+        return n
+
+    name = f"side-error-{workers}"
+    answers = side_by_side(range(100), call, workers, name)
+    assert [next(answers) for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(ValueError, match="broken"):
+        next(answers)
+    assert threads(name) == 0
