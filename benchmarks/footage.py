@@ -8,12 +8,19 @@ and read. Decoding alone takes the same samples with the same decoder. The two t
 process. Seconds of the processor stand beside those of the clock: on a machine that does other work
 as well, theirs is the ratio to trust.
 
+The clip that is made comes twice. ``made`` has a background of one colour, no noise, and the
+encoder's fastest setting without entropy coding by arithmetic and without deblocking: no camera's
+footage is as cheap to decode, so its ratio to decoding alone is the worst there can be. ``filmed``
+is the same with the noise of a sensor, encoded as cameras do, at 4 Mbit/s.
+
 ``--model`` names the folder of another exported model of ours: the clips are read with it as well.
 
-With ``--peers``, ``fer`` reads the same clips as its users would (``Video.analyze``, every frame
-that falls on the same grid, nothing drawn or saved), taking turns with ours; it is installed on the
-first run, in an environment of its own. deepface is not compared: its weights come neither from
-PyPI nor with the package, which fetches them from GitHub when it is first used.
+With ``--peers``, ``fer`` and ``deepface`` read the same clips, taking turns with ours; each is
+installed on the first run, in an environment of its own. ``fer`` reads them as its users would
+(``Video.analyze``, every frame that falls on the same grid, nothing drawn or saved). ``deepface``
+is given the same frames (``DeepFace.analyze``, its default detector, OpenCV's). Its weights come
+neither from PyPI nor with the package, which fetches them when it is first used: the network that
+reads faces is left as initialised, which takes as long and tells nothing of faces.
 
 Memory: one minute of footage and a long video of the same minute over and over (its packets, not
 encoded anew), each read in a process of its own whose highest resident size is told.
@@ -32,22 +39,33 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 from statistics import median
 
 import av
 import cv2
+import numpy as np
 import platformdirs
 
-from benchmarks.recogniser_peers.catalogue import FER
+from benchmarks.recogniser_peers.catalogue import DEEPFACE, FER, Environment
 from benchmarks.recogniser_peers.environments import prepared, python_of
 from benchmarks.worker_start import Start
 from benchmarks.worker_start import measured as measured_starts
 from fer_core import AnalysisOptions, ExpressionReader, YuNetDetector, analyse, probe, sample
+from fer_core.analysis import frames_at_once
 from tests.made_footage import Appearance, write_video
 
 RATE = 5.0
 CORES = 2
+VIDEO_PEERS: dict[str, tuple[Environment, str]] = {
+    "`fer` 25.10 `Video.analyze`": (FER, "benchmarks.recogniser_peers.fer_video"),
+    "`deepface` 0.0.103 `analyze`": (DEEPFACE, "benchmarks.recogniser_peers.deepface_video"),
+}
+"""What is installed, and the module that reads a video with it."""
+
+SENSOR_NOISE = 3.0
+"""Standard deviation, levels of 0 to 255: a small sensor in a lit room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +104,29 @@ def made_crowd(folder: Path, seconds: int) -> Path:
     return path
 
 
+def filmed(clip: Path, folder: Path) -> Path:
+    """The clip as a camera would give it: noisy, and encoded with all that H.264 has."""
+    path, random = folder / "filmed-1080p.mp4", np.random.default_rng(4)
+    with av.open(str(clip)) as source, av.open(str(path), "w") as out:
+        video = source.streams.video[0]
+        stream = out.add_stream("libx264", rate=Fraction(video.average_rate or 25))
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
+        stream.bit_rate, stream.options = 4_000_000, {"preset": "veryfast"}
+        # One sheet, shown from another corner each time: drawing each anew would take hours.
+        height, width, spare = video.height, video.width, 64
+        sheet = random.normal(scale=SENSOR_NOISE, size=(height + spare, width + spare, 3))
+        noise = np.round(sheet).astype(np.int16)
+        for frame in source.decode(video):
+            y, x = random.integers(0, spare, 2)
+            pixels = frame.to_ndarray(format="bgr24") + noise[y : y + height, x : x + width]
+            shown = av.VideoFrame.from_ndarray(np.clip(pixels, 0, 255).astype(np.uint8), "bgr24")
+            shown.pts, shown.time_base = frame.pts, frame.time_base
+            out.mux(stream.encode(shown))
+        out.mux(stream.encode())
+    return path
+
+
 def timed(actions: list[Callable[[], object]], runs: int) -> list[Spent]:
     """Each of the actions in turn, ``runs`` times over."""
     spent: list[list[tuple[float, float]]] = [[] for _ in actions]
@@ -97,11 +138,17 @@ def timed(actions: list[Callable[[], object]], runs: int) -> list[Spent]:
     return [Spent(*map(median, zip(*mine, strict=True))) for mine in spent]
 
 
+def detector_of_a_worker(options: AnalysisOptions) -> YuNetDetector:
+    return YuNetDetector(
+        options.detector_threshold, min_face=options.least_face, at_once=frames_at_once(CORES)
+    )
+
+
 def speed(path: Path, runs: int, folder: Path | None = None) -> Speed:
     """``folder``: of the model; the shipped one by default."""
     options = AnalysisOptions(rate=RATE)
     model = ExpressionReader(folder, threads=1, batch=options.batch_size)
-    detector = YuNetDetector(options.detector_threshold, min_face=options.least_face)
+    detector = detector_of_a_worker(options)
     info = probe(path)
 
     def read() -> None:
@@ -129,24 +176,25 @@ def speed(path: Path, runs: int, folder: Path | None = None) -> Speed:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Faces a second by the clock of ours and of ``fer``, medians, and the lowest, middle and
+    """Faces a second by the clock of ours and of a peer, medians, and the lowest, middle and
     highest ratio of the rounds."""
 
+    peer: str
     ours: float
     theirs: float
     their_faces: int
     ratios: tuple[float, float, float]
 
 
-def compare_with_fer(path: Path, runs: int, cache: Path, folder: Path | None = None) -> Compared:
-    """Both read the clip with all cores, in turns."""
-    python = python_of(prepared(FER, cache))
+def compare(peer: str, path: Path, runs: int, cache: Path, folder: Path | None = None) -> Compared:
+    """Both read the clip with all cores, in turns. ``peer``: of VIDEO_PEERS."""
+    environment, module = VIDEO_PEERS[peer]
+    python = python_of(prepared(environment, cache))
     info, options = probe(path), AnalysisOptions(rate=RATE)
     every = round((info.frame_rate or RATE) / RATE)
-    module = ["-m", "benchmarks.recogniser_peers.fer_video"]
-    command = [str(python), *module, str(path), str(every), str(CORES)]
+    command = [str(python), "-m", module, str(path), str(every), str(CORES)]
     model = ExpressionReader(folder, threads=1, batch=options.batch_size)
-    detector = YuNetDetector(options.detector_threshold, min_face=options.least_face)
+    detector = detector_of_a_worker(options)
     ours, theirs, faces = [], [], 0
     for _ in range(runs):
         began = time.perf_counter()
@@ -158,7 +206,8 @@ def compare_with_fer(path: Path, runs: int, cache: Path, folder: Path | None = N
         faces = round(found)
         theirs.append(faces / seconds)
     ratios = sorted(one / other for one, other in zip(ours, theirs, strict=True))
-    return Compared(median(ours), median(theirs), faces, (ratios[0], median(ratios), ratios[-1]))
+    spread = ratios[0], median(ratios), ratios[-1]
+    return Compared(peer, median(ours), median(theirs), faces, spread)
 
 
 def repeated(source: Path, times: int, target: Path) -> None:
@@ -220,12 +269,12 @@ def speed_rows(one: Speed) -> list[tuple[str, str]]:
     ]
 
 
-def fer_rows(one: Compared) -> list[tuple[str, str]]:
+def peer_rows(one: Compared) -> list[tuple[str, str]]:
     low, middle, high = one.ratios
     return [
         ("read a second, by the clock", f"{one.ours:.1f} faces"),
-        (f"`fer` 25.10 `Video.analyze` ({one.their_faces} faces)", f"{one.theirs:.1f} faces"),
-        ("ours over `fer` (lowest to highest round)", f"{middle:.1f} ({low:.1f} to {high:.1f})"),
+        (f"{one.peer} ({one.their_faces} faces)", f"{one.theirs:.1f} faces"),
+        ("ours over that (lowest to highest round)", f"{middle:.1f} ({low:.1f} to {high:.1f})"),
     ]
 
 
@@ -271,8 +320,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, action="append", default=[], help="one more model")
     parser.add_argument("--seconds", type=int, default=60, help="of the clip that is made")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--peer-runs", type=int, default=3, help="rounds with each peer")
     parser.add_argument("--long-minutes", type=int, default=60, help="0: memory is not measured")
-    parser.add_argument("--peers", action="store_true", help="compare with fer as well")
+    parser.add_argument("--peers", action="store_true", help="compare with fer and deepface")
     parser.add_argument(
         "--cache",
         type=Path,
@@ -288,12 +338,13 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for clip in [made_crowd(folder, arguments.seconds), *arguments.clip]:
+        made = made_crowd(folder, arguments.seconds)
+        for clip in [made, filmed(made, folder), *arguments.clip]:
             for model in (None, *arguments.model):
                 rows += speed_rows(speed(clip, arguments.runs, model))
-                if arguments.peers:
-                    compared = compare_with_fer(clip, arguments.runs, arguments.cache, model)
-                    rows += fer_rows(compared)
+                for peer in VIDEO_PEERS if arguments.peers else ():
+                    rounds, cache = arguments.peer_runs, arguments.cache
+                    rows += peer_rows(compare(peer, clip, rounds, cache, model))
         starts = measured_starts(arguments.runs)
         rows += start_rows(starts)
         if arguments.long_minutes:

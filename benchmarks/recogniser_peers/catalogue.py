@@ -71,6 +71,22 @@ FER: Final = Environment(
     ),
     alone=("fer==25.10.0",),
 )
+DEEPFACE: Final = Environment(
+    "deepface",
+    "pip",
+    (
+        *TENSORFLOW,
+        "opencv-contrib-python-headless>=4.11,<5",
+        "gdown",
+        "pandas",
+        "requests",
+        "tqdm",
+        "werkzeug",
+    ),
+    # tf-keras asks for the whole of TensorFlow; the part for processors alone is enough.
+    alone=("deepface==0.0.103", "tf-keras>=2.21,<2.22"),
+)
+"""For its speed alone: see ``benchmarks.recogniser_peers.deepface_video``."""
 _KERAS = Environment(
     "keras",
     "pip",
