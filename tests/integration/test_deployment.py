@@ -57,6 +57,12 @@ def test_nothing_is_published_beyond_this_machine() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
+def test_the_worker_has_the_home_folder_of_the_dashboard() -> None:
+    """In which it clears half uploads away, and leaves reports."""
+    assert OURS["app"]["volumes"]
+    assert OURS["worker"]["volumes"] == OURS["app"]["volumes"]
+
+
 @pytest.mark.parametrize("service", [name for name in OURS if "command" in OURS[name]])
 def test_the_commands_of_the_services_are_understood(service: str) -> None:
     """Asked for help, each goes through its arguments first."""
