@@ -1,6 +1,7 @@
 # make run    sets up and starts the dashboard       make test   sets up and runs every check
 # make demo   the dashboard on invented data         make pins   renews the pinned requirements
 # make screenshots   the pictures of docs/screenshots
+# make test-postgresql   the tests on PostgreSQL in place of SQLite
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,7 +10,7 @@ PORT ?= 8501
 PIP_COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --universal --python-version 3.11 \
 	--generate-hashes --no-header --no-annotate --quiet
 
-.PHONY: run test demo screenshots pins clean
+.PHONY: run test test-postgresql demo screenshots pins clean
 
 run: $(VENV)/run.stamp
 	$(VENV)/bin/streamlit run app.py --server.address $(HOST) --server.port $(PORT)
@@ -20,6 +21,9 @@ test: $(VENV)/test.stamp
 	$(VENV)/bin/mypy .
 	PYTHONPATH=. $(VENV)/bin/lint-imports
 	$(VENV)/bin/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
+
+test-postgresql: $(VENV)/test.stamp
+	SATISFACE_TEST_DATABASE=postgresql $(VENV)/bin/pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 demo: $(VENV)/run.stamp
 	$(VENV)/bin/python cli.py demo

@@ -1,4 +1,5 @@
-"""Databases for every test that asks: each runs on SQLite and on PostgreSQL."""
+"""Databases for every test that asks: each runs on SQLite and on PostgreSQL, or on the one that
+``tests.chosen_database`` tells."""
 
 import os
 import shutil
@@ -9,7 +10,15 @@ import pytest
 from hypothesis import settings
 
 from db.engine import Database, upgrade
-from tests.made_postgresql import BACKENDS, PostgresServer, binaries, running_server
+from settings import Settings
+from tests.chosen_database import (
+    ALL_ON_SERVER,
+    BACKENDS,
+    CHOSEN,
+    IN_THE_HOME_FOLDER,
+    ServerForHomes,
+)
+from tests.made_postgresql import PostgresServer, binaries, running_server
 from tests.made_s3 import S3Server, running_s3
 
 # A busy machine is no failure.
@@ -23,11 +32,29 @@ def postgresql() -> Iterator[PostgresServer]:
     programs = binaries()
     if programs is None:
         missing = "no PostgreSQL server is installed (Debian: apt install postgresql)"
-        if os.environ.get("SATISFACE_REQUIRE_POSTGRESQL") == "1":
+        if ALL_ON_SERVER or os.environ.get("SATISFACE_REQUIRE_POSTGRESQL") == "1":
             pytest.fail(missing)
         pytest.skip(missing)
     with running_server(programs) as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _server_for_homes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What ALL_ON_SERVER says."""
+    if not ALL_ON_SERVER:
+        yield
+        return
+    homes = ServerForHomes(request.getfixturevalue("postgresql"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Settings, "resolved_database_url", property(homes.url))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _embedded(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("embedded"):
+        monkeypatch.setattr(Settings, "resolved_database_url", IN_THE_HOME_FOLDER)
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +89,9 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def backend() -> str:
+def backend(request: pytest.FixtureRequest) -> str:
     """On which kind of database a test runs that does not ask for either: see ON_BOTH."""
-    return "sqlite"
+    return "sqlite" if request.node.get_closest_marker("embedded") else CHOSEN
 
 
 @pytest.fixture

@@ -37,6 +37,7 @@ from jobs.intake import Outcome, admit
 from jobs.store import FootageStore
 from jobs.worker import run_worker
 from settings import Settings
+from tests.chosen_database import database_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -170,6 +171,8 @@ _NUMBERED = {"id", "track_id", "root_id", "recording_id"}
 def environment(settings: Settings) -> dict[str, str]:
     """For a process of its own that is to use ``settings``."""
     named = {f"SATISFACE_{name.upper()}": str(v) for name, v in settings.model_dump().items()}
+    if not settings.database_url:
+        named |= database_of(settings.home)
     inherited = dict(os.environ)
     # Many processes start here, and none should compile anew what another one has compiled.
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)

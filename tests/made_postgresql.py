@@ -17,16 +17,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 import psycopg
-import pytest
 from psycopg import sql
 
 from db.engine import upgrade
-
-BACKENDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
-"""What a fixture is parametrised with whose tests run on either kind of database."""
-
-ON_BOTH = pytest.mark.parametrize("backend", BACKENDS)
-"""For single tests whose fixtures take ``chosen_url``: SQLite alone otherwise."""
 
 _IN_A_HURRY = {
     "fsync": "off",

@@ -23,6 +23,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
+from tests.chosen_database import database_of
+
 ROOT = Path(__file__).parents[2]
 _START_S = 240.0
 _FLAGS = (
@@ -70,7 +72,7 @@ def serving(home: Path, **environment: str) -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
             cwd=ROOT,
-            env=os.environ | {"SATISFACE_HOME": str(home)} | environment,
+            env=os.environ | {"SATISFACE_HOME": str(home)} | database_of(home) | environment,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -93,7 +95,7 @@ def reading(home: Path) -> Iterator[None]:
         process = subprocess.Popen(
             [sys.executable, "cli.py", "worker"],
             cwd=ROOT,
-            env=os.environ | {"SATISFACE_HOME": str(home)},
+            env=os.environ | {"SATISFACE_HOME": str(home)} | database_of(home),
             stdout=log,
             stderr=subprocess.STDOUT,
         )

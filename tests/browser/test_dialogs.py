@@ -27,7 +27,7 @@ def at_home(folder: Path) -> Settings:
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """A site with one camera and one recording of 12 people."""
-    url = f"sqlite:///{tmp_path / 'satisface.db'}"
+    url = at_home(tmp_path).resolved_database_url
     upgrade(url)
     with closing(Database(url)) as opened:
         with opened.write() as session:

@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from db.engine import Database, upgrade
 from db.places import StaffZones, list_sites
+from settings import Settings
 from tests.browser.conftest import OpenBrowser
 from tests.browser.server import serving, settled
 from tests.made_footage import Appearance, write_picture
@@ -26,7 +27,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def database(home: Path) -> Iterator[Database]:
     """A site with one camera."""
-    url = f"sqlite:///{home / 'satisface.db'}"
+    url = Settings(home=home, database_url="").resolved_database_url
     upgrade(url)
     with closing(Database(url)) as opened:
         with opened.write() as session:

@@ -124,6 +124,7 @@ def monday(tmp_path: Path, sqlite_url: str) -> Path:
     return back_up(made, tmp_path / "monday").folder
 
 
+@pytest.mark.embedded
 def test_a_backup_is_not_mixed_with_what_is_there(tmp_path: Path, monday: Path) -> None:
     filled = made_settings(tmp_path / "filled")
     with opened(filled) as database:

@@ -21,9 +21,9 @@ from fer_core.footage import sample
 from jobs.demo import fill
 from jobs.direct import FileReader
 from settings import Settings
+from tests.chosen_database import ALL_ON_SERVER, ON_BOTH
 from tests.made_footage import Appearance, bad_uploads, write_picture, write_video, write_zip
 from tests.made_jobs import away, hold_footage, made_settings, opened, read_all, rows
-from tests.made_postgresql import ON_BOTH
 from tests.made_streams import served
 from tests.unit.db.made_rows import MINUTE, Person, Scene, add_camera, add_video, read_segment
 
@@ -33,7 +33,8 @@ def home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, backend: str
 ) -> Settings:
     """What the commands find as settings; nothing is made yet, or an empty database on a server."""
-    url = "" if backend == "sqlite" else request.getfixturevalue(f"{backend}_url")
+    elsewhere = backend == "postgresql" and not ALL_ON_SERVER
+    url = request.getfixturevalue("postgresql_url") if elsewhere else ""
     made = Settings(home=tmp_path / "home", segment_seconds=2, database_url=url, footage_url="")
     monkeypatch.setattr("settings.settings", lambda: made)
     return made
@@ -297,6 +298,7 @@ def test_ingest_says_what_is_wrong(footage: Path, tmp_path: Path) -> None:
     assert "x.mp4: the file is empty." in refused.stderr
 
 
+@pytest.mark.embedded
 def test_db_upgrade(home: Settings) -> None:
     assert not is_current(home.resolved_database_url)
     for _ in range(2):
@@ -353,6 +355,7 @@ def test_delete_asks_first(home: Settings) -> None:
         assert [row.state for row in list_recordings(session)] == ["queued"]
 
 
+@pytest.mark.embedded
 def test_the_demonstration_is_marked_and_apart(home: Settings) -> None:
     result = run("demo", "--days", 1)
     assert result.exit_code == 0

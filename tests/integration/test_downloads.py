@@ -17,7 +17,7 @@ import api.downloads
 from api.downloads import DownloadOptions, download_routes
 from db.engine import Database
 from jobs.downloads import LIFETIME_S, Rows, make_link
-from tests.made_postgresql import ON_BOTH
+from tests.chosen_database import ON_BOTH
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.chosen_database import BACKENDS
 from tests.faults import run
-from tests.made_postgresql import BACKENDS
 
 
 @pytest.mark.timeout(1200)  # many Pythons start one after the other

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from cli import app
 from settings import Settings, settings
+from tests.chosen_database import ON_BOTH
 from tests.made_jobs import made_settings, opened
-from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
 
 DAYS = ("--from", "2026-03-02", "--to", "2026-03-02")

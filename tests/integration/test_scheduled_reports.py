@@ -23,9 +23,9 @@ from jobs.schedules import make_due_reports
 from jobs.worker import run_worker
 from reports.words import index_words
 from settings import Settings
+from tests.chosen_database import ON_BOTH
 from tests.made_jobs import in_a_thread, made_settings, opened, until
 from tests.made_mail_server import MailServer, mail_server
-from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
 
 TUESDAY_7 = datetime(2026, 3, 3, 6, 0, tzinfo=UTC)

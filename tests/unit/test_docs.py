@@ -33,7 +33,8 @@ def test_the_table_of_settings_is_the_class() -> None:
 
 def test_every_setting_named_anywhere_exists() -> None:
     # Of tests and training.
-    beside = {"TEST_DATA", "TRAINING_DATA", "REQUIRE_BROWSER", "REQUIRE_POSTGRESQL", "CHROMIUM"}
+    tests = {"TEST_DATA", "TEST_DATABASE", "REQUIRE_BROWSER", "REQUIRE_POSTGRESQL", "CHROMIUM"}
+    beside = tests | {"TRAINING_DATA"}
     known = {name.upper() for name in Settings.model_fields} | beside
     for page in PAGES:
         named = set(re.findall(r"SATISFACE_([A-Z_]+[A-Z])", page.read_text()))
@@ -65,9 +66,9 @@ def test_every_command_named_anywhere_exists() -> None:
 
 
 def test_every_make_target_named_anywhere_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
-        named = set(re.findall(r"(?:^|`)make ([a-z]+)", page.read_text(), re.MULTILINE))
+        named = set(re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE))
         assert named <= targets, page
 
 

@@ -10,10 +10,10 @@ from analytics.alert_rules import AlertKind, AlertRule
 from db.alerts import save_rule
 from db.engine import Database
 from db.places import create_camera, create_site, list_sites, set_target
+from tests.chosen_database import ON_BOTH
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.test_pages_filled import FAIR, add_read_video
 from tests.integration.pages.words import metrics, words
-from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, add_camera
 
 ANGRY = ("angry",) * 20

@@ -10,9 +10,9 @@ from streamlit.testing.v1 import AppTest
 
 from db.engine import Database
 from db.places import create_camera, create_site, set_target
+from tests.chosen_database import ON_BOTH
 from tests.integration.pages.test_pages_filled import FAIR, add_read_video
 from tests.integration.pages.words import words
-from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON
 
 _NAVIGATION = Path(__file__).parents[3] / "pages" / "navigation.py"

@@ -156,6 +156,7 @@ REFRESHING: list[tuple[str, dict[str, str], Put]] = [
 ]
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize(("file", "query", "put"), REFRESHING)
 def test_a_database_that_goes_away_is_said_by_what_refreshes_itself(
     open_page: OpenPage,
@@ -180,6 +181,7 @@ def test_a_database_that_goes_away_is_said_by_what_refreshes_itself(
     assert NO_DATABASE not in words(app)
 
 
+@pytest.mark.embedded
 def test_a_list_that_does_not_refresh_itself_offers_to_try_again(
     open_page: OpenPage, home: Path, database: Database
 ) -> None:
@@ -212,6 +214,7 @@ def test_what_could_not_be_done_is_said_once_the_page_is_there_again(
     assert "That was not done" not in words(app.run())
 
 
+@pytest.mark.embedded
 def test_a_dialog_says_it_and_stays(open_page: OpenPage, home: Path, database: Database) -> None:
     filled(database)
     app = open_page("configuration.py")

@@ -10,6 +10,8 @@ from settings import settings
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, words
 
+pytestmark = pytest.mark.embedded
+
 PAGES = ("overview.py", "compare.py", "upload.py", "recordings.py", "report.py", "configuration.py")
 SENTENCE = "The database cannot be reached or read at the moment."
 

@@ -13,10 +13,10 @@ from streamlit.testing.v1 import AppTest
 from db.engine import Database
 from db.places import list_sites, set_target
 from pages.filters import Period
+from tests.chosen_database import ON_BOTH
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.test_pages_filled import FAIR, add_read_video
 from tests.integration.pages.words import metrics, words
-from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, add_camera
 
 GLAD = ("happy",) * 28 + ("neutral",) * 2

@@ -13,9 +13,9 @@ from db.places import create_camera, create_site, list_sites
 from db.queue import claim, fail
 from db.recording_rows import get_recording
 from db.recordings import cancel_recording, footage_released
+from tests.chosen_database import ON_BOTH
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, metrics, words
-from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_camera, add_video, read_segment
 
 pytestmark = ON_BOTH

@@ -102,7 +102,12 @@ print(sorted({{"cv2", "av", "tensorflow", "keras", "ai_edge_litert"}} & set(sys.
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=home,
-        env={"SATISFACE_HOME": str(home), "PYTHONPATH": str(ROOT), "HOME": str(home)},
+        env={
+            "SATISFACE_HOME": str(home),
+            "SATISFACE_DATABASE_URL": settings().database_url,
+            "PYTHONPATH": str(ROOT),
+            "HOME": str(home),
+        },
         capture_output=True,
         text=True,
         check=False,

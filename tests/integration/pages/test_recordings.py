@@ -9,9 +9,9 @@ from db.engine import Database
 from db.queue import claim
 from db.recording_rows import get_recording
 from db.retention import delete_faces, seal_people
+from tests.chosen_database import ON_BOTH
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, words
-from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_camera, add_video, read_segment
 
 

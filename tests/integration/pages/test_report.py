@@ -20,11 +20,11 @@ from jobs.reports import report_content
 from reports.excel import satisfaction_workbook
 from reports.pdf import satisfaction_pdf
 from settings import settings
+from tests.chosen_database import ON_BOTH
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.test_pages_filled import FAIR, add_read_video
 from tests.integration.pages.words import metrics, words
 from tests.integration.test_downloads import get
-from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, add_camera
 from tests.workbooks import Book
 

@@ -8,9 +8,9 @@ from db.engine import Database
 from db.places import OpeningHours, PlaceError, list_sites, set_opening_hours, set_target
 from db.retention import KeptDays, keep_for, kept_days
 from pages.place_forms import hours_words, read_hours
+from tests.chosen_database import ON_BOTH
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, words
-from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
 
 NINE_TO_EIGHT = (9 * 60, 20 * 60)

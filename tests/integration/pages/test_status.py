@@ -6,9 +6,9 @@ import pytest
 
 from db.engine import Database
 from settings import settings
+from tests.chosen_database import ON_BOTH
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import words
-from tests.made_postgresql import ON_BOTH
 from tests.unit.db.made_rows import add_camera, add_video
 
 
