@@ -8,6 +8,7 @@ that was best on validation), ``history.csv`` and ``run.json`` (settings, seed, 
 import argparse
 import csv
 import dataclasses
+import gc
 import json
 import math
 import platform
@@ -172,6 +173,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
             writer = csv.DictWriter(file, HISTORY_FIELDS)
             writer.writeheader()
             writer.writerows(state.rows)
+        gc.collect()  # tensors in cycles weigh much that Python does not know of
         logs["val_accuracy"], logs["val_loss"] = accuracy, loss
         _report(state)
         late = self._stop_at is not None and time.time() > self._stop_at

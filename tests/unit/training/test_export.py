@@ -83,7 +83,7 @@ def test_litert_and_keras_agree_on_public_test(network: keras.Model, public_test
 def test_public_test_is_read_as_well_as_promised(public_test: Split) -> None:
     read = ExpressionReader().read(public_test.images).argmax(axis=1)
     accuracy = float((read == public_test.labels).mean())
-    assert accuracy >= 0.66
+    assert accuracy >= 0.68
     assert accuracy == pytest.approx(read_metrics().validation.figures["accuracy"].value, abs=0.002)
 
 
