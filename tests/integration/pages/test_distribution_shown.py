@@ -42,23 +42,22 @@ def test_it_is_chosen_by_the_address_and_says_how_far_off_it_is(
     assert "explain best" not in words(again)
 
 
-def test_few_people_are_shown_as_counted_without_a_choice(
-    open_page: OpenPage, database: Database
-) -> None:
-    fill(database, MANY[:60])
-    app = open_page("overview.py", shares=CORRECTED)
-    assert "known faces" not in words(app)
+HELPS = DistributionError(100, 0.04, 0.03, 0.95)
+HELPS_NOT = DistributionError(100, 0.03, 0.04, 0.9)
 
 
-@pytest.mark.parametrize("measured", [(), (DistributionError(100, 0.03, 0.04, 0.9),)])
-def test_a_correction_that_does_not_help_is_not_offered(
+@pytest.mark.parametrize(
+    ("measured", "people"), [((), MANY), ((HELPS_NOT,), MANY), ((HELPS,), MANY[:60])]
+)
+def test_a_correction_that_was_not_seen_to_help_so_few_or_at_all_is_not_offered(
     open_page: OpenPage,
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
     measured: tuple[DistributionError, ...],
+    people: tuple[str, ...],
 ) -> None:
     metrics = dataclasses.replace(read_metrics(), distribution=measured)
     monkeypatch.setattr(distribution_shown, "_metrics", lambda: metrics)
-    fill(database, MANY)
+    fill(database, people)
     app = open_page("overview.py", shares=CORRECTED)
     assert "known faces" not in words(app)
