@@ -138,8 +138,9 @@ def shares(folder: Path, split: face_data.Split) -> str:
         return ""
     lines = [f"| {folder.name}: share of the votes | PublicTest | {' | '.join(MEASURED)} |"]
     lines.append(f"|{' --- |' * (len(MEASURED) + 2)}")
+    network = _best(folder)
     for share in SHARES:
-        measured = measure(leaning_to_votes(_best(folder), head, share), split)
+        measured = measure(leaning_to_votes(network, head, share), split)
         lines.append(f"| {share} | {' | '.join(f'{value:.4f}' for value in measured)} |")
     return "\n".join(lines)
 

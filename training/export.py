@@ -156,7 +156,9 @@ def export(
         parameters=network.count_params(),
         multiply_adds=views * multiply_adds(trained),
         trained_on=_trained_on(described),
-        recipe=json.dumps(described["config"] | {"votes_share": votes_share}, sort_keys=True),
+        recipe=json.dumps(
+            described["config"] | {"views": views, "votes_share": votes_share}, sort_keys=True
+        ),
         split="PublicTest",
         figures={},
     )

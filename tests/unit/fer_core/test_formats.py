@@ -1,6 +1,8 @@
 """Every coding and container that shops have, written by the test and read back."""
 
 import io
+import os
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -82,6 +84,14 @@ def test_every_coding_in_every_container(tmp_path: Path, name: str) -> None:
     assert [f.time_ms for f in footage.sample(path, 550, 1150)] == [
         frame.time_ms for frame in frames if 550 <= frame.time_ms < 1150
     ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="priorities as Linux has them")
+def test_who_writes_footage_keeps_their_priority(tmp_path: Path) -> None:
+    """SVT-AV1 raises root's, and what a later test starts would inherit it."""
+    before = os.sched_getscheduler(0)
+    write_coded(tmp_path / "v.mkv", CODINGS["av1.mkv"])
+    assert os.sched_getscheduler(0) == before != os.SCHED_FIFO
 
 
 @pytest.mark.parametrize("name", ["h264.mp4", "h264.ts", "hevc.mkv", "mpeg2.ts", "vp9.webm"])
