@@ -16,28 +16,34 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
+BY_ONEDNN = "bfloat16, every gradient by oneDNN"
 WAYS = (
-    ("tensorflow", False),
-    ("tensorflow", True),
-    ("torch", False),
-    ("torch", True),
+    ("tensorflow", "float32"),
+    ("tensorflow", "bfloat16"),
+    ("torch", "float32"),
+    ("torch", BY_ONEDNN),
+    ("torch", "bfloat16"),
 )
 STEPS = 12
 
 
-def measure(config: Path, *, mixed: bool) -> float:
+def measure(config: Path, way: str) -> float:
     """Faces a second of one run of ``STEPS`` steps, in this process."""
     import keras
     import numpy as np
 
     from fer_core.preprocessing import FACE_SIZE
     from fer_core.types import EXPRESSIONS
+    from training import on_torch
     from training.learner import Learner
     from training.recipe import read_recipe
 
+    if way == BY_ONEDNN:
+        mock.patch.object(on_torch, "has_few_places", return_value=False).start()
     recipe = dataclasses.replace(read_recipe(config), jit=False)
-    learner = Learner(recipe, mixed=mixed)
+    learner = Learner(recipe, mixed=way != "float32")
     learner.compile(STEPS)
     generator = np.random.default_rng(0)
     count = recipe.batch_size * STEPS
@@ -58,10 +64,10 @@ def measure(config: Path, *, mixed: bool) -> float:
     return count / (time.perf_counter() - began)
 
 
-def _apart(config: Path, backend: str, python: str, *, mixed: bool) -> float | None:
-    command = [python, "-m", "benchmarks.training_step", "--config", str(config), "--one"]
+def _apart(config: Path, backend: str, python: str, way: str) -> float | None:
+    command = [python, "-m", "benchmarks.training_step", "--config", str(config), "--one", way]
     done = subprocess.run(
-        [*command, "mixed" if mixed else "float32"],
+        command,
         env=os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
@@ -79,26 +85,25 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=Path("training/configs/recogniser.toml"))
     parser.add_argument("--python", action="append", default=[], metavar="BACKEND=FILE")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--one", choices=("mixed", "float32"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=sorted({way for _, way in WAYS}), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(measure(arguments.config, mixed=arguments.one == "mixed")))
+        print(json.dumps(measure(arguments.config, arguments.one)))
         return
     pythons = dict(entry.split("=", 1) for entry in arguments.python)
-    speeds: dict[tuple[str, bool], list[float]] = {way: [] for way in WAYS}
+    speeds: dict[tuple[str, str], list[float]] = {way: [] for way in WAYS}
     for _ in range(arguments.rounds):
-        for backend, mixed in WAYS:
+        for backend, way in WAYS:
             python = pythons.get(backend, sys.executable)
-            speed = _apart(arguments.config, backend, python, mixed=mixed)
+            speed = _apart(arguments.config, backend, python, way)
             if speed is not None:
-                speeds[backend, mixed].append(speed)
+                speeds[backend, way].append(speed)
     first = statistics.median(speeds[WAYS[0]])
     print("| backend | computes in | faces a second | over the first |\n|---|---|---|---|")
-    for (backend, mixed), measured in speeds.items():
+    for (backend, way), measured in speeds.items():
         if measured:
             median = statistics.median(measured)
-            kind = "bfloat16" if mixed else "float32"
-            print(f"| {backend} | {kind} | {median:.0f} | {median / first:.2f} |")
+            print(f"| {backend} | {way} | {median:.0f} | {median / first:.2f} |")
 
 
 if __name__ == "__main__":

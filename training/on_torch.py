@@ -9,6 +9,7 @@ Only this module imports torch, and only where torch is Keras' backend.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Final
 
 import keras
@@ -104,6 +105,7 @@ def _convolution(layer: keras.layers.Conv2D) -> Step:
     ]
     uneven = [missing[1] // 2, missing[1] - missing[1] // 2]
     uneven += [missing[0] // 2, missing[0] - missing[0] // 2]
+    few_places = _few_places() if has_few_places(layer) else None
 
     def step(inputs: list[Tensor], weights: list[Tensor]) -> Tensor:
         kernel = weights[0].permute(3, 2, 0, 1)
@@ -113,9 +115,53 @@ def _convolution(layer: keras.layers.Conv2D) -> Step:
             padding = (uneven[2], uneven[0])
         else:
             tensor, padding = functional.pad(tensor, uneven), (0, 0)
+        if few_places is not None:
+            return activated(few_places(tensor, kernel.to(tensor.dtype)))
         return activated(functional.conv2d(tensor, kernel, bias, stride, padding))
 
     return step
+
+
+_FEW_PLACES: Final = 8 * 8
+
+
+def has_few_places(layer: keras.layers.Conv2D) -> bool:
+    """Whether its kernel's gradient is taken as matrix products."""
+    _, rows, columns, _ = layer.input.shape
+    plain = layer.kernel_size == (3, 3) and layer.strides == (1, 1)
+    return bool(plain and not layer.use_bias and rows * columns <= _FEW_PLACES)
+
+
+@cache
+def _few_places() -> Callable[[Tensor, Tensor], Tensor]:
+    """A convolution of 3 x 3, stride 1, for maps of few places: there oneDNN takes longer for the
+    kernel's gradient than the nine matrix products which that is (benchmarks.training_step)."""
+    import torch
+    from torch.nn import functional
+
+    class FewPlaces(torch.autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        def forward(context: Any, tensor: Tensor, kernel: Tensor) -> Tensor:
+            context.save_for_backward(tensor, kernel)
+            return functional.conv2d(tensor, kernel, padding=1)
+
+        @staticmethod
+        def backward(context: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+            tensor, kernel = context.saved_tensors
+            into, out = kernel.shape[1], kernel.shape[0]
+            rows, columns = tensor.shape[2:]
+            back = torch.nn.grad.conv2d_input(tensor.shape, kernel, gradient, padding=1)
+            padded = functional.pad(tensor, (1, 1, 1, 1)).permute(0, 2, 3, 1)
+            wanted = gradient.permute(1, 0, 2, 3).reshape(out, -1)
+            products = [
+                wanted @ padded[:, row : row + rows, column : column + columns].reshape(-1, into)
+                for row in range(3)
+                for column in range(3)
+            ]
+            return back, torch.stack(products, -1).view(out, into, 3, 3)
+
+    convolved: Callable[[Tensor, Tensor], Tensor] = FewPlaces.apply
+    return convolved
 
 
 def _normalisation(layer: keras.layers.BatchNormalization) -> Step:

@@ -23,6 +23,8 @@ class Recipe:
     ``balance``: 0 draws faces as they come, 1 draws every expression equally often. ``mixup``:
     faces are blended in pairs, targets likewise, in shares of Beta(mixup, mixup) (Zhang et al.,
     2018, arXiv:1710.09412); 0 blends none.
+    ``start``: a saved model of the same network, such as models/expression.keras, whose weights the
+    run begins with; "" begins with random ones.
     ``teachers``: folders of earlier runs, relative to this run's parent, whose averaged
     probabilities the network learns too; ``distillation``: the share of the loss that is
     theirs, at ``temperature``. ``jit``: compile the step with XLA.
@@ -49,6 +51,7 @@ class Recipe:
     smoothing: float = 0.0
     balance: float = 0.0
     mixup: float = 0.0
+    start: str = ""
     teachers: tuple[str, ...] = ()
     distillation: float = 0.5
     temperature: float = 2.0

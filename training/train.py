@@ -245,6 +245,8 @@ def train(
     if checkpoint.exists() and (out / "state.json").exists():
         state = _State(**json.loads((out / "state.json").read_text(encoding="utf-8")))
         learner.load(checkpoint)
+    elif recipe.start:
+        _begin_with(learner, Path(recipe.start))
     _write_json(out / "run.json", _describe(recipe, faces, learner.network, mixed=mixed))
     drawn = DrawnFaces(faces.training, targets_of(faces.training, recipe), recipe, state.epoch)
     stop_at = None if minutes is None else time.time() + minutes * 60
@@ -262,6 +264,17 @@ def train(
         callbacks=callbacks,
     )
     return state.best_accuracy
+
+
+def _begin_with(learner: Learner, path: Path) -> None:
+    if not path.exists():
+        raise face_data.DataError(f"There is no model to begin with at {path}.")
+    try:
+        learner.begin_with(keras.saving.load_model(path, compile=False))
+    except ValueError as error:
+        raise face_data.DataError(
+            f"{path} is another network than that of the recipe {learner.recipe.name}."
+        ) from error
 
 
 def _teachers(recipe: Recipe, runs: Path) -> list[keras.Model]:

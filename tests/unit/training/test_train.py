@@ -87,6 +87,41 @@ def test_a_run_learns_and_keeps_its_best(tmp_path: Path, made_data: FaceData) ->
     assert described["data"]["training"]["fear"] == 8
 
 
+@pytest.mark.parametrize("views", [1, 2])
+def test_a_run_begins_with_the_model_that_it_is_told(
+    views: int, tmp_path: Path, made_data: FaceData
+) -> None:
+    before = residual_net(TINY.widths, TINY.blocks, squeeze=False, dropout=TINY.dropout)
+    averaged_views(before, views).save(tmp_path / "before.keras")
+    still = dataclasses.replace(
+        TINY, start=str(tmp_path / "before.keras"), learning_rate=0.0, votes_weight=0.5
+    )
+    train(still, made_data, tmp_path / "run", verbose=0)
+    after = keras.saving.load_model(tmp_path / "run" / "best.keras")
+    trained = [layer for layer in after.layers if layer.trainable_weights]
+    for layer in trained:
+        for one, other in zip(
+            layer.trainable_weights, before.get_layer(layer.name).trainable_weights, strict=True
+        ):
+            assert np.array_equal(one.numpy(), other.numpy())
+    assert trained
+    head = read_votes_head(tmp_path / "run")
+    assert head is not None
+    assert np.array_equal(head[0], before.get_layer("logits").get_weights()[0])
+
+
+def test_a_start_that_is_missing_or_another_network_is_named(
+    tmp_path: Path, made_data: FaceData
+) -> None:
+    missing = dataclasses.replace(TINY, start=str(tmp_path / "none.keras"))
+    with pytest.raises(DataError, match="no model to begin with"):
+        train(missing, made_data, tmp_path / "run", verbose=0)
+    residual_net((4, 8), (1, 1), squeeze=False).save(tmp_path / "other.keras")
+    other = dataclasses.replace(TINY, start=str(tmp_path / "other.keras"))
+    with pytest.raises(DataError, match="another network"):
+        train(other, made_data, tmp_path / "run", verbose=0)
+
+
 def test_a_run_without_progress_stops_early(tmp_path: Path, made_data: FaceData) -> None:
     config = dataclasses.replace(TINY, epochs=30, learning_rate=1e-9, patience=2)
     train(config, made_data, tmp_path, verbose=0)
