@@ -29,6 +29,7 @@ Start: see ``benchmarks.worker_start``.
 """
 
 import argparse
+import math
 import os
 import platform
 import resource
@@ -36,7 +37,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -175,15 +176,40 @@ def speed(path: Path, runs: int, folder: Path | None = None) -> Speed:
 
 
 @dataclass(frozen=True, slots=True)
+class Round:
+    """The faces that one side read, and how long it took by the clock."""
+
+    faces: int
+    seconds: float
+
+    @property
+    def speed(self) -> float:
+        """Faces a second."""
+        return self.faces / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
 class Compared:
-    """Faces a second by the clock of ours and of a peer, medians, and the lowest, middle and
-    highest ratio of the rounds."""
+    """Ours and a peer on the same frames, round by round."""
 
     peer: str
-    ours: float
-    theirs: float
-    their_faces: int
-    ratios: tuple[float, float, float]
+    ours: list[Round]
+    theirs: list[Round]
+
+    def times_as_many(self) -> tuple[float, float, float]:
+        """Faces a second, ours over theirs: the lowest, middle and highest round. Infinite
+        where the peer finds none."""
+        ratios = sorted(
+            one.speed / other.speed if other.faces else math.inf
+            for one, other in zip(self.ours, self.theirs, strict=True)
+        )
+        return ratios[0], median(ratios), ratios[-1]
+
+    def times_as_fast(self) -> float:
+        """Through the same frames, however many faces either side finds there."""
+        return median(
+            other.seconds / one.seconds for one, other in zip(self.ours, self.theirs, strict=True)
+        )
 
 
 def compare(peer: str, path: Path, runs: int, cache: Path, folder: Path | None = None) -> Compared:
@@ -195,19 +221,28 @@ def compare(peer: str, path: Path, runs: int, cache: Path, folder: Path | None =
     command = [str(python), "-m", module, str(path), str(every), str(CORES)]
     model = ExpressionReader(folder, threads=1, batch=options.batch_size)
     detector = detector_of_a_worker(options)
-    ours, theirs, faces = [], [], 0
+    compared = Compared(peer, [], [])
     for _ in range(runs):
         began = time.perf_counter()
         results = list(analyse(path, model, options, detector))
         read = sum(p.probabilities is not None for r in results for p in r.predictions)
-        ours.append(read / (time.perf_counter() - began))
+        compared.ours.append(Round(read, time.perf_counter() - began))
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         seconds, _, found = (float(part) for part in told.split()[-3:])
-        faces = round(found)
-        theirs.append(faces / seconds)
-    ratios = sorted(one / other for one, other in zip(ours, theirs, strict=True))
-    spread = ratios[0], median(ratios), ratios[-1]
-    return Compared(peer, median(ours), median(theirs), faces, spread)
+        compared.theirs.append(Round(round(found), seconds))
+    return compared
+
+
+def together(parts: list[Compared]) -> Compared:
+    """Several clips as if they were one."""
+
+    def joined(rounds: Iterable[Round]) -> Round:
+        rounds = list(rounds)
+        return Round(sum(one.faces for one in rounds), sum(one.seconds for one in rounds))
+
+    ours = [joined(rounds) for rounds in zip(*(part.ours for part in parts), strict=True)]
+    theirs = [joined(rounds) for rounds in zip(*(part.theirs for part in parts), strict=True)]
+    return Compared(parts[0].peer, ours, theirs)
 
 
 def repeated(source: Path, times: int, target: Path) -> None:
@@ -270,11 +305,13 @@ def speed_rows(one: Speed) -> list[tuple[str, str]]:
 
 
 def peer_rows(one: Compared) -> list[tuple[str, str]]:
-    low, middle, high = one.ratios
+    low, middle, high = one.times_as_many()
+    ours, theirs = (median(part.speed for part in side) for side in (one.ours, one.theirs))
     return [
-        ("read a second, by the clock", f"{one.ours:.1f} faces"),
-        (f"{one.peer} ({one.their_faces} faces)", f"{one.theirs:.1f} faces"),
+        (f"read a second, by the clock ({one.ours[0].faces} faces)", f"{ours:.1f} faces"),
+        (f"{one.peer} ({one.theirs[0].faces} faces)", f"{theirs:.1f} faces"),
         ("ours over that (lowest to highest round)", f"{middle:.1f} ({low:.1f} to {high:.1f})"),
+        ("its time over ours, the same frames", f"{one.times_as_fast():.1f}"),
     ]
 
 
@@ -336,6 +373,7 @@ def main() -> None:
         return
     cv2.setNumThreads(1)
     rows = []
+    compared: dict[str, list[Compared]] = {peer: [] for peer in VIDEO_PEERS}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made = made_crowd(folder, arguments.seconds)
@@ -343,8 +381,14 @@ def main() -> None:
             for model in (None, *arguments.model):
                 rows += speed_rows(speed(clip, arguments.runs, model))
                 for peer in VIDEO_PEERS if arguments.peers else ():
-                    rounds, cache = arguments.peer_runs, arguments.cache
-                    rows += peer_rows(compare(peer, clip, rounds, cache, model))
+                    one = compare(peer, clip, arguments.peer_runs, arguments.cache, model)
+                    rows += peer_rows(one)
+                    if clip in arguments.clip and model is None:
+                        compared[peer].append(one)
+        if len(arguments.clip) > 1 and arguments.peers:
+            rows.append(("**all clips given, together**", f"{len(arguments.clip)} clips"))
+            for parts in compared.values():
+                rows += peer_rows(together(parts))
         starts = measured_starts(arguments.runs)
         rows += start_rows(starts)
         if arguments.long_minutes:
