@@ -20,7 +20,8 @@ installed on the first run, in an environment of its own. ``fer`` reads them as 
 (``Video.analyze``, every frame that falls on the same grid, nothing drawn or saved). ``deepface``
 is given the same frames (``DeepFace.analyze``, its default detector, OpenCV's). Its weights come
 neither from PyPI nor with the package, which fetches them when it is first used: the network that
-reads faces is left as initialised, which takes as long and tells nothing of faces.
+reads faces is left as initialised, which takes as long and tells nothing of faces. Several clips
+are told together as well, as if they were one.
 
 Memory: one minute of footage and a long video of the same minute over and over (its packets, not
 encoded anew), each read in a process of its own whose highest resident size is told.

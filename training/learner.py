@@ -186,16 +186,14 @@ class Learner:
         for variable, value in zip(self._state(), values, strict=True):
             variable.assign(value)
 
-    def begin_with(self, model: keras.Model) -> None:
-        """The weights of ``model``, the same network or its averaged views; a head for votes begins
-        as its head. Raises ValueError where it is another network."""
-        inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-        same = inner[0] if inner else model
-        self.network.set_weights(same.get_weights())
-        for variable, value in zip(
-            self._extra, same.get_layer("logits").get_weights(), strict=False
-        ):
-            variable.assign(value)
+    def begin_with(self, network: keras.Model) -> None:
+        """The weights of ``network``; a head for votes begins as its head. Raises ValueError where
+        it is another network."""
+        self.network.set_weights(network.get_weights())
+        if self._extra:
+            head = network.get_layer("logits").get_weights()
+            for variable, value in zip(self._extra, head, strict=True):
+                variable.assign(value)
 
     def _state(self) -> list[keras.Variable]:
         return [*self.network.weights, *self._extra, *self.model.optimizer.variables]

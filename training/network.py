@@ -167,6 +167,13 @@ def averaged_views(network: keras.Model, views: int, margin: int = VIEW_MARGIN) 
     return keras.Model(inputs, logits, name=f"{network.name}_views")
 
 
+def network_of(model: keras.Model) -> keras.Model:
+    """The network that ``averaged_views`` made ``model`` of; ``model`` itself where it has one
+    view."""
+    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    return inner[0] if inner else model
+
+
 def multiply_adds(network: keras.Model) -> int:
     """Multiply-adds of one face through the convolutions and dense layers."""
     total = 0

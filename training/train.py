@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from fer_core.preprocessing import to_model_input
 from training import data as face_data
 from training.learner import Learner, build_network, measure_statistics
-from training.network import VOTES_HEAD
+from training.network import VOTES_HEAD, network_of
 from training.recipe import Recipe, read_recipe
 
 HISTORY_FIELDS: Final = (
@@ -270,7 +270,11 @@ def _begin_with(learner: Learner, path: Path) -> None:
     if not path.exists():
         raise face_data.DataError(f"There is no model to begin with at {path}.")
     try:
-        learner.begin_with(keras.saving.load_model(path, compile=False))
+        model = keras.saving.load_model(path, compile=False)
+    except ValueError as error:
+        raise face_data.DataError(f"{path} is no model that Keras saved.") from error
+    try:
+        learner.begin_with(network_of(model))
     except ValueError as error:
         raise face_data.DataError(
             f"{path} is another network than that of the recipe {learner.recipe.name}."

@@ -110,12 +110,14 @@ def test_a_run_begins_with_the_model_that_it_is_told(
     assert np.array_equal(head[0], before.get_layer("logits").get_weights()[0])
 
 
-def test_a_start_that_is_missing_or_another_network_is_named(
-    tmp_path: Path, made_data: FaceData
-) -> None:
+def test_a_start_that_is_no_such_model_is_named(tmp_path: Path, made_data: FaceData) -> None:
     missing = dataclasses.replace(TINY, start=str(tmp_path / "none.keras"))
     with pytest.raises(DataError, match="no model to begin with"):
         train(missing, made_data, tmp_path / "run", verbose=0)
+    (tmp_path / "text.keras").write_text("no model")
+    text = dataclasses.replace(TINY, start=str(tmp_path / "text.keras"))
+    with pytest.raises(DataError, match="no model that Keras saved"):
+        train(text, made_data, tmp_path / "run", verbose=0)
     residual_net((4, 8), (1, 1), squeeze=False).save(tmp_path / "other.keras")
     other = dataclasses.replace(TINY, start=str(tmp_path / "other.keras"))
     with pytest.raises(DataError, match="another network"):
