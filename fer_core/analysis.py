@@ -14,9 +14,10 @@ by sharing the arithmetic of one frame.
 """
 
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, Protocol
 
@@ -38,6 +39,7 @@ from fer_core.quality import QualityGate, assess
 from fer_core.stages import Behind, ahead, side_by_side
 from fer_core.tracking import CutDetector, Tracker, TrackerOptions
 from fer_core.types import (
+    Box,
     Face,
     FootageInfo,
     FootageKind,
@@ -48,8 +50,10 @@ from fer_core.types import (
 )
 from fer_core.zones import Zone, outside_zones
 
-_FRAMES_DECODED_AHEAD: Final = 4
+_FRAMES_DECODED_AHEAD: Final = 2
 _FRAMES_SEEN_AHEAD: Final = 2
+_MOST_TOGETHER: Final = 4
+"""Frames that wait for the last of them to be searched whole: they are held in memory."""
 _BATCHES_WAITING: Final = 2
 
 _WORTH_ENLARGING: Final = 1.5
@@ -107,8 +111,10 @@ class AnalysisOptions:
     frames are enlarged, since that is cheap; ``clear_score_far``: score that a face under
     ``min_face`` must reach to be seen clearly (docs/decisions/0012). ``batch_size``: faces read by
     the model at once. ``keyframes``: the fast mode of ``footage.sample``; frames may then be
-    seconds apart, so that somebody who stays may be a person anew in each. Raises ValueError where
-    the values do not go together.
+    seconds apart, so that somebody who stays may be a person anew in each. ``search_ms``: the longest
+    that a video goes without a frame that is searched whole; in those between, faces are looked for
+    only around where some were just before and after. Raises ValueError where the values do not go
+    together.
     """
 
     rate: float = footage.DEFAULT_RATE
@@ -126,6 +132,7 @@ class AnalysisOptions:
     limits: FootageLimits = field(default_factory=FootageLimits)
     batch_size: int = 16
     keyframes: bool = False
+    search_ms: int = 400
 
     def __post_init__(self) -> None:
         sizes = (self.min_face, self.min_face_video, self.min_face_far, self.batch_size)
@@ -284,20 +291,72 @@ def _seen(
             # Here, and not beside the detector, which is the one that the others wait for.
             yield frame, is_video and cuts.is_cut(frame.pixels)
 
-    def seen(one: tuple[Frame, bool]) -> _Seen:
-        frame, is_cut = one
+    def faces_in(frame: Frame, around: Sequence[Box] | None) -> list[Face]:
         height, width = frame.pixels.shape[:2]
         smallest, least = (
             options.sizes_in_video(width, height)
             if is_video
             else (options.min_face, options.min_face)
         )
-        found = detector.detect(frame.pixels, smallest)
+        found = detector.detect(frame.pixels, smallest, around)
         faces = [face for face in found if face.box.height >= least]
-        return _Seen(frame, outside_zones(faces, options.zones, width, height), is_cut)
+        return outside_zones(faces, options.zones, width, height)
+
+    def look(stretch: _Stretch) -> list[_Seen]:
+        *between, last = stretch.frames
+        try:
+            after = faces_in(last, None)
+        except BaseException as error:
+            stretch.found.set_exception(error)  # or who waits for it would wait for ever
+            raise
+        stretch.found.set_result(after)
+        seen = []
+        if between:
+            before = stretch.before.result() if stretch.before else []
+            around = [face.box for face in (*before, *after)]
+            seen = [_Seen(frame, faces_in(frame, around), is_cut=False) for frame in between]
+        seen.append(_Seen(last, after, is_cut=False))
+        seen[0] = replace(seen[0], is_cut=stretch.is_cut)
+        return seen
 
     with closing(ahead(decoded(), _FRAMES_DECODED_AHEAD, "decode")) as frames:
-        yield from side_by_side(frames, seen, detector.at_once, "look")
+        stretches = _stretches(frames, options)
+        for found in side_by_side(stretches, look, detector.at_once, "look"):
+            yield from found
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Frames of which the last is searched whole, the others only around what was found ``before``
+    them and in the last. ``is_cut``: the first shows another scene than the frame before it."""
+
+    frames: list[Frame]
+    is_cut: bool
+    before: "Future[list[Face]] | None"
+    found: "Future[list[Face]]" = field(default_factory=Future)
+
+
+def _stretches(
+    frames: Iterable[tuple[Frame, bool]], options: AnalysisOptions
+) -> Generator[_Stretch]:
+    """The frames by times of ``search_ms``, which begin anew with each segment, so that a frame
+    is in the same company wherever reading began; and by scenes."""
+    in_segment = max(-(-options.segment_ms // max(options.search_ms, 1)), 1)
+    waiting: list[Frame] = []
+    of, is_first_of_scene = -1, False
+    before: Future[list[Face]] | None = None
+    for frame, is_cut in frames:
+        number = frame.time_ms * in_segment // options.segment_ms
+        if waiting and (is_cut or number != of or len(waiting) == _MOST_TOGETHER):
+            stretch = _Stretch(waiting, is_first_of_scene, before)
+            yield stretch
+            waiting, before = [], None if is_cut else stretch.found
+            is_first_of_scene = False
+        is_first_of_scene = is_first_of_scene or is_cut
+        waiting.append(frame)
+        of = number
+    if waiting:
+        yield _Stretch(waiting, is_first_of_scene, before)
 
 
 class _Segment:

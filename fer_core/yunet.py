@@ -42,14 +42,15 @@ class YuNet:
         self._size = (0, 0)
 
     def find(
-        self, image: NDArray[np.uint8], score_threshold: float, nms_iou: float
+        self, image: NDArray[np.uint8], score_threshold: float, nms_iou: float, side: int = 0
     ) -> NDArray[np.float32]:
         """float32 (N, 15), best first: x, y, width, height, five landmarks (x, y), score.
 
         ``image``: uint8 (height, width, 3), BGR. ``nms_iou``: overlap from which two boxes are
-        one face.
+        one face. ``side``: what the network is laid out for at least, of both sides: laying it out
+        anew takes time.
         """
-        height, width = image.shape[:2]
+        height, width = (max(length, side) for length in image.shape[:2])
         self._lay_out(-(-height // STEP) * STEP, -(-width // STEP) * STEP)
         self._fill(image)
         self._interpreter.invoke()
