@@ -10,7 +10,9 @@ was a person.
 
 Decoding, detection and reading go on at the same time (``fer_core.stages``). Detection costs most
 and may look at several frames at once, each in one thread: two cores get more done that way than
-by sharing the arithmetic of one frame.
+by sharing the arithmetic of one frame. In video, what was seen a moment ago is made use of: only
+some frames are searched whole (``AnalysisOptions.search_ms``), and a face, which is read again and
+again, is read as it is and mirrored in turns, where that of a picture is read both ways at once.
 """
 
 import os
@@ -91,8 +93,9 @@ class ExpressionModel(Protocol):
     @property
     def card(self) -> _Card: ...
 
-    def read(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """uint8 (N, 48, 48) to calibrated probabilities, float32 (N, 7), rows summing to 1."""
+    def read(self, crops: NDArray[np.uint8], views: int | None = None) -> NDArray[np.float32]:
+        """uint8 (N, 48, 48) to calibrated probabilities, float32 (N, 7), rows summing to 1.
+        ``views``: 1 where each face is to be shown to the network once only."""
         ...
 
 
@@ -111,10 +114,10 @@ class AnalysisOptions:
     frames are enlarged, since that is cheap; ``clear_score_far``: score that a face under
     ``min_face`` must reach to be seen clearly (docs/decisions/0012). ``batch_size``: faces read by
     the model at once. ``keyframes``: the fast mode of ``footage.sample``; frames may then be
-    seconds apart, so that somebody who stays may be a person anew in each. ``search_ms``: the longest
-    that a video goes without a frame that is searched whole; in those between, faces are looked for
-    only around where some were just before and after. Raises ValueError where the values do not go
-    together.
+    seconds apart, so that somebody who stays may be a person anew in each. ``search_ms``: the
+    longest that a video goes without a frame that is searched whole; in those between, faces are
+    looked for only around where some were just before and after. Raises ValueError where the values
+    do not go together.
     """
 
     rate: float = footage.DEFAULT_RATE
@@ -212,7 +215,7 @@ def analyse_segment(
     often = is_video and rate >= _LEAST_RATE and not options.keyframes
     people = People(needs_clear=often)
     tracker = Tracker(options.tracker)
-    segment = _Segment(options, model)
+    segment = _Segment(options, model, in_turns=often)
     look = partial(_seen, path, options, detector, is_video=is_video, name=name)
 
     def follow(seen: _Seen) -> list[int | None]:
@@ -361,10 +364,11 @@ def _stretches(
 
 class _Segment:
     """Gathers the faces of one segment and has them read, in full batches, by a thread of their
-    own. Holds no frame: a face is cut out, and its frame can go."""
+    own. Holds no frame: a face is cut out, and its frame can go. ``in_turns``: one view of a face
+    in a sample, every other one mirrored."""
 
-    def __init__(self, options: AnalysisOptions, model: ExpressionModel) -> None:
-        self._options, self._model = options, model
+    def __init__(self, options: AnalysisOptions, model: ExpressionModel, *, in_turns: bool) -> None:
+        self._options, self._model, self._in_turns = options, model, in_turns
         self.frames = 0
         self.faces: list[SeenFace] = []
         self.lead_ins: dict[int, LeadIn] = {}
@@ -379,6 +383,8 @@ class _Segment:
     def add(self, seen: _Seen, tracks: Sequence[int | None]) -> None:
         self.frames += 1
         frame = seen.frame
+        sample = int(frame.time_ms * self._options.rate / 1000)
+        is_mirrored = self._in_turns and sample % 2 == 1
         for number, (face, track) in enumerate(zip(seen.faces, tracks, strict=True)):
             if track is None:
                 continue
@@ -386,7 +392,8 @@ class _Segment:
             one = SeenFace(frame.time_ms, number, track, face, quality)
             self.faces.append(one)
             if quality.reason is None:
-                self._waiting.append((one, align_crop(frame.pixels, face)))
+                crop = align_crop(frame.pixels, face)
+                self._waiting.append((one, crop[:, ::-1] if is_mirrored else crop))
         size = self._options.batch_size
         while len(self._waiting) >= size:
             self._read(self._waiting[:size])
@@ -407,7 +414,8 @@ class _Segment:
                 face.probabilities = row.copy()
 
         crops = np.stack([crop for _, crop in batch])
-        self._reading.submit(partial(self._model.read, crops), keep)
+        views = 1 if self._in_turns else None
+        self._reading.submit(partial(self._model.read, crops, views), keep)
 
     def close(self) -> None:
         self._reading.close()

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core.types import Box, Face
-from fer_core.yunet import YuNet, non_maximum_suppression
+from fer_core.yunet import STEP, YuNet, non_maximum_suppression
 from fer_core.zones import Zone, outside_zones
 
 __all__ = ["FaceDetector", "YuNetDetector", "Zone", "input_scale", "outside_zones", "tiles"]
@@ -39,19 +39,26 @@ _TILE_OVERLAP: Final = 256
 ones are found where the whole picture is seen at a smaller size."""
 
 
-_AROUND_HEIGHT: Final = 112.0
+_AROUND_HEIGHT: Final = 128.0
 """Pixels of the network's input: faces are not shrunk below this where one looks around them. At
 44 pixels one face in seven was read otherwise afterwards, since its landmarks were less sure; at 80
 one in thirty (docs/benchmarks)."""
 
-_AROUND_SIDES: Final = (128, 192, 256, 352)
-"""Of the squares that are looked at, pixels of the network's input: it is laid out once for each."""
+_AROUND_SIDES: Final = (128, 192, 256, 384)
+"""Of the squares that are looked at, pixels of the network's input, which is laid out once for
+each."""
 
 _MARGIN: Final = 1.0
-_REACH: Final = 1.7
-"""Sizes of a face: what is looked at beyond its box where it was seen twice, before and after; and
-where it was seen once, since it may have moved by so much in a fifth of a second."""
+"""Sizes of a face: what is looked at beyond its box, at least."""
 
+_REACH: Final = 1.7
+_REACH_BETWEEN: Final = 0.5
+"""Sizes of a face: how far from its middle it is expected where it was seen once, since somebody
+who strides by moves by so much in a fifth of a second; and how far from the way between the two
+places where it was seen before and after."""
+
+_MOST_GROWN: Final = 1.7
+"""Times: how much larger or smaller it may have become."""
 
 _WHOLE: Final = 0
 """In place of a side: a network that is laid out for each picture."""
@@ -60,12 +67,24 @@ _WHOLE: Final = 0
 @dataclass(frozen=True, slots=True)
 class _Place:
     """A square to look at: its middle in the frame's pixels, by how much the frame is scaled for
-    it, and its side in pixels of the network's input."""
+    it, and its side in pixels of the network's input. ``reach``: how far, in the frame's pixels,
+    the middle of a face that was expected there may be from that of the square, in either
+    direction; ``size``: of that face. Of what else the square shows too little is seen to tell a
+    face from what is none."""
 
     x: float
     y: float
     scale: float
     side: int
+    reach: float
+    size: float
+
+    def expected(self, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """bool (N,): which of the rows (N, 15) are of the face that is expected."""
+        size = rows[:, 2:4].max(axis=1) / self.size
+        apart = np.abs(rows[:, :2] + rows[:, 2:4] / 2 - (self.x, self.y)).max(axis=1)
+        alike = (size <= _MOST_GROWN) & (size >= 1 / _MOST_GROWN)
+        return np.asarray((apart <= self.reach) & alike, np.bool_)
 
 
 class FaceDetector(Protocol):
@@ -144,12 +163,15 @@ class YuNetDetector:
         height, width = pixels.shape[:2]
         found = [np.empty((0, 15), np.float32)]
         for place in places:
-            half = place.side / place.scale / 2
-            left, right = max(round(place.x - half), 0), min(round(place.x + half), width)
-            top, bottom = max(round(place.y - half), 0), min(round(place.y + half), height)
+            half, step = place.side / place.scale / 2, STEP / place.scale
+            left = max(round(round((place.x - half) / step) * step), 0)
+            top = max(round(round((place.y - half) / step) * step), 0)
+            right = min(round(left + 2 * half), width)
+            bottom = min(round(top + 2 * half), height)
             if left < right and top < bottom:
                 part = (left, top, right, bottom)
-                found.append(self._in_part(pixels, part, place.scale, place.side))
+                rows = self._in_part(pixels, part, place.scale, place.side)
+                found.append(rows[place.expected(rows)])
         rows = np.concatenate(found)
         return rows[non_maximum_suppression(rows, self.nms_iou)] if len(rows) else rows
 
@@ -159,8 +181,7 @@ class YuNetDetector:
         height, width = pixels.shape[:2]
         whole = min(scale, math.sqrt(_TILE_PIXELS / (width * height)))
         found = [self._scaled(pixels, whole)]
-        for tile in tiles(width, height, scale):
-            found.append(self._in_part(pixels, tile, scale))
+        found += [self._in_part(pixels, tile, scale) for tile in tiles(width, height, scale)]
         rows = np.concatenate(found)
         return rows[non_maximum_suppression(rows, self.nms_iou)]
 
@@ -234,15 +255,22 @@ def _places(around: Sequence[Box], scale: float) -> list[_Place]:
     places = []
     for group in groups:
         size = max(max(box.width, box.height) for box in group)
-        left, top = min(box.x for box in group), min(box.y for box in group)
-        right = max(box.x + box.width for box in group)
-        bottom = max(box.y + box.height for box in group)
-        beyond = 2 * size * (_REACH if len(group) == 1 else _MARGIN)
+        xs = [box.x + box.width / 2 for box in group]
+        ys = [box.y + box.height / 2 for box in group]
+        apart = max(max(xs) - min(xs), max(ys) - min(ys))
+        beyond = size * (_REACH if len(group) == 1 else _REACH_BETWEEN)
+        wanted = apart + size + 2 * max(beyond, _MARGIN * size)
         own = min(scale, _AROUND_HEIGHT / size)
-        wanted = (max(right - left, bottom - top) + beyond) * own
-        side = next((side for side in _AROUND_SIDES if side >= wanted), _AROUND_SIDES[-1])
+        side = next((side for side in _AROUND_SIDES if side >= wanted * own), _AROUND_SIDES[-1])
         places.append(
-            _Place((left + right) / 2, (top + bottom) / 2, min(own, side / wanted * own), side)
+            _Place(
+                (min(xs) + max(xs)) / 2,
+                (min(ys) + max(ys)) / 2,
+                min(own, side / wanted),
+                side,
+                apart / 2 + beyond,
+                size,
+            )
         )
     return places
 

@@ -36,7 +36,10 @@ class ModelCard:
     by it before the softmax. ``unknown_below``: a face whose best probability is lower counts as
     unknown. ``sha256``: file name to digest. ``trained_on``, ``preprocessing``, ``recipe``:
     sentences. ``split``: what ``figures`` (by the names of ``SplitMetrics.figures``) were measured
-    on. ``created``: ISO date.
+    on. ``created``: ISO date. ``views``: how often the network is shown a face, its logits
+    averaged: 1 as it is, 2 mirrored as well. ``multiply_adds``: of one view.
+    ``temperature_of_one_view``: in place of ``temperature`` where a face is shown once only; None
+    where it is the same.
     """
 
     name: str
@@ -54,6 +57,8 @@ class ModelCard:
     recipe: str
     split: str
     figures: dict[str, Estimate]
+    views: int = 1
+    temperature_of_one_view: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,6 +209,12 @@ def _accuracies(what: str, rows: Sequence[tuple[int | str, Estimate]], says: str
     )
 
 
+def _views(card: ModelCard) -> str:
+    if card.views == 1:
+        return "each face is read once, as it is"
+    return "pictures: each face as it is and mirrored, averaged; video: the two in turns"
+
+
 def _details(card: ModelCard, measured: ModelMetrics | None) -> None:
     with st.expander("Technical details"):
         lines = {
@@ -217,7 +223,8 @@ def _details(card: ModelCard, measured: ModelMetrics | None) -> None:
             "Recipe": card.recipe,
             "What it is given": card.preprocessing,
             "Size": f"{counted(card.parameters, 'parameter')}, "
-            f"{card.multiply_adds / 1e6:,.0f} million multiplications a face",
+            f"{card.multiply_adds / 1e6:,.0f} million multiplications a view of a face",
+            "Views": _views(card),
             "Unknown below": f"{share_words(card.unknown_below)} for the most probable expression",
             "Temperature": f"{card.temperature:.3f}",
         }

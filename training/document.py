@@ -32,6 +32,7 @@ _NAMES: Final = {
     "accuracy_at_80_coverage": "Accuracy of the surest 80 %",
     "unknown_share": "Share counted as unknown",
     "accuracy_of_known": "Accuracy of the faces not unknown",
+    "accuracy_of_one_view": "Accuracy from one view of a face, as in video",
     "ferplus_accuracy": "Agreement with FER+'s clear majority",
     "accuracy_without_no_face": "Accuracy without images that are no face",
     "accuracy_without_duplicates": "Accuracy without faces that another split holds, too",
@@ -73,7 +74,7 @@ def page(card: ModelCard, measured: ModelMetrics) -> str:
         "<!-- Written by `python -m training.document`; change that, not this. -->",
         (
             f"Version {card.version}. {card.parameters:,} parameters, "
-            f"{card.multiply_adds / 1e6:.1f} million multiply-adds a face; input one grey face of "
+            f"{card.multiply_adds / 1e6:.1f} million multiply-adds a view; input one grey face of "
             f"{card.input_size}x{card.input_size} pixels, output seven probabilities: "
             f"{', '.join(card.expressions)}."
         ),
@@ -82,6 +83,7 @@ def page(card: ModelCard, measured: ModelMetrics) -> str:
         f"Trained on {card.trained_on}. Preprocessing: {card.preprocessing}",
         "Network, epoch, temperature and the unknown rule were chosen on PublicTest. "
         + _private_test(measured),
+        *_views(card),
         (
             f"Temperature {card.temperature}; a face whose best probability is below "
             f"{card.unknown_below:.2f} is unknown."
@@ -106,6 +108,16 @@ def page(card: ModelCard, measured: ModelMetrics) -> str:
         ),
     ]
     return "\n\n".join(section.strip() for section in sections) + "\n"
+
+
+def _views(card: ModelCard) -> Iterable[str]:
+    if card.views > 1:
+        yield (
+            "A face in a picture is read as it is and mirrored, and the two views are averaged. In "
+            "video, where a person is seen again and again, it is read as it is in one sample and "
+            "mirrored in the next, at a temperature of its own "
+            f"({card.temperature_of_one_view})."
+        )
 
 
 def _private_test(measured: ModelMetrics) -> str:

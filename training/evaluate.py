@@ -71,6 +71,10 @@ def evaluate(
         labels,
     )
     figures["accuracy_of_known"] = _accuracy(probabilities, labels, known)
+    if reader.card.views > 1:
+        figures["accuracy_of_one_view"] = metrics.estimate(
+            metrics.accuracy, reader.read(split.images, views=1), labels
+        )
     if split.votes is not None:
         majority, clear = ferplus_majority(split.votes)
         figures["ferplus_accuracy"] = _accuracy(probabilities, majority, clear)

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Final
 
 import keras
+import numpy as np
 
-from fer_core.expression import WEIGHTS, ExpressionReader
+from fer_core.expression import WEIGHTS, ExpressionReader, views_of
 from fer_core.model_card import (
     EpochFigures,
     ModelCard,
@@ -35,7 +36,7 @@ from training import calibrate, distribution
 from training import data as face_data
 from training.evaluate import evaluate, summary, twins_of
 from training.figures import draw
-from training.network import averaged_views, leaning_to_votes, multiply_adds, read_votes_head
+from training.network import leaning_to_votes, multiply_adds, read_votes_head
 
 SOURCE: Final = "expression.keras"
 LEAST_AGREEMENT: Final = 0.99
@@ -82,7 +83,11 @@ def compare(
     network: keras.Model, card: ModelCard, files: dict[str, bytes], split: face_data.Split
 ) -> list[Candidate]:
     """Each of the LiteRT ``files`` beside ``network`` on ``split``."""
-    expected = network.predict(to_model_input(split.images), batch_size=512, verbose=0)
+    answers = [
+        network.predict(to_model_input(images), batch_size=512, verbose=0)
+        for images in views_of(split.images, card.views)
+    ]
+    expected = np.mean(answers, axis=0)
     candidates = []
     for kind, weights in files.items():
         with tempfile.TemporaryDirectory() as name:
@@ -131,17 +136,16 @@ def export(
     views: int = 1,
     votes_share: float = 0.0,
 ) -> str:
-    """Write the model of the folder ``run`` into ``out``; a report in words. ``views``,
-    ``votes_share``: see ``training.network``. Raises DataError where it has no head for votes to
-    lean to."""
+    """Write the model of the folder ``run`` into ``out``; a report in words. ``views``: see
+    ``ModelCard``; ``votes_share``: see ``training.network.leaning_to_votes``. Raises DataError
+    where the run has no head for votes to lean to."""
     described = json.loads((run / "run.json").read_text(encoding="utf-8"))
-    trained = keras.saving.load_model(run / "best.keras", compile=False)
+    network = keras.saving.load_model(run / "best.keras", compile=False)
     if votes_share:
         head = read_votes_head(run)
         if head is None:
             raise face_data.DataError(f"{run} was trained without a head for votes.")
-        trained = leaning_to_votes(trained, head, votes_share)
-    network = averaged_views(trained, views)
+        network = leaning_to_votes(network, head, votes_share)
     today = dt.datetime.now(dt.UTC).date().isoformat()
     card = ModelCard(
         name="expression",
@@ -154,13 +158,12 @@ def export(
         unknown_below=0.0,
         sha256={},
         parameters=network.count_params(),
-        multiply_adds=views * multiply_adds(trained),
+        multiply_adds=multiply_adds(network),
         trained_on=_trained_on(described),
-        recipe=json.dumps(
-            described["config"] | {"views": views, "votes_share": votes_share}, sort_keys=True
-        ),
+        recipe=json.dumps(described["config"] | {"votes_share": votes_share}, sort_keys=True),
         split="PublicTest",
         figures={},
+        views=views,
     )
     with tempfile.TemporaryDirectory() as name:
         files = convert(network, Path(name))
@@ -168,11 +171,15 @@ def export(
     chosen = choose(candidates)
     out.mkdir(parents=True, exist_ok=True)
     network.save(out / SOURCE)
-    logits = _reader(out, card, chosen.weights).logits(faces.validation.images)
-    fitted = calibrate.fit(logits, faces.validation.labels)
+    reader = _reader(out, card, chosen.weights)
+    fitted = calibrate.fit(reader.logits(faces.validation.images), faces.validation.labels)
+    of_one_view = calibrate.fit_temperature(
+        reader.logits(faces.validation.images, views=1), faces.validation.labels
+    )
     card = dataclasses.replace(
         card,
         temperature=fitted.temperature,
+        temperature_of_one_view=of_one_view,
         unknown_below=fitted.unknown_below,
         sha256={
             file: hashlib.sha256((out / file).read_bytes()).hexdigest()
@@ -248,7 +255,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=default_model_dir())
     parser.add_argument("--version", help="of the model (date and recipe)")
     parser.add_argument(
-        "--views", type=int, default=1, choices=(1, 2, 4), help="of a face, averaged"
+        "--views", type=int, default=1, choices=(1, 2), help="of a face: 2 is its mirror image, too"
     )
     parser.add_argument(
         "--votes-share",

@@ -146,34 +146,6 @@ def leaning_to_votes(
     return leaning
 
 
-VIEW_MARGIN: Final = 2
-"""Pixels cut from each side of the enlarged views. Chosen on PublicTest (docs/benchmarks)."""
-
-
-def averaged_views(network: keras.Model, views: int, margin: int = VIEW_MARGIN) -> keras.Model:
-    """``network`` shown each face ``views`` times, its logits averaged: 1 as it is, 2 mirrored
-    as well, 4 these two and their middles, enlarged."""
-    if views == 1:
-        return network
-    inputs = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="face")
-    shown = [inputs]
-    if views == 4:
-        middle = layers.Cropping2D(margin, name="middle")(inputs)
-        shown.append(layers.Resizing(FACE_SIZE, FACE_SIZE, name="enlarged")(middle))
-    elif views != 2:
-        raise ValueError(f"a face is shown 1, 2 or 4 times, not {views}")
-    both = [view for one in shown for view in (one, keras.ops.flip(one, axis=2))]
-    logits = layers.Average(name="average")([network(view) for view in both])
-    return keras.Model(inputs, logits, name=f"{network.name}_views")
-
-
-def network_of(model: keras.Model) -> keras.Model:
-    """The network that ``averaged_views`` made ``model`` of; ``model`` itself where it has one
-    view."""
-    inner = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-    return inner[0] if inner else model
-
-
 def multiply_adds(network: keras.Model) -> int:
     """Multiply-adds of one face through the convolutions and dense layers."""
     total = 0

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from fer_core.preprocessing import to_model_input
 from training import data as face_data
 from training.learner import Learner, build_network, measure_statistics
-from training.network import VOTES_HEAD, network_of
+from training.network import VOTES_HEAD
 from training.recipe import Recipe, read_recipe
 
 HISTORY_FIELDS: Final = (
@@ -238,7 +238,7 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     state = _State()
     if mixed is None:
-        mixed = any("gpu" in device for device in keras.distribution.list_devices())
+        mixed = _has_gpu()
     learner = Learner(recipe, _teachers(recipe, out.parent), mixed=mixed)
     learner.compile(len(faces.training) // recipe.batch_size)
     checkpoint = out / "checkpoint.npz"
@@ -266,6 +266,14 @@ def train(
     return state.best_accuracy
 
 
+def _has_gpu() -> bool:
+    if keras.backend.backend() == "torch":  # for which Keras lists no devices
+        import torch
+
+        return bool(torch.cuda.is_available())
+    return any("gpu" in device for device in keras.distribution.list_devices())
+
+
 def _begin_with(learner: Learner, path: Path) -> None:
     if not path.exists():
         raise face_data.DataError(f"There is no model to begin with at {path}.")
@@ -274,7 +282,7 @@ def _begin_with(learner: Learner, path: Path) -> None:
     except ValueError as error:
         raise face_data.DataError(f"{path} is no model that Keras saved.") from error
     try:
-        learner.begin_with(network_of(model))
+        learner.begin_with(model)
     except ValueError as error:
         raise face_data.DataError(
             f"{path} is another network than that of the recipe {learner.recipe.name}."

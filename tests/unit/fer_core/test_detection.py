@@ -13,6 +13,7 @@ from fer_core import yunet
 from fer_core.detection import YuNetDetector, input_scale, tiles
 from fer_core.errors import ModelError
 from fer_core.tracking import iou
+from fer_core.types import Box
 from tests.made_footage import Appearance, scene
 
 
@@ -70,12 +71,14 @@ def test_the_caller_may_name_a_larger_smallest_face() -> None:
     """Then frames are shrunk, and what is smaller may be found or not, but is not dropped."""
     seen: list[tuple[int, ...]] = []
     detector = YuNetDetector(min_face=24)
-    (net,) = detector._idle
+    (net,) = detector._idle[0]
     find = net.find  # the sizes that the network is given are what the option costs
 
-    def watched(image: NDArray[np.uint8], *rest: float) -> NDArray[np.float32]:
+    def watched(
+        image: NDArray[np.uint8], score: float, iou: float, side: int
+    ) -> NDArray[np.float32]:
         seen.append(image.shape[:2])
-        return find(image, *rest)
+        return find(image, score, iou, side)
 
     net.find = watched  # type: ignore[method-assign,assignment]
     frame = scene((1920, 1080), [Appearance(900, 500, face_height=60)])
@@ -147,6 +150,59 @@ def test_a_very_large_picture_is_read_in_tiles() -> None:
         truth = person.box(0)
         assert truth is not None
         assert max(iou(face.box, truth) for face in faces) > 0.6
+
+
+CROWD = [Appearance(x, 180, face_height=50) for x in (100, 320, 540)]
+
+
+def near(person: Appearance, dx: float = 0, dy: float = 0) -> Box:
+    truth = person.box(0)
+    assert truth is not None
+    return Box(truth.x + dx, truth.y + dy, truth.width, truth.height)
+
+
+def test_around_a_face_it_is_found_as_in_the_whole_frame(detector: YuNetDetector) -> None:
+    frame = scene((640, 360), CROWD, "textured")
+    whole = detector.detect(frame)
+    around = detector.detect(frame, around=[near(CROWD[1], 12, -9), near(CROWD[1], -20, 5)])
+    (found,) = around
+    assert iou(found.box, whole[1].box) > 0.85
+    assert np.abs(found.landmarks - whole[1].landmarks).max() < 3
+
+
+def test_only_what_is_around_is_looked_at(detector: YuNetDetector) -> None:
+    frame = scene((640, 360), CROWD, "textured")
+    assert detector.detect(frame, around=[]) == []
+    left, right = detector.detect(frame, around=[near(CROWD[2]), near(CROWD[0])])
+    assert left.box.x < 200
+    assert right.box.x > 400
+    # The frame's edge, where there is less of it to look at, and beyond.
+    assert detector.detect(frame, around=[Box(600, -30, 60, 60), Box(900, 900, 50, 50)]) == []
+
+
+@pytest.mark.parametrize("height", [16, 50, 150, 320])
+def test_who_walked_on_since_is_found(height: float) -> None:
+    """Walking across is about eight face heights a second."""
+    person = Appearance(320, 180, face_height=height)
+    frame = scene((640, 360), [person])
+    (found,) = YuNetDetector(min_face=12).detect(frame, around=[near(person, 1.6 * height)])
+    assert iou(found.box, near(person)) > 0.6
+
+
+def test_a_face_in_two_places_is_one_face(detector: YuNetDetector) -> None:
+    pair = [Appearance(290, 180, face_height=50), Appearance(350, 190, face_height=50)]
+    frame = scene((640, 360), pair, "textured")
+    around = [near(pair[0], 30, 10), near(pair[0], -80), near(pair[1]), near(pair[1], 70)]
+    assert len(detector.detect(frame, around=around)) == 2
+
+
+def test_where_that_costs_more_the_frame_is_searched_whole(detector: YuNetDetector) -> None:
+    frame = scene((640, 360), CROWD, "textured")
+    many = [Box(200 * n, 110 * m, 60, 60) for n in range(4) for m in range(3)]
+    whole = detector.detect(frame)
+    for found, expected in zip(detector.detect(frame, around=many), whole, strict=True):
+        assert found.box == expected.box
+        assert found.score == expected.score
 
 
 def test_altered_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -76,6 +76,30 @@ def test_the_temperature_of_the_card_is_applied(model: Path, reader: ExpressionR
     assert (flatter.max(axis=1) < reader.read(faces).max(axis=1)).all()
 
 
+def test_two_views_are_a_face_and_its_mirror_image_averaged(reader: ExpressionReader) -> None:
+    faces = crops(9, 4)
+    mirrored = faces[:, :, ::-1]
+    both = (reader.logits(faces, views=1) + reader.logits(mirrored, views=1)) / 2
+    assert reader.logits(faces, views=2) == pytest.approx(both, abs=1e-5)
+    assert (reader.logits(faces, views=2) == reader.logits(mirrored, views=2)).all()
+    assert np.abs(reader.read(faces, views=1) - reader.read(faces, views=2)).max() > 0.01
+    with pytest.raises(ValueError, match="once or twice"):
+        reader.read(faces, views=3)
+
+
+def test_as_many_views_as_the_card_says_at_the_temperature_of_as_many(model: Path) -> None:
+    faces = crops(9, 5)
+    card = dataclasses.replace(read_card(model), temperature=2.0, temperature_of_one_view=3.0)
+    for views, temperature in ((1, 2.0), (2, 2.0)):
+        changed = dataclasses.replace(card, views=views)
+        (model / "card.json").write_bytes(card_json(changed))
+        reader = ExpressionReader(model)
+        expected = calibrated(reader.logits(faces, views=views), temperature)
+        assert (reader.read(faces) == expected).all()
+        once = calibrated(reader.logits(faces, views=1), 3.0)
+        assert (reader.read(faces, views=1) == once).all()
+
+
 def test_calibrated_is_a_softmax_that_survives_large_logits() -> None:
     logits = np.array([[1e4, 0, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 0, 0]], np.float32)
     assert calibrated(logits, 1.0)[0] == pytest.approx([1, 0, 0, 0, 0, 0, 0])

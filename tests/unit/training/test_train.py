@@ -14,7 +14,6 @@ from training.augmentation import Augmentation
 from training.data import DataError, FaceData, Split, soft_labels
 from training.learner import Learner, measure_statistics
 from training.network import (
-    averaged_views,
     leaning_to_votes,
     multiply_adds,
     read_votes_head,
@@ -87,12 +86,9 @@ def test_a_run_learns_and_keeps_its_best(tmp_path: Path, made_data: FaceData) ->
     assert described["data"]["training"]["fear"] == 8
 
 
-@pytest.mark.parametrize("views", [1, 2])
-def test_a_run_begins_with_the_model_that_it_is_told(
-    views: int, tmp_path: Path, made_data: FaceData
-) -> None:
+def test_a_run_begins_with_the_model_that_it_is_told(tmp_path: Path, made_data: FaceData) -> None:
     before = residual_net(TINY.widths, TINY.blocks, squeeze=False, dropout=TINY.dropout)
-    averaged_views(before, views).save(tmp_path / "before.keras")
+    before.save(tmp_path / "before.keras")
     still = dataclasses.replace(
         TINY, start=str(tmp_path / "before.keras"), learning_rate=0.0, votes_weight=0.5
     )
@@ -213,16 +209,6 @@ def test_stages_make_the_map_smaller_by_their_strides(
     network = residual_net((8, 8), (2, 2), strides=strides)
     ends = [network.get_layer(f"stage{stage}_2_add").output for stage in (1, 2)]
     assert [end.shape[1] for end in ends] == sides
-
-
-@pytest.mark.parametrize("views", [2, 4])
-def test_averaged_views_do_not_tell_a_face_from_its_mirror_image(views: int) -> None:
-    faces = np.random.default_rng(3).normal(size=(4, 48, 48, 1)).astype(np.float32)
-    network = averaged_views(residual_net((8, 8), (1, 1)), views)
-    shown = network.predict(faces, verbose=0)
-    mirrored = network.predict(faces[:, :, ::-1], verbose=0)
-    np.testing.assert_allclose(shown, mirrored, atol=1e-5)
-    assert np.abs(shown[0] - shown[1]).max() > 1e-3
 
 
 def test_statistics_are_those_of_the_batches_shown() -> None:
