@@ -44,11 +44,11 @@ _AROUND_HEIGHT: Final = 128.0
 44 pixels one face in seven was read otherwise afterwards, since its landmarks were less sure; at 80
 one in thirty (docs/benchmarks)."""
 
-_AROUND_SIDES: Final = (128, 192, 256, 384)
+_AROUND_SIDES: Final = (96, 128, 160, 192, 224, 256, 320, 384)
 """Of the squares that are looked at, pixels of the network's input, which is laid out once for
 each."""
 
-_MARGIN: Final = 1.0
+_MARGIN: Final = .75
 """Sizes of a face: what is looked at beyond its box, at least."""
 
 _REACH: Final = 1.7
