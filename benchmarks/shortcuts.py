@@ -9,7 +9,8 @@ same face (boxes that overlap by more than .4 in the same frame) and read it, th
 compared, face by face, and as the mean of each person's faces (people of five of them and more).
 
 How much is to be expected of any change in how faces are found: the long way once more, with every
-frame shrunk by a twentieth before faces are looked for.
+frame shrunk by a twentieth before faces are looked for. (Frames that are scaled to a fixed size for
+the detector, as small and very large ones are, come out of that nearly as they were.)
 """
 
 import argparse

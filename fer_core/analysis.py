@@ -19,7 +19,7 @@ import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, Protocol
 
@@ -33,6 +33,7 @@ from fer_core.detection import (
     GENEROUS_SIDE,
     FaceDetector,
     YuNetDetector,
+    is_near,
 )
 from fer_core.errors import Cancelled
 from fer_core.limits import FootageLimits
@@ -115,9 +116,9 @@ class AnalysisOptions:
     ``min_face`` must reach to be seen clearly (docs/decisions/0012). ``batch_size``: faces read by
     the model at once. ``keyframes``: the fast mode of ``footage.sample``; frames may then be
     seconds apart, so that somebody who stays may be a person anew in each. ``search_ms``: the
-    longest that a video goes without a frame that is searched whole; in those between, faces are
-    looked for only around where some were just before and after. Raises ValueError where the values
-    do not go together.
+    longest that a video goes without a frame that is searched whole. Where two such frames show the
+    same people in the same places, those between are looked at only there; where not, every other
+    one of them is searched, too. Raises ValueError where the values do not go together.
     """
 
     rate: float = footage.DEFAULT_RATE
@@ -135,7 +136,7 @@ class AnalysisOptions:
     limits: FootageLimits = field(default_factory=FootageLimits)
     batch_size: int = 16
     keyframes: bool = False
-    search_ms: int = 400
+    search_ms: int = 800
 
     def __post_init__(self) -> None:
         sizes = (self.min_face, self.min_face_video, self.min_face_far, self.batch_size)
@@ -313,14 +314,26 @@ def _seen(
             stretch.found.set_exception(error)  # or who waits for it would wait for ever
             raise
         stretch.found.set_result(after)
-        seen = []
-        if between:
-            before = stretch.before.result() if stretch.before else []
-            around = [face.box for face in (*before, *after)]
-            seen = [_Seen(frame, faces_in(frame, around), is_cut=False) for frame in between]
-        seen.append(_Seen(last, after, is_cut=False))
-        seen[0] = replace(seen[0], is_cut=stretch.is_cut)
-        return seen
+        before = stretch.before.result() if between and stretch.before else None
+        found = [*faces_between(between, before, after), after]
+        return [
+            _Seen(frame, faces, is_cut=stretch.is_cut and number == 0)
+            for number, (frame, faces) in enumerate(zip(stretch.frames, found, strict=True))
+        ]
+
+    def faces_between(
+        frames: Sequence[Frame], before: list[Face] | None, after: list[Face]
+    ) -> list[list[Face]]:
+        if len(frames) < 2 or (before is not None and _nobody_moved(before, after)):
+            around = [face.box for face in (*(before or ()), *after)]
+            return [faces_in(frame, around) for frame in frames]
+        half = len(frames) // 2
+        middle = faces_in(frames[half], None)
+        return [
+            *faces_between(frames[:half], before, middle),
+            middle,
+            *faces_between(frames[half + 1 :], middle, after),
+        ]
 
     with closing(ahead(decoded(), _FRAMES_DECODED_AHEAD, "decode")) as frames:
         stretches = _stretches(frames, options)
@@ -330,8 +343,10 @@ def _seen(
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Frames of which the last is searched whole, the others only around what was found ``before``
-    them and in the last. ``is_cut``: the first shows another scene than the frame before it."""
+    """Frames of which the last is searched whole. Where it shows who was found ``before`` them, in
+    the same places, the others are looked at only around those; where not, the one in the middle is
+    searched as well, and so on, but never two in a row. ``is_cut``: the first shows another scene
+    than the frame before it."""
 
     frames: list[Frame]
     is_cut: bool
@@ -360,6 +375,16 @@ def _stretches(
         of = number
     if waiting:
         yield _Stretch(waiting, is_first_of_scene, before)
+
+
+def _nobody_moved(before: Sequence[Face], after: Sequence[Face]) -> bool:
+    """Whether everybody found in one of two frames was about there in the other; or nobody was in
+    either."""
+
+    def is_in(face: Face, others: Sequence[Face]) -> bool:
+        return any(is_near(face.box, other.box) for other in others)
+
+    return all(is_in(face, after) for face in before) and all(is_in(face, before) for face in after)
 
 
 class _Segment:

@@ -40,15 +40,15 @@ ones are found where the whole picture is seen at a smaller size."""
 
 
 _AROUND_HEIGHT: Final = 128.0
-"""Pixels of the network's input: faces are not shrunk below this where one looks around them. At
-44 pixels one face in seven was read otherwise afterwards, since its landmarks were less sure; at 80
-one in thirty (docs/benchmarks)."""
+"""Pixels of the network's input: faces are not shrunk below this where one looks around them. With
+44 pixels one face in seven was read otherwise than from the whole frame, since its landmarks are
+less sure; with 128 and on the whole frame's grid one in twenty (docs/decisions/0014)."""
 
 _AROUND_SIDES: Final = (96, 128, 160, 192, 224, 256, 320, 384)
 """Of the squares that are looked at, pixels of the network's input, which is laid out once for
 each."""
 
-_MARGIN: Final = .75
+_MARGIN: Final = 0.75
 """Sizes of a face: what is looked at beyond its box, at least."""
 
 _REACH: Final = 1.7
@@ -166,8 +166,9 @@ class YuNetDetector:
             half, step = place.side / place.scale / 2, STEP / place.scale
             left = max(round(round((place.x - half) / step) * step), 0)
             top = max(round(round((place.y - half) / step) * step), 0)
-            right = min(round(left + 2 * half), width)
-            bottom = min(round(top + 2 * half), height)
+            # Rounded down: what is larger than the network is laid out for would be laid out anew.
+            right = min(left + int(2 * half), width)
+            bottom = min(top + int(2 * half), height)
             if left < right and top < bottom:
                 part = (left, top, right, bottom)
                 rows = self._in_part(pixels, part, place.scale, place.side)
@@ -246,7 +247,7 @@ def _places(around: Sequence[Box], scale: float) -> list[_Place]:
     and are of about one size, as those of one person are, share a place."""
     groups: list[list[Box]] = []
     for box in around:
-        near = (group for group in groups if _is_near(box, group[-1]))
+        near = (group for group in groups if is_near(box, group[-1]))
         group = next(near, None)
         if group is None:
             groups.append([box])
@@ -275,7 +276,8 @@ def _places(around: Sequence[Box], scale: float) -> list[_Place]:
     return places
 
 
-def _is_near(one: Box, other: Box) -> bool:
+def is_near(one: Box, other: Box) -> bool:
+    """Whether two boxes are of about one size, and not further apart than that."""
     size, others = max(one.width, one.height), max(other.width, other.height)
     apart = max(
         abs(one.x + one.width / 2 - other.x - other.width / 2),

@@ -164,7 +164,7 @@ def test_a_tracks_mean_is_weighted_by_quality(whole: SegmentResult) -> None:
 
 @pytest.mark.parametrize(
     ("suffix", "segment_ms"),
-    [(".mp4", 1500), (".mp4", 4000), (".mkv", 2400), (".avi", 4400), (".ts", 2300)],
+    [(".mp4", 1500), (".mp4", 4000), (".mkv", 2400), (".avi", 4800), (".ts", 2300)],
 )
 def test_segments_hold_the_people_that_one_go_holds(
     tmp_path: Path, detector: YuNetDetector, suffix: str, segment_ms: int
@@ -177,7 +177,7 @@ def test_segments_hold_the_people_that_one_go_holds(
     assert people(parts) == people(whole)
     assert len(people(parts)) == 3
     # Other frames are searched whole where a segment holds no whole number of their times.
-    bound = 1e-3 if segment_ms % 400 == 0 else 0.03
+    bound = 1e-3 if segment_ms % AnalysisOptions().search_ms == 0 else 0.03
     for one, other in zip(predictions(whole), predictions(parts), strict=True):
         assert (one.time_ms, one.face) == (other.time_ms, other.face)
         assert one.probabilities == pytest.approx(other.probabilities, abs=bound)
@@ -484,24 +484,42 @@ class Watched:
 @pytest.mark.parametrize(
     ("rate", "search_ms", "expected"),
     [
+        # One in four, one more in the first four, since nothing is known before them, and the last.
+        (5, 800, (14, 36)),
         (5, 400, (25, 25)),
-        (5, 600, (17, 33)),
         (5, 0, (50, 0)),
-        (10, 400, (25, 75)),
-        (10, 1000, (30, 70)),  # at most four frames wait for the last of them
+        (10, 400, (26, 74)),
+        (10, 1000, (31, 69)),  # at most four frames wait for the last of them
         (2, 400, (20, 0)),
     ],
 )
+@pytest.mark.parametrize("people", [[], [Appearance(200, 180), Appearance(450, 180)]])
 def test_some_frames_are_searched_whole(
     rate: float,
     search_ms: int,
     expected: tuple[int, int],
-    shop: MadeVideo,
+    people: list[Appearance],
+    tmp_path: Path,
     detector: YuNetDetector,
 ) -> None:
+    write_video(tmp_path / "a.mp4", people, fps=10, seconds=10)
     watched = Watched(detector)
-    run(shop.path, watched, AnalysisOptions(rate=rate, search_ms=search_ms))
+    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(rate=rate, search_ms=search_ms))
     assert watched.counts() == expected
+    assert [track.faces for track in result.tracks] == [10 * rate] * len(people)
+
+
+def test_while_people_come_and_go_every_other_frame_is_searched_whole(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    """Two who walk, and one who is there for half a second, between two searches: .8, 1.6."""
+    brief = Appearance(320, 250, 0.9, 1.5)
+    people = [Appearance(80, 100, 0, 4, to=(560, 100)), Appearance(560, 180, 0, 4, to=(80, 180))]
+    write_video(tmp_path / "a.mp4", [*people, brief], fps=10, seconds=4)
+    watched = Watched(detector)
+    (result,) = run(tmp_path / "a.mp4", watched)
+    assert watched.counts() == (10, 10)
+    assert sorted(track.faces for track in result.tracks) == [3, 20, 20]
 
 
 def test_those_between_are_looked_at_where_faces_are_before_and_after(
@@ -509,7 +527,7 @@ def test_those_between_are_looked_at_where_faces_are_before_and_after(
 ) -> None:
     write_video(tmp_path / "a.mp4", [Appearance(120, 180, 0, 2, to=(420, 180))], seconds=2)
     watched = Watched(detector)
-    (result,) = run(tmp_path / "a.mp4", watched)
+    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(search_ms=400))
     boxes = {p.time_ms: p.box for p in result.predictions}
     assert sorted(boxes) == list(range(0, 2000, 200))
     between = [around for around in watched.asked if around is not None]
@@ -522,7 +540,7 @@ def test_the_last_frame_before_a_cut_and_what_follows_it_do_not_mix(
 ) -> None:
     write_video(tmp_path / "a.mp4", [Appearance(320, 180, 0, 2)], seconds=2, cuts_s=[0.4, 1.0])
     watched = Watched(detector)
-    (result,) = run(tmp_path / "a.mp4", watched)
+    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(search_ms=400))
     boxes = {p.time_ms: p.box for p in result.predictions}
     # 400 begins a scene and knows of 600 only; 800 ends it and 1000 begins one, alone in its time.
     between = [around for around in watched.asked if around is not None]
@@ -540,8 +558,8 @@ def test_a_staff_zone_is_not_looked_at_between_searches(
     watched = Watched(detector)
     zone = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
     run(shop.path, watched, AnalysisOptions(zones=(zone,)))
+    assert watched.counts() == (14, 36)
     assert all(around == [] for around in watched.asked if around is not None)
-    assert watched.counts() == (25, 25)
 
 
 class Recorded(FixedModel):
