@@ -314,18 +314,18 @@ def _seen(
             stretch.found.set_exception(error)  # or who waits for it would wait for ever
             raise
         stretch.found.set_result(after)
-        before = stretch.before.result() if between and stretch.before else None
+        before = stretch.before.result() if between and stretch.before else []
         found = [*faces_between(between, before, after), after]
         return [
-            _Seen(frame, faces, is_cut=stretch.is_cut and number == 0)
-            for number, (frame, faces) in enumerate(zip(stretch.frames, found, strict=True))
+            _Seen(frame, faces, stretch.is_cut)
+            for frame, faces in zip(stretch.frames, found, strict=True)
         ]
 
     def faces_between(
-        frames: Sequence[Frame], before: list[Face] | None, after: list[Face]
+        frames: Sequence[Frame], before: list[Face], after: list[Face]
     ) -> list[list[Face]]:
-        if len(frames) < 2 or (before is not None and _nobody_moved(before, after)):
-            around = [face.box for face in (*(before or ()), *after)]
+        if len(frames) < 2 or _nobody_moved(before, after):
+            around = [face.box for face in (*before, *after)]
             return [faces_in(frame, around) for frame in frames]
         half = len(frames) // 2
         middle = faces_in(frames[half], None)
@@ -345,12 +345,12 @@ def _seen(
 class _Stretch:
     """Frames of which the last is searched whole. Where it shows who was found ``before`` them, in
     the same places, the others are looked at only around those; where not, the one in the middle is
-    searched as well, and so on, but never two in a row. ``is_cut``: the first shows another scene
-    than the frame before it."""
+    searched as well, and so on, but never two in a row. The first frame of a scene stands alone;
+    ``is_cut``: it shows another scene than the frame before it."""
 
     frames: list[Frame]
-    is_cut: bool
-    before: "Future[list[Face]] | None"
+    is_cut: bool = False
+    before: "Future[list[Face]] | None" = None
     found: "Future[list[Face]]" = field(default_factory=Future)
 
 
@@ -361,20 +361,22 @@ def _stretches(
     is in the same company wherever reading began; and by scenes."""
     in_segment = max(-(-options.segment_ms // max(options.search_ms, 1)), 1)
     waiting: list[Frame] = []
-    of, is_first_of_scene = -1, False
-    before: Future[list[Face]] | None = None
+    of, before = -1, None
     for frame, is_cut in frames:
         number = frame.time_ms * in_segment // options.segment_ms
         if waiting and (is_cut or number != of or len(waiting) == _MOST_TOGETHER):
-            stretch = _Stretch(waiting, is_first_of_scene, before)
+            stretch = _Stretch(waiting, before=before)
             yield stretch
-            waiting, before = [], None if is_cut else stretch.found
-            is_first_of_scene = False
-        is_first_of_scene = is_first_of_scene or is_cut
-        waiting.append(frame)
+            waiting, before = [], stretch.found
+        if before is None or is_cut:
+            first = _Stretch([frame], is_cut)
+            yield first
+            before = first.found
+        else:
+            waiting.append(frame)
         of = number
     if waiting:
-        yield _Stretch(waiting, is_first_of_scene, before)
+        yield _Stretch(waiting, before=before)
 
 
 def _nobody_moved(before: Sequence[Face], after: Sequence[Face]) -> bool:

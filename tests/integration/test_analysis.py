@@ -484,9 +484,9 @@ class Watched:
 @pytest.mark.parametrize(
     ("rate", "search_ms", "expected"),
     [
-        # One in four, one more in the first four, since nothing is known before them, and the last.
+        # The first, one in four, and the last.
         (5, 800, (14, 36)),
-        (5, 400, (25, 25)),
+        (5, 400, (26, 24)),
         (5, 0, (50, 0)),
         (10, 400, (26, 74)),
         (10, 1000, (31, 69)),  # at most four frames wait for the last of them
@@ -531,8 +531,7 @@ def test_those_between_are_looked_at_where_faces_are_before_and_after(
     boxes = {p.time_ms: p.box for p in result.predictions}
     assert sorted(boxes) == list(range(0, 2000, 200))
     between = [around for around in watched.asked if around is not None]
-    assert between[0] == [boxes[200]]
-    assert between[1:] == [[boxes[t - 200], boxes[t + 200]] for t in (400, 800, 1200, 1600)]
+    assert between == [[boxes[t - 200], boxes[t + 200]] for t in (400, 800, 1200, 1600)]
 
 
 def test_the_last_frame_before_a_cut_and_what_follows_it_do_not_mix(
@@ -542,14 +541,9 @@ def test_the_last_frame_before_a_cut_and_what_follows_it_do_not_mix(
     watched = Watched(detector)
     (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(search_ms=400))
     boxes = {p.time_ms: p.box for p in result.predictions}
-    # 400 begins a scene and knows of 600 only; 800 ends it and 1000 begins one, alone in its time.
+    # 0, 400 and 1000 begin a scene and stand alone, 800 ends one; 200 and 600 end their times.
     between = [around for around in watched.asked if around is not None]
-    assert between == [
-        [boxes[200]],
-        [boxes[600]],
-        [boxes[1000], boxes[1400]],
-        [boxes[1400], boxes[1800]],
-    ]
+    assert between == [[boxes[1000], boxes[1400]], [boxes[1400], boxes[1800]]]
 
 
 def test_a_staff_zone_is_not_looked_at_between_searches(
