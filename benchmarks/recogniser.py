@@ -239,8 +239,9 @@ def _our_entrant(folder: Path, threads: int, stack: ExitStack) -> Entrant:
     except (SatisfaceError, PeerMissing) as error:
         sys.exit(str(error))
     remark = (
-        f"{card.parameters / 1e6:.2f} M parameters, {card.multiply_adds / 1e6:.0f} M multiply-adds "
-        "a face, all views of it included. It was chosen on PublicTest."
+        f"{card.parameters / 1e6:.2f} M parameters, "
+        f"{card.views * card.multiply_adds / 1e6:.0f} M multiply-adds a face, all views of it "
+        "included. It was chosen on PublicTest."
     )
     return Entrant(stack.enter_context(worker), threads, True, remark)
 

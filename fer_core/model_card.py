@@ -157,7 +157,8 @@ class SplitMetrics:
 
     ``split``: "PublicTest" (all choices were made on it) or "PrivateTest". ``figures``: accuracy,
     balanced_accuracy, macro_f1, nll, brier, expected_calibration_error (15 bins),
-    accuracy_at_80_coverage, unknown_share, accuracy_of_known, and where there are FER+ votes
+    accuracy_at_80_coverage, unknown_share, accuracy_of_known; accuracy_of_one_view, where a face
+    is shown more often than once (``ModelCard.views``); and where there are FER+ votes
     ferplus_accuracy and accuracy_without_no_face; accuracy_without_duplicates, where the other
     splits were at hand, leaves out the faces that one of them holds as well.
     ``confusion``: [labelled][predicted] counts in EXPRESSIONS' order. ``confusions``: None where

@@ -163,24 +163,41 @@ def test_a_tracks_mean_is_weighted_by_quality(whole: SegmentResult) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "segment_ms"),
-    [(".mp4", 1500), (".mp4", 4000), (".mkv", 2400), (".avi", 4800), (".ts", 2300)],
+    ("suffix", "segment_ms", "search_ms"),
+    [
+        (".mp4", 1500, 500),
+        (".mp4", 4000, 800),
+        (".mkv", 2300, 0),
+        (".avi", 4300, 0),
+        (".ts", 2300, 0),
+        (".ts", 2400, 800),
+    ],
 )
 def test_segments_hold_the_people_that_one_go_holds(
-    tmp_path: Path, detector: YuNetDetector, suffix: str, segment_ms: int
+    tmp_path: Path, detector: YuNetDetector, suffix: str, segment_ms: int, search_ms: int
 ) -> None:
     path = tmp_path / f"till{suffix}"
     write_video(path, PEOPLE, fps=10, seconds=10)
-    whole = run(path, detector)
-    parts = run(path, detector, AnalysisOptions(segment_ms=segment_ms))
+    whole = run(path, detector, AnalysisOptions(search_ms=search_ms))
+    parts = run(path, detector, AnalysisOptions(segment_ms=segment_ms, search_ms=search_ms))
     assert len(parts) > 1
     assert people(parts) == people(whole)
     assert len(people(parts)) == 3
-    # Other frames are searched whole where a segment holds no whole number of their times.
-    bound = 1e-3 if segment_ms % AnalysisOptions().search_ms == 0 else 0.03
     for one, other in zip(predictions(whole), predictions(parts), strict=True):
-        assert (one.time_ms, one.face) == (other.time_ms, other.face)
-        assert one.probabilities == pytest.approx(other.probabilities, abs=bound)
+        assert (one.time_ms, one.face, one.expression) == (
+            other.time_ms,
+            other.face,
+            other.expression,
+        )
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-3)
+
+
+@pytest.mark.parametrize("segment_ms", [1500, 2300, 4300])
+def test_people_are_the_same_where_a_segment_ends_between_two_searches(
+    shop: MadeVideo, whole: SegmentResult, detector: YuNetDetector, segment_ms: int
+) -> None:
+    parts = run(shop.path, detector, AnalysisOptions(segment_ms=segment_ms))
+    assert people(parts) == people([whole])
 
 
 def test_the_seam_is_the_key_of_a_prediction_in_the_segment_before(
