@@ -53,8 +53,8 @@ from benchmarks.recogniser_peers.catalogue import DEEPFACE, FER, Environment
 from benchmarks.recogniser_peers.environments import prepared, python_of
 from benchmarks.worker_start import Start
 from benchmarks.worker_start import measured as measured_starts
-from fer_core import AnalysisOptions, ExpressionReader, YuNetDetector, analyse, probe, sample
-from fer_core.analysis import frames_at_once
+from fer_core import AnalysisOptions, analyse, probe, sample
+from fer_core.analysis import detector_for, reader_for
 from tests.made_footage import Appearance, write_video
 
 RATE = 5.0
@@ -139,17 +139,11 @@ def timed(actions: list[Callable[[], object]], runs: int) -> list[Spent]:
     return [Spent(*map(median, zip(*mine, strict=True))) for mine in spent]
 
 
-def detector_of_a_worker(options: AnalysisOptions) -> YuNetDetector:
-    return YuNetDetector(
-        options.detector_threshold, min_face=options.least_face, at_once=frames_at_once(CORES)
-    )
-
-
 def speed(path: Path, runs: int, folder: Path | None = None) -> Speed:
     """``folder``: of the model; the shipped one by default."""
     options = AnalysisOptions(rate=RATE)
-    model = ExpressionReader(folder, threads=1, batch=options.batch_size)
-    detector = detector_of_a_worker(options)
+    model = reader_for(options, CORES, folder)
+    detector = detector_for(options, CORES)
     info = probe(path)
 
     def read() -> None:
@@ -219,8 +213,8 @@ def compare(peer: str, path: Path, runs: int, cache: Path, folder: Path | None =
     info, options = probe(path), AnalysisOptions(rate=RATE)
     every = round((info.frame_rate or RATE) / RATE)
     command = [str(python), "-m", module, str(path), str(every), str(CORES)]
-    model = ExpressionReader(folder, threads=1, batch=options.batch_size)
-    detector = detector_of_a_worker(options)
+    model = reader_for(options, CORES, folder)
+    detector = detector_for(options, CORES)
     compared = Compared(peer, [], [])
     for _ in range(runs):
         began = time.perf_counter()
@@ -273,7 +267,8 @@ def peak_mib(path: Path) -> float:
 
 def read_and_tell_peak(path: Path) -> None:
     cv2.setNumThreads(1)
-    for _ in analyse(path, ExpressionReader(threads=1), AnalysisOptions(rate=RATE)):
+    options = AnalysisOptions(rate=RATE)
+    for _ in analyse(path, reader_for(options, CORES), options):
         pass
     # Not getrusage: its figure is never less than what the process had that started this one.
     (peak,) = (

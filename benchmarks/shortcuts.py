@@ -28,8 +28,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.footage import CORES, RATE, detector_of_a_worker
+from benchmarks.footage import CORES, RATE
 from fer_core import AnalysisOptions, ExpressionReader, YuNetDetector, analyse
+from fer_core.analysis import detector_for, reader_for
 from fer_core.detection import FaceDetector
 from fer_core.tracking import iou
 from fer_core.types import Box, Face, Prediction, SegmentResult
@@ -43,7 +44,7 @@ class EveryView:
     """The recogniser as pictures are read with it, whatever is asked for."""
 
     def __init__(self, reader: ExpressionReader) -> None:
-        self.card, self._reader = reader.card, reader
+        self.card, self.at_once, self._reader = reader.card, reader.at_once, reader
 
     def read(self, crops: NDArray[np.uint8], views: int | None = None) -> NDArray[np.float32]:
         return self._reader.read(crops)
@@ -129,9 +130,8 @@ class Way:
 
 def ways(clip: Path, runs: int) -> tuple[Way, Way, Way]:
     """As it ships, the long way, and the long way on shrunk frames; the first two in turns."""
-    reader = ExpressionReader(threads=1, batch=AnalysisOptions().batch_size)
     ships, long = AnalysisOptions(rate=RATE), AnalysisOptions(rate=RATE, search_ms=0)
-    detector = detector_of_a_worker(ships)
+    reader, detector = reader_for(ships, CORES), detector_for(ships, CORES)
 
     def ship() -> list[SegmentResult]:
         return list(analyse(clip, reader, ships, detector))

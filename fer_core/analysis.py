@@ -8,11 +8,12 @@ was already there is known to be the same (``Track.lead_in``), but they give no 
 someone was not yet seen clearly as the segment ends, the second after it may tell whether that
 was a person.
 
-Decoding, detection and reading go on at the same time (``fer_core.stages``). Detection costs most
-and may look at several frames at once, each in one thread: two cores get more done that way than
-by sharing the arithmetic of one frame. In video, what was seen a moment ago is made use of: only
-some frames are searched whole (``AnalysisOptions.search_ms``), and a face, which is read again and
-again, is read as it is and mirrored in turns, where that of a picture is read both ways at once.
+Decoding, detection and reading go on at the same time (``fer_core.stages``). Several frames may be
+looked at, and several batches of faces read, at once, each in one thread: two cores get more done
+that way than by sharing the arithmetic of one. In video, what was seen a moment ago is made use of:
+only some frames are searched whole (``AnalysisOptions.search_ms``), and a face, which is read again
+and again, is read as it is and mirrored in turns, where that of a picture is read both ways at
+once.
 """
 
 import os
@@ -21,6 +22,7 @@ from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Final, Protocol
 
 import numpy as np
@@ -36,6 +38,7 @@ from fer_core.detection import (
     is_near,
 )
 from fer_core.errors import Cancelled
+from fer_core.expression import ExpressionReader
 from fer_core.limits import FootageLimits
 from fer_core.preprocessing import align_crop
 from fer_core.quality import QualityGate, assess
@@ -73,10 +76,33 @@ def threads_each(cores: int) -> int:
     return max(cores // 3, 1)
 
 
-def frames_at_once(cores: int) -> int:
-    """Frames that the detector of a pipeline that may use so many cores looks at at once: with one
-    alone, the second core waits where decoding is cheap (docs/benchmarks)."""
+def workers_each(cores: int) -> int:
+    """Frames that the detector looks at at once, and batches that the model reads at once, in a
+    pipeline that may use so many cores: with one alone, the second core waits where decoding is
+    cheap (docs/benchmarks)."""
     return min(cores, 2)
+
+
+def detector_for(options: "AnalysisOptions", cores: int) -> YuNetDetector:
+    """The detector of a pipeline that may use so many cores. Raises ModelError."""
+    return YuNetDetector(
+        options.detector_threshold,
+        min_face=options.least_face,
+        threads=threads_each(cores),
+        at_once=workers_each(cores),
+    )
+
+
+def reader_for(
+    options: "AnalysisOptions", cores: int, folder: Path | None = None
+) -> ExpressionReader:
+    """The same of the model, in ``folder`` (the shipped one)."""
+    return ExpressionReader(
+        folder,
+        threads=threads_each(cores),
+        batch=options.batch_size,
+        at_once=workers_each(cores),
+    )
 
 
 class _Card(Protocol):
@@ -93,6 +119,11 @@ class ExpressionModel(Protocol):
 
     @property
     def card(self) -> _Card: ...
+
+    @property
+    def at_once(self) -> int:
+        """How many batches may be given to it at the same time, each by a thread of its own."""
+        ...
 
     def read(self, crops: NDArray[np.uint8], views: int | None = None) -> NDArray[np.float32]:
         """uint8 (N, 48, 48) to calibrated probabilities, float32 (N, 7), rows summing to 1.
@@ -180,11 +211,7 @@ def analyse(
     """Every segment of a picture, a video or a camera's time, in order. Raises a FootageError, or
     ModelError where the detector's weights are missing."""
     options = options or AnalysisOptions()
-    detector = detector or YuNetDetector(
-        options.detector_threshold,
-        min_face=options.least_face,
-        at_once=frames_at_once(os.cpu_count() or 1),
-    )
+    detector = detector or detector_for(options, os.cpu_count() or 1)
     info = footage.probe(source, name, options.limits)
     for plan in footage.plan_segments(info, options.segment_ms):
         yield analyse_segment(source, info, plan, options, model, detector, name=name)
@@ -390,7 +417,7 @@ def _nobody_moved(before: Sequence[Face], after: Sequence[Face]) -> bool:
 
 
 class _Segment:
-    """Gathers the faces of one segment and has them read, in full batches, by a thread of their
+    """Gathers the faces of one segment and has them read, in full batches, by threads of their
     own. Holds no frame: a face is cut out, and its frame can go. ``in_turns``: one view of a face
     in a sample, every other one mirrored."""
 
@@ -400,7 +427,7 @@ class _Segment:
         self.faces: list[SeenFace] = []
         self.lead_ins: dict[int, LeadIn] = {}
         self._waiting: list[tuple[SeenFace, NDArray[np.uint8]]] = []
-        self._reading: Behind[NDArray[np.float32]] = Behind(_BATCHES_WAITING, "read")
+        self._reading: Behind[NDArray[np.float32]] = Behind(_BATCHES_WAITING, "read", model.at_once)
 
     def add_lead_in(self, seen: _Seen, tracks: Sequence[int | None]) -> None:
         for number, track in enumerate(tracks):
@@ -427,10 +454,11 @@ class _Segment:
             del self._waiting[:size]
 
     def finish(self) -> None:
-        """Have the rest read, and wait for all of it."""
-        if self._waiting:
-            self._read(self._waiting)
-            self._waiting = []
+        """Have the rest read, in equal parts, and wait for all of it."""
+        size = max(-(-len(self._waiting) // self._model.at_once), 1)
+        for start in range(0, len(self._waiting), size):
+            self._read(self._waiting[start : start + size])
+        self._waiting = []
         self._reading.finish()
 
     def _read(self, batch: Sequence[tuple[SeenFace, NDArray[np.uint8]]]) -> None:

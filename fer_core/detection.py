@@ -6,16 +6,16 @@ were a moment before and after, it is enough to look around them.
 """
 
 import math
-from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_core.stages import Pool
 from fer_core.types import Box, Face
 from fer_core.yunet import STEP, YuNet, non_maximum_suppression
 from fer_core.zones import Zone, outside_zones
@@ -48,7 +48,7 @@ _AROUND_SIDES: Final = (96, 128, 160, 192, 224, 256, 320, 384)
 """Of the squares that are looked at, pixels of the network's input, which is laid out once for
 each."""
 
-_MARGIN: Final = 0.75
+_MARGIN: Final = 0.5
 """Sizes of a face: what is looked at beyond its box, at least."""
 
 _REACH: Final = 1.7
@@ -130,9 +130,10 @@ class YuNetDetector:
         at_once: int = 1,
     ) -> None:
         self.score_threshold, self.nms_iou, self.min_face = score_threshold, nms_iou, min_face
-        self.at_once, self._threads = at_once, threads
-        self._idle: defaultdict[int, deque[YuNet]] = defaultdict(deque)
-        self._idle[_WHOLE].append(YuNet(threads))
+        self.at_once = at_once
+        self._nets = {side: Pool(partial(YuNet, threads)) for side in (_WHOLE, *_AROUND_SIDES)}
+        with self._nets[_WHOLE].lent():
+            pass  # made now, so that weights that are missing are told of at once
 
     def detect(
         self,
@@ -214,22 +215,10 @@ class YuNetDetector:
             # At half or less, averaging keeps small faces from falling between the samples.
             how = cv2.INTER_AREA if scale <= 0.5 else cv2.INTER_LINEAR
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
-        with self._lent(side) as net:
+        with self._nets[side].lent() as net:
             rows = net.find(pixels, self.score_threshold, self.nms_iou, side)
         rows[:, :14] *= np.tile(np.array([width / size[0], height / size[1]], np.float32), 7)
         return rows
-
-    @contextmanager
-    def _lent(self, side: int) -> Iterator[YuNet]:
-        """A network that no other thread has, a new one only where all are in use."""
-        try:
-            net = self._idle[side].pop()
-        except IndexError:
-            net = YuNet(self._threads)
-        try:
-            yield net
-        finally:
-            self._idle[side].append(net)
 
 
 def input_scale(width: int, height: int, smallest: float) -> float:

@@ -1,6 +1,7 @@
 """Crops to calibrated probabilities: the shipped LiteRT model, read in batches."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,37 +12,39 @@ from numpy.typing import NDArray
 from fer_core.errors import ModelError
 from fer_core.model_card import ModelCard, default_model_dir, read_card
 from fer_core.preprocessing import FACE_SIZE, to_model_input
+from fer_core.stages import Pool
 from fer_core.types import EXPRESSIONS
 
 WEIGHTS: Final = "expression.tflite"
 
 
 class ExpressionReader:
-    """Reads faces with the model in ``folder`` (the shipped one). Not for two threads at once.
+    """Reads faces with the model in ``folder`` (the shipped one).
 
-    ``threads``: of the model's arithmetic. ``batch``: faces a step at most; a face is read the
-    same, to the last bit, in a batch of any size. Raises ModelError when the weights or their card
+    ``threads``: of the arithmetic for one batch. ``batch``: faces a step at most; a face is read
+    the same, to the last bit, in a batch of any size. ``at_once``: batches that are to be read at
+    the same time, each by a thread of its own. Raises ModelError when the weights or their card
     are missing, altered, or do not fit this code.
     """
 
-    def __init__(self, folder: Path | None = None, *, threads: int = 2, batch: int = 16) -> None:
+    def __init__(
+        self,
+        folder: Path | None = None,
+        *,
+        threads: int = 2,
+        batch: int = 16,
+        at_once: int = 1,
+    ) -> None:
         folder = folder or default_model_dir()
         self.card: Final[ModelCard] = read_card(folder)
         if self.card.expressions != EXPRESSIONS or self.card.input_size != FACE_SIZE:
             raise ModelError("The model reads other expressions or sizes than this version does.")
         if self.card.temperature <= 0:
             raise ModelError("The model's card holds no usable temperature.")
-        self._batch = batch
-        self._laid_out = 0
-        try:
-            self._interpreter = Interpreter(
-                model_content=_checked_weights(folder, self.card), num_threads=threads
-            )
-            self._input = int(self._interpreter.get_input_details()[0]["index"])
-            self._output = int(self._interpreter.get_output_details()[0]["index"])
-            self._lay_out(1)
-        except (RuntimeError, ValueError) as error:
-            raise ModelError("The model's weights cannot be loaded.") from error
+        self.at_once, self._batch = at_once, batch
+        self._networks = Pool(partial(_Network, _checked_weights(folder, self.card), threads))
+        with self._networks.lent():
+            pass  # made now, so that weights that cannot be used are told of at once
 
     def read(self, crops: NDArray[np.uint8], views: int | None = None) -> NDArray[np.float32]:
         """Calibrated probabilities, float32 (N, 7), rows summing to 1, in EXPRESSIONS' order.
@@ -61,13 +64,32 @@ class ExpressionReader:
 
     def _logits(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         out = np.empty((len(crops), len(EXPRESSIONS)), np.float32)
-        for start in range(0, len(crops), self._batch):
-            inputs = to_model_input(crops[start : start + self._batch])
-            self._lay_out(len(inputs))
-            self._interpreter.set_tensor(self._input, inputs)
-            self._interpreter.invoke()
-            out[start : start + len(inputs)] = self._interpreter.get_tensor(self._output)
+        with self._networks.lent() as network:
+            for start in range(0, len(crops), self._batch):
+                inputs = to_model_input(crops[start : start + self._batch])
+                out[start : start + len(inputs)] = network.logits(inputs)
         return out
+
+
+class _Network:
+    """The network, laid out for one number of faces at a time. Not for two threads at once."""
+
+    def __init__(self, weights: bytes, threads: int) -> None:
+        self._laid_out = 0
+        try:
+            self._interpreter = Interpreter(model_content=weights, num_threads=threads)
+            self._input = int(self._interpreter.get_input_details()[0]["index"])
+            self._output = int(self._interpreter.get_output_details()[0]["index"])
+            self._lay_out(1)
+        except (RuntimeError, ValueError) as error:
+            raise ModelError("The model's weights cannot be loaded.") from error
+
+    def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """float32 (N, 48, 48, 1) to float32 (N, 7)."""
+        self._lay_out(len(inputs))
+        self._interpreter.set_tensor(self._input, inputs)
+        self._interpreter.invoke()
+        return np.asarray(self._interpreter.get_tensor(self._output), np.float32)
 
     def _lay_out(self, count: int) -> None:
         """For ``count`` faces: well under a millisecond, while a face that only fills up a batch

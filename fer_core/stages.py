@@ -1,4 +1,4 @@
-"""Stages of a pipeline, each in a thread of its own, with a bounded queue between them.
+"""Stages of a pipeline, each in threads of its own, with a bounded queue between them.
 
 FFmpeg, OpenCV and LiteRT work without Python's lock, so that decoding, detection and reading
 overlap. Every thread ends before the generator or the context that started it does.
@@ -6,8 +6,9 @@ overlap. Every thread ends before the generator or the context that started it d
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -117,15 +118,16 @@ def side_by_side(
 
 
 class Behind(Generic[T]):
-    """Calls that are made by a thread of its own, in order, with at most ``depth`` waiting.
+    """Calls that are made by so many threads of its own, ``workers``, with at most ``depth``
+    waiting.
 
-    ``then`` gets what ``call`` gave, in the thread that submits. What ``call`` raises is raised
-    by a later ``submit`` or by ``finish``.
+    ``then`` gets what ``call`` gave, in the thread that submits and in the order of the calls.
+    What ``call`` raises is raised by a later ``submit`` or by ``finish``.
     """
 
-    def __init__(self, depth: int, name: str) -> None:
-        self._depth = depth
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix=name)
+    def __init__(self, depth: int, name: str, workers: int = 1) -> None:
+        self._depth = depth + workers - 1
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix=name)
         self._waiting: deque[tuple[Future[T], Callable[[T], None]]] = deque()
 
     def submit(self, call: Callable[[], T], then: Callable[[T], None]) -> None:
@@ -143,6 +145,27 @@ class Behind(Generic[T]):
             then(future.result())
 
     def close(self) -> None:
-        """Drops the calls that wait; returns when the one under way has ended."""
+        """Drops the calls that wait; returns when those under way have ended."""
         self._waiting.clear()
         self._pool.shutdown(cancel_futures=True)
+
+
+class Pool(Generic[T]):
+    """Things of one kind that serve one thread at a time each, lent to whoever asks; ``make``
+    gives a new one where all are in use."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._idle: deque[T] = deque()
+
+    @contextmanager
+    def lent(self) -> Iterator[T]:
+        """One that no other thread has, until the context ends."""
+        try:
+            thing = self._idle.pop()
+        except IndexError:
+            thing = self._make()
+        try:
+            yield thing
+        finally:
+            self._idle.append(thing)

@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from fer_core.analysis import AnalysisOptions, analyse_segment, frames_at_once, threads_each
+from fer_core.analysis import AnalysisOptions, analyse_segment, detector_for, reader_for
 from fer_core.annotation import AnnotatedVideo, Missed
-from fer_core.detection import YuNetDetector
 from fer_core.errors import FootageError, ModelError, SatisfaceError
-from fer_core.expression import ExpressionReader
 from fer_core.footage import Source, plan_segments, probe, sample
 from fer_core.types import EXPRESSIONS, UNKNOWN, LeadIn, Prediction, SegmentResult
 from jobs.intake import unpacked_files
@@ -83,15 +81,9 @@ class FileReader:
         self._scratch = scratch
         self._annotated = annotated
         self._options = options or AnalysisOptions()
-        self._model = ExpressionReader(
-            threads=threads_each(os.cpu_count() or 1), batch=self._options.batch_size
-        )
-        self._detector = YuNetDetector(
-            self._options.detector_threshold,
-            min_face=self._options.least_face,
-            threads=threads_each(os.cpu_count() or 1),
-            at_once=frames_at_once(os.cpu_count() or 1),
-        )
+        cores = os.cpu_count() or 1
+        self._model = reader_for(self._options, cores)
+        self._detector = detector_for(self._options, cores)
         self.summaries: list[FileSummary] = []
 
     def rows(

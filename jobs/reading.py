@@ -6,7 +6,6 @@ import time
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +16,7 @@ from db.engine import Database
 from db.queue import HELD, Lease, fail, holding
 from db.results import LeaseLost, prepare_to_write, write_segment
 from db.tables import Base, Camera, Recording, Segment
-from fer_core.analysis import AnalysisOptions, analyse_segment, frames_at_once, threads_each
+from fer_core.analysis import AnalysisOptions, analyse_segment, detector_for, reader_for
 from fer_core.detection import YuNetDetector, Zone
 from fer_core.errors import Cancelled, FootageError, ModelError
 from fer_core.expression import ExpressionReader
@@ -242,15 +241,7 @@ def _loaded(threads: int) -> _Loaded:
     if loaded is None:
         cv2.setNumThreads(threads)
         options = AnalysisOptions()
-        loaded = _Loaded(
-            ExpressionReader(threads=threads_each(threads), batch=options.batch_size),
-            YuNetDetector(
-                options.detector_threshold,
-                min_face=options.least_face,
-                threads=threads_each(threads),
-                at_once=frames_at_once(threads),
-            ),
-        )
+        loaded = _Loaded(reader_for(options, threads), detector_for(options, threads))
         _by_thread.loaded = loaded
     return loaded
 
@@ -262,8 +253,6 @@ def load(threads: int) -> None:
     except ModelError as error:
         # Told again by each segment that is to be read, where people see it.
         log.error("%s", error)
-    # Only writing needs pandas, by db.buckets: it loads while the first segment is read.
-    threading.Thread(target=import_module, args=("db.buckets",), daemon=True).start()
 
 
 def _fail(database: Database, task: SegmentTask, reason: str, *, permanent: bool) -> None:

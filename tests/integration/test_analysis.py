@@ -16,8 +16,8 @@ from fer_core.analysis import (
     AnalysisOptions,
     analyse,
     analyse_segment,
-    frames_at_once,
     threads_each,
+    workers_each,
 )
 from fer_core.detection import FaceDetector, YuNetDetector
 from fer_core.errors import Cancelled, UnreadableFootage
@@ -44,6 +44,8 @@ class Card:
 
 class FixedModel:
     """A stand-in whose answer depends on nothing but the crop, so that runs can be compared."""
+
+    at_once = 1
 
     def __init__(self, unknown_below: float = 0.0) -> None:
         self.card = Card(unknown_below)
@@ -470,7 +472,7 @@ def test_a_stretch_with_nothing_to_decode_is_a_warning(
 
 def test_detector_and_model_share_the_cores_with_decoding() -> None:
     assert [threads_each(cores) for cores in (1, 2, 4, 6, 16)] == [1, 1, 1, 2, 5]
-    assert [frames_at_once(cores) for cores in (1, 2, 4, 16)] == [1, 2, 2, 2]
+    assert [workers_each(cores) for cores in (1, 2, 4, 16)] == [1, 2, 2, 2]
 
 
 class Watched:
@@ -590,6 +592,37 @@ class Recorded(FixedModel):
 def apart(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
     """Mean absolute difference of two crops."""
     return float(np.abs(one - other).mean())
+
+
+class AtTheSameTime(FixedModel):
+    """Two batches meet here, if they are given by two threads."""
+
+    at_once = 2
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._both = threading.Barrier(2)
+        self.met = 0
+
+    def read(self, crops: NDArray[np.uint8], views: int | None = None) -> NDArray[np.float32]:
+        self._both.wait(240)
+        self.met += 1
+        return super().read(crops, views)
+
+
+def test_two_batches_are_read_at_the_same_time_and_the_rest_by_both(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    write_video(tmp_path / "a.mp4", [Appearance(320, 180)], seconds=4)
+    options = AnalysisOptions(batch_size=7)
+    model = AtTheSameTime()
+    (read,) = analyse(tmp_path / "a.mp4", model, options, detector)
+    (alone,) = analyse(tmp_path / "a.mp4", FixedModel(), options, detector)
+    assert sorted(model.batches) == [3, 3, 7, 7]
+    assert model.met == 4
+    for one, other in zip(read.predictions, alone.predictions, strict=True):
+        assert one.time_ms == other.time_ms
+        np.testing.assert_array_equal(one.probabilities, other.probabilities)
 
 
 def test_video_is_read_as_it_is_and_mirrored_in_turns(

@@ -71,8 +71,8 @@ def test_the_caller_may_name_a_larger_smallest_face() -> None:
     """Then frames are shrunk, and what is smaller may be found or not, but is not dropped."""
     seen: list[tuple[int, ...]] = []
     detector = YuNetDetector(min_face=24)
-    (net,) = detector._idle[0]
-    find = net.find  # the sizes that the network is given are what the option costs
+    with detector._nets[0].lent() as net:
+        find = net.find  # the sizes that the network is given are what the option costs
 
     def watched(
         image: NDArray[np.uint8], score: float, iou: float, side: int

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,17 @@ def test_one_face_after_many_is_read_alone(reader: ExpressionReader) -> None:
     together = reader.read(faces)
     assert (reader.read(faces[7:8]) == together[7:8]).all()
     assert (reader.read(faces) == together).all()
+
+
+def test_faces_are_read_the_same_by_several_threads_at_the_same_time() -> None:
+    faces = crops(64, 3)
+    reader = ExpressionReader(threads=1, at_once=4)
+    assert reader.at_once == 4
+    alone = reader.read(faces)
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            parts = list(pool.map(reader.read, np.split(faces, 8)))
+            assert (np.concatenate(parts) == alone).all()
 
 
 def test_no_faces_give_no_rows(reader: ExpressionReader) -> None:

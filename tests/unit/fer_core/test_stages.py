@@ -2,10 +2,11 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import closing
+from functools import partial
 
 import pytest
 
-from fer_core.stages import Behind, ahead, side_by_side
+from fer_core.stages import Behind, Pool, ahead, side_by_side
 
 
 def counting(until: int, made: list[int], closed: threading.Event) -> Generator[int]:
@@ -173,3 +174,40 @@ def test_side_by_side_an_error_comes_after_the_answers_before_it(workers: int) -
     with pytest.raises(ValueError, match="broken"):
         next(answers)
     assert threads(name) == 0
+
+
+def test_behind_by_several_threads_answers_come_in_the_order_of_the_calls() -> None:
+    behind: Behind[int] = Behind(2, "behind-two", workers=2)
+    both = threading.Barrier(2)
+    got: list[int] = []
+
+    def call(n: int) -> int:
+        both.wait(240)
+        time.sleep(0.01 * (n % 2 == 0))  # the second of two is done first
+        return n
+
+    with closing(behind):
+        for n in range(8):
+            behind.submit(partial(call, n), got.append)
+        behind.finish()
+    assert got == list(range(8))
+    assert threads("behind-two") == 0
+
+
+def test_of_a_pool_nobody_is_lent_what_another_has_and_what_is_back_is_lent_again() -> None:
+    made = iter("abc")
+    pool = Pool(lambda: next(made))
+    with pool.lent() as one, pool.lent() as other:
+        assert (one, other) == ("a", "b")
+    with pool.lent() as again:
+        assert again in {"a", "b"}
+    assert next(made) == "c"
+
+
+def test_what_was_lent_comes_back_after_an_error() -> None:
+    made = iter("ab")
+    pool = Pool(lambda: next(made))
+    with pytest.raises(ValueError, match="broken"), pool.lent():
+        raise ValueError("broken")
+    with pool.lent() as again:
+        assert again == "a"
