@@ -226,9 +226,6 @@ def worker(
     ] = False,
 ) -> None:
     """Read what waits, until stopped; what is being read then is handed back."""
-    from jobs.logs import log_to_terminal
-
-    log_to_terminal()
     stop = stopped_by_signals()
     if with_parent:
         # The dashboard holds the other end: it closes when the dashboard ends, however it ends.
@@ -237,8 +234,10 @@ def worker(
     from jobs.pool import PoolsAhead
 
     with contextlib.closing(PoolsAhead()) as ahead, sentences():
+        from jobs.logs import log_to_terminal
         from settings import settings
 
+        log_to_terminal()
         pools = None if settings().scheduler_address else ahead
         if pools is None:
             ahead.close()

@@ -1,6 +1,7 @@
 """The standard engine: a pool of processes on this machine that ends with its worker."""
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -22,13 +23,15 @@ class SegmentPool(ProcessPoolExecutor):
     The lifeline is a pipe whose other end only the worker holds. When it closes, be it by
     ``shutdown`` or because the worker was killed, the processes end at once, whatever they are
     doing: a segment is written in one transaction, so nothing half done stays behind.
+
+    ``logs``: whether they write their log as the settings say, which they load for it.
     """
 
-    def __init__(self, processes: int) -> None:
+    def __init__(self, processes: int, *, logs: bool = True) -> None:
         context = multiprocessing.get_context("spawn")
         self._reader, self._lifeline = context.Pipe(duplex=False)
         super().__init__(
-            processes, mp_context=context, initializer=_hold_on, initargs=(self._reader,)
+            processes, mp_context=context, initializer=_hold_on, initargs=(self._reader, logs)
         )
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -40,19 +43,25 @@ class SegmentPool(ProcessPoolExecutor):
 
 class PoolsAhead:
     """Makes pools, the first one, of one process, ahead of its time: while the worker itself is
-    still loading, settings and all, a process loads what reading needs. Closing ends that pool
-    where nobody took it; whoever wants more processes gets another."""
+    still loading, settings and all, a process loads what reading needs, and is told of the
+    settings' log when it is taken. Closing ends that pool where nobody took it; whoever wants more
+    processes gets another."""
 
     def __init__(self) -> None:
-        self._first: SegmentPool | None = SegmentPool(1)
+        self._first: SegmentPool | None = SegmentPool(1, logs=False)
         # By name: this process is to load nothing of it.
-        self._first.submit(import_module, "jobs.reading")
+        self._first.submit(_load, "jobs.reading")
 
     def __call__(self, processes: int) -> SegmentPool:
         if processes != 1:
             self.close()
         first, self._first = self._first, None
-        return first or SegmentPool(processes)
+        if first is None:
+            return SegmentPool(processes)
+        from settings import settings  # that process is to load nothing of it, either
+
+        first.submit(log_to_terminal, settings().log_format)
+        return first
 
     def close(self) -> None:
         if self._first is not None:
@@ -60,11 +69,20 @@ class PoolsAhead:
             self._first = None
 
 
-def _hold_on(lifeline: "Connection[object, object]") -> None:
+def _load(module: str) -> None:
+    # What is loaded stays: to look for garbage among it takes a tenth of the time.
+    gc.disable()
+    import_module(module)
+    gc.freeze()
+    gc.enable()
+
+
+def _hold_on(lifeline: "Connection[object, object]", logs: bool) -> None:
     """Runs first in every process of the pool."""
     # Ctrl-C reaches the whole group; the worker alone decides what then happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    log_to_terminal()
+    if logs:
+        log_to_terminal()
     threading.Thread(target=_end_with_worker, args=(lifeline,), daemon=True).start()
 
 

@@ -121,8 +121,8 @@ def test_the_worker_comes_and_goes_with_the_server(tmp_path: Path, number: signa
 def test_a_worker_that_hangs_does_not_outlive_its_dashboard(tmp_path: Path) -> None:
     """Its database takes connections and never says a word."""
     program = (
-        "import cli, commands.footage; commands.footage._PARTING_S = 0.5;"
-        "cli.app(['worker', '--with-parent'])"
+        "import commands.footage; from commands.app import app; commands.footage._PARTING_S = 0.5;"
+        "app(['worker', '--with-parent'])"
     )
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]

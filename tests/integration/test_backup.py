@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import cli
+from commands.app import app
 from db.copy import CopyError, checksums
 from db.engine import downgrade
 from db.recordings import delete_recording
@@ -172,7 +172,7 @@ def run(settings: Settings, *arguments: object) -> tuple[int, str]:
     """Exit status of ``cli.py`` with ``settings``, and what it said on one line."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("settings.settings", lambda: settings)
-        result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     return result.exit_code, " ".join(result.stderr.split())
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner, Result
 
-import cli
+from commands.app import app
 from commands.terminal import upgrade_if_needed
 from db.engine import is_current
 from db.places import create_camera, create_site, list_sites
@@ -53,7 +53,7 @@ def footage(tmp_path: Path) -> Path:
 
 
 def run(*arguments: object) -> Result:
-    result = CliRunner().invoke(cli.app, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-import cli
+from commands.app import app
 from db.keys import ApiKeyRow, Scope, find_key, list_keys
 from settings import Settings
 from tests.made_jobs import made_settings, opened
@@ -24,7 +24,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def run(*arguments: str, answer: str | None = None) -> Result:
-    result = CliRunner().invoke(cli.app, ["keys", *arguments], input=answer)
+    result = CliRunner().invoke(app, ["keys", *arguments], input=answer)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result

@@ -8,7 +8,7 @@ import pytest
 from pypdf import PdfReader
 from typer.testing import CliRunner
 
-from cli import app
+from commands.app import app
 from settings import Settings, settings
 from tests.chosen_database import ON_BOTH
 from tests.made_jobs import made_settings, opened

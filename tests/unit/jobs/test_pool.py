@@ -1,3 +1,4 @@
+import logging
 import os
 import subprocess
 import sys
@@ -73,6 +74,19 @@ def test_the_first_pool_is_there_before_it_is_asked_for() -> None:
         second.shutdown()
 
 
+def test_the_first_pool_writes_its_log_as_the_settings_say_and_loads_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from settings import settings  # here, for the process loads this file as well
+
+    with closing(PoolsAhead()) as pools:
+        monkeypatch.setattr(settings(), "log_format", "json")
+        first = pools(1)
+        assert first.submit(_forms_of_the_log).result() == ["JsonLines"]
+        assert not first.submit(_has_loaded, "settings").result()
+        first.shutdown()
+
+
 def test_whoever_wants_two_processes_gets_two() -> None:
     before = set(psutil.Process().children())
     with closing(PoolsAhead()) as pools:
@@ -105,3 +119,7 @@ def test_a_first_pool_that_nobody_takes_ends() -> None:
 
 def _has_loaded(name: str) -> bool:
     return name in sys.modules
+
+
+def _forms_of_the_log() -> list[str]:
+    return [type(handler.formatter).__name__ for handler in logging.getLogger().handlers]
