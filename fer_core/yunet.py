@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from fer_core.errors import ModelError
 
 WEIGHTS: Final = Path(__file__).resolve().parent.parent / "models" / "face_detector.tflite"
-WEIGHTS_SHA256: Final = "302da947013e37e167a3a40889633ad3a6e8d408206192c6c8583a33457a7e2f"
+WEIGHTS_SHA256: Final = "e2257951ce057927df79e9907446e5edc43758cdadacfc32a33f6f7dc0ae1460"
 
 STEP: Final = 32
 """The network's coarsest stride: sides of its input are multiples of it."""
@@ -66,7 +66,7 @@ class YuNet:
     def _lay_out(self, height: int, width: int) -> None:
         if (height, width) == self._size:
             return
-        self._interpreter.resize_tensor_input(self._input, [1, height, width, 3])
+        self._interpreter.resize_tensor_input(self._input, [1, height, width, 4])
         self._interpreter.allocate_tensors()
         self._size = (height, width)
 
@@ -74,7 +74,7 @@ class YuNet:
         """The image into the network's own memory; no view of it may outlive this."""
         height, width = image.shape[:2]
         (own,) = self._interpreter.tensor(self._input)()
-        own[:height, :width] = image
+        own[:height, :width] = cv2.cvtColor(image, cv2.COLOR_BGR2BGRA)
         # What is beyond the image is black, as OpenCV has it.
         own[height:] = 0
         own[:height, width:] = 0
