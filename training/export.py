@@ -29,6 +29,8 @@ from fer_core.model_card import (
     card_json,
     default_model_dir,
     metrics_json,
+    read_card,
+    read_metrics,
 )
 from fer_core.preprocessing import FACE_SIZE, to_model_input
 from fer_core.types import EXPRESSIONS
@@ -135,10 +137,12 @@ def export(
     *,
     views: int = 1,
     votes_share: float = 0.0,
+    before: Path | None = None,
 ) -> str:
     """Write the model of the folder ``run`` into ``out``; a report in words. ``views``: see
-    ``ModelCard``; ``votes_share``: see ``training.network.leaning_to_votes``. Raises DataError
-    where the run has no head for votes to lean to."""
+    ``ModelCard``; ``votes_share``: see ``training.network.leaning_to_votes``; ``before``: the
+    folder of the model that the run began with, whose recipe and epochs are told as well; it may
+    be ``out``. Raises DataError where the run has no head for votes to lean to."""
     described = json.loads((run / "run.json").read_text(encoding="utf-8"))
     network = keras.saving.load_model(run / "best.keras", compile=False)
     if votes_share:
@@ -146,6 +150,11 @@ def export(
         if head is None:
             raise face_data.DataError(f"{run} was trained without a head for votes.")
         network = leaning_to_votes(network, head, votes_share)
+    recipe = described["config"] | {"votes_share": votes_share}
+    earlier: tuple[EpochFigures, ...] = ()
+    if before is not None:
+        recipe |= {"before": json.loads(read_card(before).recipe)}
+        earlier = read_metrics(before).history
     today = dt.datetime.now(dt.UTC).date().isoformat()
     card = ModelCard(
         name="expression",
@@ -160,7 +169,7 @@ def export(
         parameters=network.count_params(),
         multiply_adds=multiply_adds(network),
         trained_on=_trained_on(described),
-        recipe=json.dumps(described["config"] | {"votes_share": votes_share}, sort_keys=True),
+        recipe=json.dumps(recipe, sort_keys=True),
         split="PublicTest",
         figures={},
         views=views,
@@ -199,7 +208,7 @@ def export(
     )
     measured = ModelMetrics(
         version=card.version,
-        history=_history(run / "history.csv"),
+        history=(*earlier, *_history(run / "history.csv", len(earlier))),
         labels={
             "Training": described["data"]["training"],
             "PublicTest": faces.validation.counts(),
@@ -232,11 +241,12 @@ def _trained_on(described: dict[str, dict[str, dict[str, int]]]) -> str:
     return f"FER2013 Training, {faces} faces (left out: {dropped or 'none'}), and FER+ votes"
 
 
-def _history(path: Path) -> tuple[EpochFigures, ...]:
+def _history(path: Path, before: int) -> tuple[EpochFigures, ...]:
+    """Numbered on from ``before`` epochs."""
     with path.open(newline="", encoding="utf-8") as file:
         return tuple(
             EpochFigures(
-                int(row["epoch"]),
+                before + int(row["epoch"]),
                 float(row["loss"]),
                 float(row["accuracy"]),
                 float(row["val_loss"]),
@@ -263,6 +273,7 @@ def main() -> None:
         default=0.0,
         help="of the head for votes in what is read, 0 to 1 (training.compare tells what it does)",
     )
+    parser.add_argument("--before", type=Path, help="folder of the model that the run began with")
     arguments = parser.parse_args()
     faces = face_data.load(face_data.data_path(arguments.data), clean=False)
     report = export(
@@ -272,6 +283,7 @@ def main() -> None:
         arguments.version,
         views=arguments.views,
         votes_share=arguments.votes_share,
+        before=arguments.before,
     )
     print(report)  # noqa: T201
 

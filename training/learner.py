@@ -34,6 +34,7 @@ def build_network(recipe: Recipe) -> keras.Model:
         dropout=recipe.dropout,
         stem_stride=recipe.stem_stride,
         strides=recipe.strides,
+        ranks=recipe.ranks,
     )
 
 

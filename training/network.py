@@ -4,8 +4,9 @@ Both take float32 (N, 48, 48, 1) as ``fer_core.preprocessing.to_model_input`` ma
 logits (N, 7) in EXPRESSIONS' order. Keras 3, no backend named.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import keras
@@ -16,18 +17,35 @@ from numpy.typing import NDArray
 from fer_core.preprocessing import FACE_SIZE
 from fer_core.types import EXPRESSIONS
 
+LOW: Final = "_low"
+"""Ends the name of the first of the two layers that a convolution of low rank is."""
 
-def _normalised(channels: int, size: int, stride: int, *, name: str) -> list[keras.layers.Layer]:
+
+def _convolution(channels: int, size: int, stride: int, *, name: str) -> keras.layers.Layer:
+    return layers.Conv2D(
+        channels,
+        size,
+        strides=stride,
+        padding="same",
+        use_bias=False,
+        kernel_initializer="he_normal",
+        name=name,
+    )
+
+
+def _normalised(
+    channels: int, size: int, stride: int, *, name: str, rank: int = 0
+) -> list[keras.layers.Layer]:
+    convolutions = (
+        [
+            _convolution(rank, size, stride, name=f"{name}{LOW}"),
+            _convolution(channels, 1, 1, name=f"{name}_conv"),
+        ]
+        if rank
+        else [_convolution(channels, size, stride, name=f"{name}_conv")]
+    )
     return [
-        layers.Conv2D(
-            channels,
-            size,
-            strides=stride,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            name=f"{name}_conv",
-        ),
+        *convolutions,
         layers.BatchNormalization(momentum=0.97, epsilon=1e-5, name=f"{name}_norm"),
     ]
 
@@ -49,7 +67,13 @@ def _squeeze_excite(
 
 
 def _residual(
-    tensor: keras.KerasTensor, channels: int, stride: int, *, squeeze: bool, name: str
+    tensor: keras.KerasTensor,
+    channels: int,
+    stride: int,
+    *,
+    squeeze: bool,
+    ranks: Mapping[str, int],
+    name: str,
 ) -> keras.KerasTensor:
     """A basic residual block (He et al., 2016); the shortcut averages before it projects, so
     that a stride drops no pixel (the "D" of He et al., 2019, arXiv:1812.01187)."""
@@ -58,9 +82,10 @@ def _residual(
         shortcut = layers.AveragePooling2D(stride, padding="same", name=f"{name}_pool")(shortcut)
     if shortcut.shape[-1] != channels:
         shortcut = _apply(_normalised(channels, 1, 1, name=f"{name}_short"), shortcut)
-    out = _apply(_normalised(channels, 3, stride, name=f"{name}_a"), tensor)
+    first, second = f"{name}_a", f"{name}_b"
+    out = _apply(_normalised(channels, 3, stride, name=first, rank=ranks.get(first, 0)), tensor)
     out = layers.Activation("relu", name=f"{name}_a_relu")(out)
-    out = _apply(_normalised(channels, 3, 1, name=f"{name}_b"), out)
+    out = _apply(_normalised(channels, 3, 1, name=second, rank=ranks.get(second, 0)), out)
     if squeeze:
         out = _squeeze_excite(out, channels, 8, name=f"{name}_se")
     out = layers.Add(name=f"{name}_add")([out, shortcut])
@@ -75,12 +100,15 @@ def residual_net(
     dropout: float = 0.3,
     stem_stride: int = 2,
     strides: Sequence[int] = (),
+    ranks: Mapping[str, int] = MappingProxyType({}),
 ) -> keras.Model:
     """A stem, then stages of residual blocks.
 
     ``widths`` and ``blocks``: channels and number of blocks of each stage. ``stem_stride`` and
     ``strides``: by how much the stem, and the first block of each stage, make the map smaller;
-    without ``strides``, every stage but the first by two.
+    without ``strides``, every stage but the first by two. ``ranks``: of convolutions that are two
+    layers, 3 x 3 to so many channels and 1 x 1 from them, by their names (``stage4_2_b``: of the
+    second block, its second).
     """
     inputs = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="face")
     tensor = _apply(_normalised(widths[0], 3, stem_stride, name="stem"), inputs)
@@ -89,7 +117,8 @@ def residual_net(
     for stage, (width, count, stride) in enumerate(stages, start=1):
         for block in range(1, count + 1):
             step = stride if block == 1 else 1
-            tensor = _residual(tensor, width, step, squeeze=squeeze, name=f"stage{stage}_{block}")
+            name = f"stage{stage}_{block}"
+            tensor = _residual(tensor, width, step, squeeze=squeeze, ranks=ranks, name=name)
     tensor = layers.GlobalAveragePooling2D(name="pool")(tensor)
     tensor = layers.Dropout(dropout, name="dropout")(tensor)
     logits = layers.Dense(len(EXPRESSIONS), name="logits")(tensor)

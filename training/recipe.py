@@ -23,6 +23,7 @@ class Recipe:
     ``balance``: 0 draws faces as they come, 1 draws every expression equally often. ``mixup``:
     faces are blended in pairs, targets likewise, in shares of Beta(mixup, mixup) (Zhang et al.,
     2018, arXiv:1710.09412); 0 blends none.
+    ``ranks``: see ``training.network.residual_net`` and ``training.compress``.
     ``start``: a saved model of the same network, such as models/expression.keras, whose weights the
     run begins with; "" begins with random ones.
     ``teachers``: folders of earlier runs, relative to this run's parent, whose averaged
@@ -38,6 +39,7 @@ class Recipe:
     stem_stride: int = 2
     strides: tuple[int, ...] = ()
     squeeze: bool = True
+    ranks: dict[str, int] = field(default_factory=dict)
     dropout: float = 0.3
     epochs: int = 70
     batch_size: int = 64
@@ -68,8 +70,10 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
             changed = tomllib.loads(change)
         except tomllib.TOMLDecodeError as error:
             raise DataError(f"{change!r} is not of the form setting=value.") from error
-        augmentation = values.get("augmentation", {}) | changed.pop("augmentation", {})
-        values |= changed | {"augmentation": augmentation}
+        for table in ("augmentation", "ranks"):
+            if table in changed:
+                changed[table] = values.get(table, {}) | changed[table]
+        values |= changed
     _check(path, values, Recipe)
     if "augmentation" in values:
         _check(path, values["augmentation"], Augmentation)

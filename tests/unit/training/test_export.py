@@ -1,6 +1,7 @@
 """What ships answers as the network it came from, and reads as well as promised."""
 
 import dataclasses
+import json
 import os
 from pathlib import Path
 
@@ -128,6 +129,11 @@ def test_a_run_is_shipped_measured_and_looked_at_once(tmp_path: Path, made_data:
     assert [move.change for move in test.moves] == list(MOVES)
     with pytest.raises(ModelError, match="looked at already"):
         record_private_test(model, faces)
+
+    export(run, faces, model, "next", before=model)
+    recipe = json.loads(read_card(model).recipe)
+    assert recipe["name"] == recipe["before"]["name"] == "tiny"
+    assert [figures.epoch for figures in read_metrics(model).history] == list(range(1, 13))
 
     reader = ExpressionReader(model)
     again = evaluate(reader, "PublicTest", voted)
