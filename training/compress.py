@@ -8,9 +8,7 @@ and one of 1 x 1 from those to C. Which directions are kept follows from what th
 faces of Training: of all maps of that rank, from what reaches it through the layers before, which
 are of low rank already, the one nearest to what the whole network has there (Zhang, Zou, He and
 Sun, 2016, "Accelerating very deep convolutional networks", arXiv:1505.06798, section 3.4, without
-the nonlinearity). Channels count as much as the normalisation behind them makes of them. What is
-lost is learnt again by ``training.train``, which begins with what this writes and has the whole
-network as its teacher.
+the nonlinearity). Channels count as much as the normalisation behind them makes of them.
 """
 
 import argparse
