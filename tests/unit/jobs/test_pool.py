@@ -1,4 +1,3 @@
-import logging
 import os
 import subprocess
 import sys
@@ -24,6 +23,18 @@ if __name__ == "__main__":
     print(pool.submit(os.getpid).result(), flush=True)
     pool.submit(time.sleep, 600)
     time.sleep(600)
+"""
+
+_LOGGING = """
+import sys
+sys.path.insert(0, {root!r})
+if __name__ == "__main__":
+    from jobs.pool import PoolsAhead
+    first = PoolsAhead()(1)
+    form = "type(__import__('logging').getLogger().handlers[0].formatter).__name__"
+    print(first.submit(eval, form).result())
+    print(first.submit(eval, "'settings' in __import__('sys').modules").result())
+    first.shutdown()
 """
 
 
@@ -74,17 +85,15 @@ def test_the_first_pool_is_there_before_it_is_asked_for() -> None:
         second.shutdown()
 
 
-def test_the_first_pool_writes_its_log_as_the_settings_say_and_loads_none(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from settings import settings  # here, for the process loads this file as well
-
-    with closing(PoolsAhead()) as pools:
-        monkeypatch.setattr(settings(), "log_format", "json")
-        first = pools(1)
-        assert first.submit(_forms_of_the_log).result() == ["JsonLines"]
-        assert not first.submit(_has_loaded, "settings").result()
-        first.shutdown()
+def test_the_first_pool_writes_its_log_as_the_settings_say_and_loads_none(tmp_path: Path) -> None:
+    # A program of its own: what this one runs, the processes that it starts load as well.
+    script = tmp_path / "worker.py"
+    script.write_text(_LOGGING.format(root=str(ROOT)))
+    environment = os.environ | {"SATISFACE_LOG_FORMAT": "json"}
+    told = subprocess.run(
+        [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["JsonLines", "False"]
 
 
 def test_whoever_wants_two_processes_gets_two() -> None:
@@ -119,7 +128,3 @@ def test_a_first_pool_that_nobody_takes_ends() -> None:
 
 def _has_loaded(name: str) -> bool:
     return name in sys.modules
-
-
-def _forms_of_the_log() -> list[str]:
-    return [type(handler.formatter).__name__ for handler in logging.getLogger().handlers]
