@@ -83,28 +83,6 @@ def workers_each(cores: int) -> int:
     return min(cores, 2)
 
 
-def detector_for(options: "AnalysisOptions", cores: int) -> YuNetDetector:
-    """The detector of a pipeline that may use so many cores. Raises ModelError."""
-    return YuNetDetector(
-        options.detector_threshold,
-        min_face=options.least_face,
-        threads=threads_each(cores),
-        at_once=workers_each(cores),
-    )
-
-
-def reader_for(
-    options: "AnalysisOptions", cores: int, folder: Path | None = None
-) -> ExpressionReader:
-    """The same of the model, in ``folder`` (the shipped one)."""
-    return ExpressionReader(
-        folder,
-        threads=threads_each(cores),
-        batch=options.batch_size,
-        at_once=workers_each(cores),
-    )
-
-
 class _Card(Protocol):
     """What the pipeline needs to know of a model."""
 
@@ -198,6 +176,28 @@ class AnalysisOptions:
         """Whether a sight of a face tells that it is one."""
         small = face.box.height < min(self.min_face, self.min_face_video)
         return face.score >= (self.clear_score_far if small else self.clear_score)
+
+
+def detector_for(options: AnalysisOptions, cores: int) -> YuNetDetector:
+    """The detector of a pipeline that may use so many cores. Raises ModelError."""
+    return YuNetDetector(
+        options.detector_threshold,
+        min_face=options.least_face,
+        threads=threads_each(cores),
+        at_once=workers_each(cores),
+    )
+
+
+def reader_for(
+    options: AnalysisOptions, cores: int, folder: Path | None = None
+) -> ExpressionReader:
+    """The same of the model, in ``folder`` (the shipped one)."""
+    return ExpressionReader(
+        folder,
+        threads=threads_each(cores),
+        batch=options.batch_size,
+        at_once=workers_each(cores),
+    )
 
 
 def analyse(

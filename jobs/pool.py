@@ -72,9 +72,11 @@ class PoolsAhead:
 def _load(module: str) -> None:
     # What is loaded stays: to look for garbage among it takes a tenth of the time.
     gc.disable()
-    import_module(module)
-    gc.freeze()
-    gc.enable()
+    try:
+        import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _hold_on(lifeline: "Connection[object, object]", logs: bool) -> None:

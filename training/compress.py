@@ -7,8 +7,9 @@ A convolution of 3 x 3 to C channels becomes one to as few channels as the recip
 and one of 1 x 1 from those to C. Which directions are kept follows from what the layer gives for
 faces of Training: of all maps of that rank, from what reaches it through the layers before, which
 are of low rank already, the one nearest to what the whole network has there (Zhang, Zou, He and
-Sun, 2016, "Accelerating very deep convolutional networks", arXiv:1505.06798, section 3.4, without
-the nonlinearity). Channels count as much as the normalisation behind them makes of them.
+Sun, 2016, "Accelerating very deep convolutional networks", arXiv:1505.06798: the asymmetric
+reconstruction, without the nonlinearity). Channels count as much as the normalisation behind them
+makes of them.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def compressed(
             _rows(given, faces), wanted, np.abs(gain) + 1e-6, recipe.ranks[name]
         )
         kernel = whole.get_weights()[0] @ into
-        # As much in one layer as in the other: training goes astray where one has it all.
+        # As much in one layer as in the other, for training that goes on from here.
         share = np.sqrt(
             np.linalg.norm(out, axis=1) / np.linalg.norm(kernel.reshape(-1, len(out)), axis=0)
         )
