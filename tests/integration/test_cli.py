@@ -287,6 +287,7 @@ def test_a_folder_is_watched_once_or_on_and_on(
     assert "SATISFACE_WATCH_FOLDER" in missing.stderr
 
 
+@pytest.mark.usefixtures("home")
 def test_ingest_says_what_is_wrong(footage: Path, tmp_path: Path) -> None:
     missing = run("ingest", footage, "--camera", "Main/Door")
     assert missing.exit_code == 1
