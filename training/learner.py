@@ -2,10 +2,10 @@
 
 pixels -> AugmentFaces -> scaled as fer_core.preprocessing does -> network -> logits. Beside it,
 where the recipe asks for them, a head for FER+'s votes and the teachers' opinion of the same
-changed faces. Keras 3, no backend named.
+changed faces. Keras 3; what one backend does in a way of its own is in ``on_jax`` and ``on_torch``.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fer_core.preprocessing import FACE_SIZE, to_model_input
 from fer_core.types import EXPRESSIONS
+from training import on_jax
 from training.augmentation import AugmentFaces
 from training.network import residual_net, study_cnn
 from training.on_torch import Fused
@@ -82,6 +83,9 @@ class Learner:
         fused = keras.backend.backend() == "torch"
         with mixed_precision(mixed and not fused):
             self.network: Final = build_network(recipe)
+        for layer in self.network.layers:
+            if isinstance(layer, layers.BatchNormalization):
+                layer.trainable = not recipe.fixed_normalisation
         pixels = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="pixels")
         self.augment: Final = AugmentFaces(
             recipe.augmentation, recipe.seed, dtype="float32", name="augment"
@@ -104,13 +108,18 @@ class Learner:
         if teachers:
             for teacher in teachers:
                 teacher.trainable = False
+                if mixed:
+                    for layer in teacher.layers:
+                        layer.dtype_policy = "mixed_bfloat16"
             opinions = [teacher(faces, training=False) for teacher in teachers]
             opinion = layers.Average()(opinions) if len(opinions) > 1 else opinions[0]
             logits = Distillation(recipe.temperature, recipe.distillation, name="label_learnt")(
                 logits, opinion
             )
         self._extra: Final[list[keras.Variable]] = list(head.weights) if head else []
-        self.model: Final = keras.Model(pixels, [logits, *votes], name="learner")
+        self._scanned: Final = keras.backend.backend() == "jax" and on_jax.pays()
+        kind = on_jax.Scanned if self._scanned else keras.Model
+        self.model: Final = kind(pixels, [logits, *votes], name="learner")
 
     def compile(self, steps: int) -> None:
         """SGD with Nesterov momentum, warm-up and a cosine to zero, and a running average of the
@@ -139,6 +148,7 @@ class Learner:
             loss_weights=weights,
             metrics=[[keras.metrics.CategoricalAccuracy(name="accuracy")], []][: len(weights)],
             jit_compile=recipe.jit and keras.backend.backend() != "torch",
+            steps_per_execution=on_jax.steps_at_once(steps) if self._scanned else 1,
         )
 
     def reseed(self, epoch: int) -> None:
@@ -200,15 +210,36 @@ class Learner:
         return [*self.network.weights, *self._extra, *self.model.optimizer.variables]
 
 
-def measure_statistics(network: keras.Model, batches: Sequence[NDArray[np.float32]]) -> None:
-    """Set the mean and variance of every batch normalisation to those of ``batches``, each
-    float32 (B, 48, 48, 1): averaged weights see other activations than the weights whose running
+class Statistics:
+    """Sets the mean and variance of every batch normalisation of ``network`` to those of the faces
+    that it is shown: averaged weights see other activations than the weights whose running
     statistics they inherit (Izmailov et al., 2018, arXiv:1803.05407, section 3)."""
-    norms = [layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)]
-    momenta = [layer.momentum for layer in norms]
-    for number, batch in enumerate(batches):
-        for layer in norms:
-            layer.momentum = number / (number + 1)  # every batch counts alike
-        network(batch, training=True)
-    for layer, momentum in zip(norms, momenta, strict=True):
-        layer.momentum = momentum
+
+    def __init__(self, network: keras.Model) -> None:
+        self._network: Final = network
+        self._norms: Final = [
+            layer for layer in network.layers if isinstance(layer, layers.BatchNormalization)
+        ]
+        self._variables: Final = [
+            variable
+            for layer in self._norms
+            for variable in (layer.moving_mean, layer.moving_variance)
+        ]
+        self._of_batch: Callable[[NDArray[np.float32]], list[NDArray[np.float32]]] = self._eager
+        if keras.backend.backend() == "jax":
+            self._of_batch = on_jax.seen_by(network, self._variables)
+
+    def measure(self, batches: Iterable[NDArray[np.float32]]) -> None:
+        """``batches``: each float32 (B, 48, 48, 1); every one counts alike."""
+        momenta = [layer.momentum for layer in self._norms]
+        for layer in self._norms:
+            layer.momentum = 0.0  # a batch's own statistics
+        seen = [self._of_batch(batch) for batch in batches]
+        for layer, momentum in zip(self._norms, momenta, strict=True):
+            layer.momentum = momentum
+        for variable, values in zip(self._variables, zip(*seen, strict=True), strict=True):
+            variable.assign(np.mean(values, axis=0))
+
+    def _eager(self, batch: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        self._network(batch, training=True)
+        return [keras.ops.convert_to_numpy(variable) for variable in self._variables]

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from fer_core.preprocessing import to_model_input
 from training import data as face_data
-from training.learner import Learner, build_network, measure_statistics
+from training.learner import Learner, Statistics, build_network
 from training.network import VOTES_HEAD
 from training.recipe import Recipe, read_recipe
 
@@ -135,6 +135,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self._state, self._stop_at = state, stop_at
         # Never compiled: a file saved from it loads under every Keras backend.
         self._averaged = build_network(learner.recipe)
+        self._statistics = Statistics(self._averaged)
         self._inputs = to_model_input(validation.images)
         self._labels = validation.labels.astype(np.int64)
         self._began = time.monotonic()
@@ -146,7 +147,8 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         state, logs = self._state, {} if logs is None else logs
         votes = self._learner.average_into(self._averaged)
-        self._measure_statistics()
+        if not self._learner.recipe.fixed_normalisation:
+            self._measure_statistics()
         logits = self._averaged.predict(self._inputs, batch_size=512, verbose=0)
         accuracy, loss = _validated(logits, self._labels)
         state.epoch = epoch + 1
@@ -160,7 +162,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
             {
                 "epoch": state.epoch,
                 "loss": round(logs.get("loss", math.nan), 5),
-                "accuracy": round(logs.get("accuracy", logs.get("label_accuracy", math.nan)), 5),
+                "accuracy": round(_accuracy(logs), 5),
                 "val_loss": round(loss, 5),
                 "val_accuracy": round(accuracy, 5),
                 "learning_rate": round(float(rate), 6),
@@ -184,7 +186,12 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     def _measure_statistics(self) -> None:
         count = min(len(self._faces), -(-_MEASURED_FACES // self._learner.recipe.batch_size))
         changed = [self._learner.augment(self._faces[n][0], training=True) for n in range(count)]
-        measure_statistics(self._averaged, [self._learner.scale(faces) for faces in changed])
+        self._statistics.measure(self._learner.scale(faces) for faces in changed)
+
+
+def _accuracy(logs: dict[str, float]) -> float:
+    """That of training: the learner's only output's, or that of its first."""
+    return next((value for name, value in logs.items() if name.endswith("accuracy")), math.nan)
 
 
 def _validated(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float, float]:

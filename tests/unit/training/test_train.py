@@ -12,7 +12,7 @@ import pytest
 from fer_core.preprocessing import to_model_input
 from training.augmentation import Augmentation
 from training.data import DataError, FaceData, Split, soft_labels
-from training.learner import Learner, measure_statistics
+from training.learner import Learner, Statistics
 from training.network import (
     leaning_to_votes,
     multiply_adds,
@@ -104,6 +104,24 @@ def test_a_run_begins_with_the_model_that_it_is_told(tmp_path: Path, made_data: 
     head = read_votes_head(tmp_path / "run")
     assert head is not None
     assert np.array_equal(head[0], before.get_layer("logits").get_weights()[0])
+
+
+def test_a_fixed_normalisation_stays_while_the_rest_trains(
+    tmp_path: Path, made_data: FaceData
+) -> None:
+    before = residual_net(TINY.widths, TINY.blocks, squeeze=False, dropout=TINY.dropout)
+    Statistics(before).measure([to_model_input(made_data.validation.images)])
+    before.save(tmp_path / "before.keras")
+    recipe = dataclasses.replace(
+        TINY, start=str(tmp_path / "before.keras"), fixed_normalisation=True
+    )
+    train(recipe, made_data, tmp_path / "run", verbose=0)
+    after = keras.saving.load_model(tmp_path / "run" / "best.keras")
+    for layer in after.layers:
+        for one, other in zip(
+            layer.get_weights(), before.get_layer(layer.name).get_weights(), strict=True
+        ):
+            assert np.array_equal(one, other) == layer.name.endswith("_norm"), layer.name
 
 
 def test_a_start_that_is_no_such_model_is_named(tmp_path: Path, made_data: FaceData) -> None:
@@ -217,7 +235,7 @@ def test_statistics_are_those_of_the_batches_shown() -> None:
     batches = [
         np.asarray(generator.normal(level, 1, (16, 48, 48, 1)), np.float32) for level in (-3, 1, 2)
     ]
-    measure_statistics(network, batches)
+    Statistics(network).measure(batches)
     (first,) = (layer for layer in network.layers if layer.name == "stem_norm")
     stem = network.get_layer("stem_conv")
     seen = np.concatenate([keras.ops.convert_to_numpy(stem(batch)) for batch in batches])
