@@ -64,11 +64,12 @@ class ModelCard:
 @dataclass(frozen=True, slots=True)
 class EpochFigures:
     """One epoch of training. ``accuracy`` and ``loss`` are those of augmented faces against soft
-    labels, ``val_accuracy`` and ``val_loss`` of PublicTest by the averaged weights."""
+    labels, ``val_accuracy`` and ``val_loss`` of PublicTest by the averaged weights. ``accuracy``:
+    None where it was not measured."""
 
     epoch: int
     loss: float
-    accuracy: float
+    accuracy: float | None
     val_loss: float
     val_accuracy: float
     learning_rate: float

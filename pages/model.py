@@ -1,5 +1,6 @@
 """Model: what reads the faces, how well it was measured to do so, and what it cannot do."""
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -168,7 +169,7 @@ def _measured(split: SplitMetrics, measured: ModelMetrics) -> None:
         )
     with st.expander("How it was trained"):
         history = {
-            name: [float(getattr(epoch, name)) for epoch in measured.history]
+            name: [_plotted(getattr(epoch, name)) for epoch in measured.history]
             for name in ("accuracy", "val_accuracy", "loss", "val_loss")
         }
         chart(
@@ -207,6 +208,11 @@ def _accuracies(what: str, rows: Sequence[tuple[int | str, Estimate]], says: str
         hide_index=True,
         alt=says,
     )
+
+
+def _plotted(value: float | None) -> float:
+    """A gap where nothing was measured."""
+    return math.nan if value is None else value
 
 
 def _views(card: ModelCard) -> str:

@@ -248,7 +248,7 @@ def _history(path: Path, before: int) -> tuple[EpochFigures, ...]:
             EpochFigures(
                 before + int(row["epoch"]),
                 float(row["loss"]),
-                float(row["accuracy"]),
+                None if row["accuracy"] == "nan" else float(row["accuracy"]),
                 float(row["val_loss"]),
                 float(row["val_accuracy"]),
                 float(row["learning_rate"]),

@@ -1,5 +1,6 @@
 """Pictures of a model's figures, drawn from metrics.json alone."""
 
+import math
 from pathlib import Path
 
 import matplotlib as mpl
@@ -36,7 +37,8 @@ def curves(measured: ModelMetrics) -> Figure:
     """Accuracy and loss by epoch."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
     epochs = [row.epoch for row in measured.history]
-    left.plot(epochs, [row.accuracy for row in measured.history], label="training, augmented")
+    seen = [math.nan if row.accuracy is None else row.accuracy for row in measured.history]
+    left.plot(epochs, seen, label="training, augmented")
     left.plot(epochs, [row.val_accuracy for row in measured.history], label="PublicTest")
     left.set(xlabel="epoch", ylabel="accuracy")
     right.plot(epochs, [row.loss for row in measured.history], label="training, soft labels")

@@ -32,7 +32,7 @@ from training.evaluate import (
 )
 from training.export import Candidate, choose, export
 from training.recipe import Recipe
-from training.train import train
+from training.train import HISTORY_FIELDS, train
 
 # Keras 3.15 saves its variables by a way that NumPy 2 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -130,10 +130,17 @@ def test_a_run_is_shipped_measured_and_looked_at_once(tmp_path: Path, made_data:
     with pytest.raises(ModelError, match="looked at already"):
         record_private_test(model, faces)
 
+    history = run / "history.csv"
+    _, first, *others = history.read_text(encoding="utf-8").splitlines()
+    unseen = ",".join([*first.split(",")[:2], "nan", *first.split(",")[3:]])
+    header = ",".join(HISTORY_FIELDS)
+    history.write_text("\n".join([header, unseen, *others]), encoding="utf-8")
     export(run, faces, model, "next", before=model)
     recipe = json.loads(read_card(model).recipe)
     assert recipe["name"] == recipe["before"]["name"] == "tiny"
     assert [figures.epoch for figures in read_metrics(model).history] == list(range(1, 13))
+    seen = [figures.accuracy is not None for figures in read_metrics(model).history]
+    assert seen == [True] * 6 + [False] + [True] * 5
 
     reader = ExpressionReader(model)
     again = evaluate(reader, "PublicTest", voted)
