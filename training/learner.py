@@ -83,9 +83,6 @@ class Learner:
         fused = keras.backend.backend() == "torch"
         with mixed_precision(mixed and not fused):
             self.network: Final = build_network(recipe)
-        for layer in self.network.layers:
-            if isinstance(layer, layers.BatchNormalization):
-                layer.trainable = not recipe.fixed_normalisation
         pixels = keras.Input((FACE_SIZE, FACE_SIZE, 1), name="pixels")
         self.augment: Final = AugmentFaces(
             recipe.augmentation, recipe.seed, dtype="float32", name="augment"

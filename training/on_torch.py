@@ -170,14 +170,7 @@ def _normalisation(layer: keras.layers.BatchNormalization) -> Step:
     def step(inputs: list[Tensor], weights: list[Tensor]) -> Tensor:
         gamma, beta, mean, variance = weights
         return functional.batch_norm(
-            inputs[0],
-            mean,
-            variance,
-            gamma,
-            beta,
-            layer.trainable,  # otherwise by the running statistics
-            1 - layer.momentum,
-            layer.epsilon,
+            inputs[0], mean, variance, gamma, beta, True, 1 - layer.momentum, layer.epsilon
         )
 
     return step

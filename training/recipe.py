@@ -25,9 +25,7 @@ class Recipe:
     2018, arXiv:1710.09412); 0 blends none.
     ``ranks``: see ``training.network.residual_net`` and ``training.compress``.
     ``start``: a saved model of the same network, such as models/expression.keras, whose weights the
-    run begins with; "" begins with random ones. ``fixed_normalisation``: every batch is normalised
-    as that model does it, and no normalisation trains: for a short training after
-    ``training.compress``.
+    run begins with; "" begins with random ones.
     ``teachers``: folders of earlier runs, relative to this run's parent, whose averaged
     probabilities the network learns too; ``distillation``: the share of the loss that is
     theirs, at ``temperature``. ``jit``: compile the step with XLA.
@@ -56,7 +54,6 @@ class Recipe:
     balance: float = 0.0
     mixup: float = 0.0
     start: str = ""
-    fixed_normalisation: bool = False
     teachers: tuple[str, ...] = ()
     distillation: float = 0.5
     temperature: float = 2.0

@@ -147,8 +147,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         state, logs = self._state, {} if logs is None else logs
         votes = self._learner.average_into(self._averaged)
-        if not self._learner.recipe.fixed_normalisation:
-            self._measure_statistics()
+        self._measure_statistics()
         logits = self._averaged.predict(self._inputs, batch_size=512, verbose=0)
         accuracy, loss = _validated(logits, self._labels)
         state.epoch = epoch + 1

@@ -106,24 +106,6 @@ def test_a_run_begins_with_the_model_that_it_is_told(tmp_path: Path, made_data: 
     assert np.array_equal(head[0], before.get_layer("logits").get_weights()[0])
 
 
-def test_a_fixed_normalisation_stays_while_the_rest_trains(
-    tmp_path: Path, made_data: FaceData
-) -> None:
-    before = residual_net(TINY.widths, TINY.blocks, squeeze=False, dropout=TINY.dropout)
-    Statistics(before).measure([to_model_input(made_data.validation.images)])
-    before.save(tmp_path / "before.keras")
-    recipe = dataclasses.replace(
-        TINY, start=str(tmp_path / "before.keras"), fixed_normalisation=True
-    )
-    train(recipe, made_data, tmp_path / "run", verbose=0)
-    after = keras.saving.load_model(tmp_path / "run" / "best.keras")
-    for layer in after.layers:
-        for one, other in zip(
-            layer.get_weights(), before.get_layer(layer.name).get_weights(), strict=True
-        ):
-            assert np.array_equal(one, other) == layer.name.endswith("_norm"), layer.name
-
-
 def test_a_start_that_is_no_such_model_is_named(tmp_path: Path, made_data: FaceData) -> None:
     missing = dataclasses.replace(TINY, start=str(tmp_path / "none.keras"))
     with pytest.raises(DataError, match="no model to begin with"):
