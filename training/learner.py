@@ -51,6 +51,19 @@ def mixed_precision(wanted: bool) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
+def _renamed(network: keras.Model, name: str) -> keras.Model:
+    """A copy whose variables have paths of their own: on torch, Keras clears the gradients of one
+    variable of each path only, and those of the others would add up from step to step."""
+
+    def copied(layer: keras.layers.Layer) -> keras.layers.Layer:
+        return type(layer).from_config(layer.get_config() | {"name": f"{name}_{layer.name}"})
+
+    copy = keras.models.clone_model(network, clone_function=copied)
+    copy.set_weights(network.get_weights())
+    copy.name = name
+    return copy
+
+
 class Distillation(layers.Layer):  # type: ignore[misc]
     """Adds the Kullback-Leibler divergence from the teachers' probabilities to the student's,
     both at ``temperature``, to the loss (Hinton et al., 2015, arXiv:1503.02531)."""
@@ -103,6 +116,7 @@ class Learner:
         logits, *votes = read if isinstance(read, list) else [read]
         logits = layers.Identity(dtype="float32", name="label")(logits)
         if teachers:
+            teachers = [_renamed(teacher, f"teacher{n}") for n, teacher in enumerate(teachers)]
             for teacher in teachers:
                 teacher.trainable = False
                 if mixed:

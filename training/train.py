@@ -297,13 +297,11 @@ def _begin_with(learner: Learner, path: Path) -> None:
 
 def _teachers(recipe: Recipe, runs: Path) -> list[keras.Model]:
     found = []
-    for number, name in enumerate(recipe.teachers):
+    for name in recipe.teachers:
         path = runs / name / "best.keras"
         if not path.exists():
             raise face_data.DataError(f"The teacher {name} has no network at {path}.")
-        teacher = keras.saving.load_model(path, compile=False)
-        teacher.name = f"teacher{number}"
-        found.append(teacher)
+        found.append(keras.saving.load_model(path, compile=False))
     return found
 
 

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ import pytest
 from fer_core.preprocessing import to_model_input
 from training.augmentation import Augmentation
 from training.data import DataError, FaceData, Split, soft_labels
-from training.learner import Learner, Statistics
+from training.learner import Learner, Statistics, build_network
 from training.network import (
     leaning_to_votes,
     multiply_adds,
@@ -275,6 +276,16 @@ def test_a_student_learns_its_teachers_opinion(tmp_path: Path, made_data: FaceDa
     assert all(np.array_equal(one, other) for one, other in zip(before, after, strict=True))
     losses = [row["loss"] for row in history(tmp_path / "student")]
     assert losses[-1] < losses[0] / 2
+
+
+def test_no_teacher_shares_the_path_of_a_variable() -> None:
+    """On torch Keras keeps one variable of each path: the gradients of the others, which it never
+    cleared, added up until the student was lost."""
+    network = build_network(TINY)
+    learner = Learner(dataclasses.replace(TINY, teachers=("one", "two")), [network, network])
+    paths = Counter(variable.path for variable in learner.model.variables)
+    assert set(paths.values()) == {1}
+    assert len(paths) > 2 * len(network.variables)
 
 
 def test_a_teacher_that_is_missing_is_named(tmp_path: Path, made_data: FaceData) -> None:
