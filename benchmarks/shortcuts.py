@@ -61,6 +61,7 @@ class Shrunk:
         pixels: NDArray[np.uint8],
         smallest: float | None = None,
         around: Sequence[Box] | None = None,
+        parts: Sequence[Box] = (),
     ) -> list[Face]:
         small = np.asarray(cv2.resize(pixels, None, fx=_SHRUNK, fy=_SHRUNK), np.uint8)
         smaller = None if smallest is None else smallest * _SHRUNK

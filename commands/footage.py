@@ -83,9 +83,9 @@ def analyse(
     ] = None,
 ) -> None:
     """Read files or a camera without a database: one row for each face found."""
-    from fer_core.analysis import AnalysisOptions
     from fer_core.camera import Camera, is_address, without_secrets
     from fer_core.footage import Source
+    from fer_core.options import AnalysisOptions
     from jobs.direct import FileReader
     from jobs.row_files import check_format, write_rows
     from jobs.store import UNFINISHED

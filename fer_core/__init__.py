@@ -45,25 +45,27 @@ from fer_core.types import (
 )
 
 if TYPE_CHECKING:
-    from fer_core.analysis import AnalysisOptions, ExpressionModel, analyse, analyse_segment
+    from fer_core.analysis import ExpressionModel, analyse, analyse_segment
     from fer_core.archive import Member, is_archive, unpack
     from fer_core.camera import Camera, is_address
     from fer_core.detection import FaceDetector, YuNetDetector, Zone
     from fer_core.expression import ExpressionReader
     from fer_core.footage import plan_segments, probe, sample
     from fer_core.limits import FootageLimits
+    from fer_core.options import AnalysisOptions
     from fer_core.preprocessing import align_crop
     from fer_core.quality import Quality, QualityGate, assess
     from fer_core.tracking import Tracker, TrackerOptions
 
 _HOMES: Final = {
-    "analysis": ("AnalysisOptions", "ExpressionModel", "analyse", "analyse_segment"),
+    "analysis": ("ExpressionModel", "analyse", "analyse_segment"),
     "camera": ("Camera", "is_address"),
     "archive": ("Member", "is_archive", "unpack"),
     "detection": ("FaceDetector", "YuNetDetector", "Zone"),
     "expression": ("ExpressionReader",),
     "footage": ("plan_segments", "probe", "sample"),
     "limits": ("FootageLimits",),
+    "options": ("AnalysisOptions",),
     "preprocessing": ("align_crop",),
     "quality": ("Quality", "QualityGate", "assess"),
     "tracking": ("Tracker", "TrackerOptions"),

@@ -11,16 +11,14 @@ was a person.
 Decoding, detection and reading go on at the same time (``fer_core.stages``). Several frames may be
 looked at, and several batches of faces read, at once, each in one thread: two cores get more done
 that way than by sharing the arithmetic of one. In video, what was seen a moment ago is made use of:
-only some frames are searched whole (``AnalysisOptions.search_ms``), and a face, which is read again
+only some frames are searched whole (``fer_core.search``), and a face, which is read again
 and again, is read as it is and mirrored in turns, where that of a picture is read both ways at
 once.
 """
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -30,40 +28,19 @@ from numpy.typing import NDArray
 
 from fer_core import footage
 from fer_core.aggregation import People, SeenFace, aggregated
-from fer_core.detection import (
-    FOUND_WELL_HEIGHT,
-    GENEROUS_SIDE,
-    FaceDetector,
-    YuNetDetector,
-    is_near,
-)
+from fer_core.detection import FaceDetector, YuNetDetector
 from fer_core.errors import Cancelled
 from fer_core.expression import ExpressionReader
-from fer_core.limits import FootageLimits
+from fer_core.options import AnalysisOptions
 from fer_core.preprocessing import align_crop
-from fer_core.quality import QualityGate, assess
-from fer_core.stages import Behind, ahead, side_by_side
-from fer_core.tracking import CutDetector, Tracker, TrackerOptions
-from fer_core.types import (
-    Box,
-    Face,
-    FootageInfo,
-    FootageKind,
-    Frame,
-    LeadIn,
-    SegmentPlan,
-    SegmentResult,
-)
-from fer_core.zones import Zone, outside_zones
+from fer_core.quality import assess
+from fer_core.search import Seen, search
+from fer_core.stages import Behind, ahead
+from fer_core.tracking import Tracker
+from fer_core.types import FootageInfo, FootageKind, LeadIn, SegmentPlan, SegmentResult
 
-_FRAMES_DECODED_AHEAD: Final = 2
 _FRAMES_SEEN_AHEAD: Final = 2
-_MOST_TOGETHER: Final = 4
-"""Frames that wait for the last of them to be searched whole: they are held in memory."""
 _BATCHES_WAITING: Final = 2
-
-_WORTH_ENLARGING: Final = 1.5
-"""Times. In frames of 768 and 854 pixels less than that found nobody more (docs/decisions)."""
 
 _LEAST_RATE: Final = 2.0
 """Frames a second under which nobody can be expected to be seen at their best."""
@@ -107,75 +84,6 @@ class ExpressionModel(Protocol):
         """uint8 (N, 48, 48) to calibrated probabilities, float32 (N, 7), rows summing to 1.
         ``views``: 1 where each face is to be shown to the network once only."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class AnalysisOptions:
-    """How footage is read; values only, so it can be sent to another process.
-
-    ``rate``: samples a second. ``segment_ms``: length of a segment. ``lead_in_ms``: footage
-    before a segment that is followed again; longer than a track may go unseen. ``min_face``:
-    height in pixels of the smallest face that matters. ``min_face_video``: the smallest that must
-    be found in each frame of a large video; smaller ones are found less often, which is enough
-    for someone who is there for a while. ``detector_threshold``: score from which the tracker is
-    told of a face (and see ``TrackerOptions.sure_score``). ``clear_score``: score that someone in
-    a video must reach once to be a person. ``zones``: staff zones, left out before anything is
-    read. ``min_face_far``: height of the smallest face that is looked for in a small video, whose
-    frames are enlarged, since that is cheap; ``clear_score_far``: score that a face under
-    ``min_face`` must reach to be seen clearly (docs/decisions/0012). ``batch_size``: faces read by
-    the model at once. ``keyframes``: the fast mode of ``footage.sample``; frames may then be
-    seconds apart, so that somebody who stays may be a person anew in each. ``search_ms``: the
-    longest that a video goes without a frame that is searched whole. Where two such frames show the
-    same people in the same places, those between are looked at only there; where not, every other
-    one of them is searched, too. Raises ValueError where the values do not go together.
-    """
-
-    rate: float = footage.DEFAULT_RATE
-    segment_ms: int = footage.SEGMENT_MS
-    lead_in_ms: int = 2000
-    min_face: float = 24.0
-    min_face_video: float = 48.0
-    min_face_far: float = 12.0
-    detector_threshold: float = 0.45
-    clear_score: float = 0.78
-    clear_score_far: float = 0.85
-    gate: QualityGate = field(default_factory=QualityGate)
-    tracker: TrackerOptions = field(default_factory=TrackerOptions)
-    zones: tuple[Zone, ...] = ()
-    limits: FootageLimits = field(default_factory=FootageLimits)
-    batch_size: int = 16
-    keyframes: bool = False
-    search_ms: int = 800
-
-    def __post_init__(self) -> None:
-        sizes = (self.min_face, self.min_face_video, self.min_face_far, self.batch_size)
-        if min(self.rate, self.segment_ms, *sizes) <= 0:
-            raise ValueError("rates, lengths, sizes of faces and of batches must be above 0")
-        if self.lead_in_ms < self.tracker.max_missed_ms:
-            raise ValueError("lead_in_ms must be at least as long as a track may go unseen")
-
-    @property
-    def least_face(self) -> float:
-        """Height in pixels under which no face of any footage is of interest."""
-        return min(self.min_face, self.min_face_video, self.min_face_far)
-
-    def sizes_in_video(self, width: int, height: int) -> tuple[float, float]:
-        """(the smallest face that must be found, the height under which faces are dropped) in a
-        frame of a video, pixels.
-
-        A frame that can be enlarged by half and more within ``detection.GENEROUS_SIDE`` is: that
-        costs no more than a large one does, and what was too small to be found no longer is.
-        """
-        least = min(self.min_face, self.min_face_video)
-        enlarged = min(GENEROUS_SIDE / max(width, height), least / self.min_face_far)
-        if enlarged < _WORTH_ENLARGING:
-            return self.min_face_video, least
-        return min(self.min_face_video, FOUND_WELL_HEIGHT / enlarged), least / enlarged
-
-    def is_clear(self, face: Face) -> bool:
-        """Whether a sight of a face tells that it is one."""
-        small = face.box.height < min(self.min_face, self.min_face_video)
-        return face.score >= (self.clear_score_far if small else self.clear_score)
 
 
 def detector_for(options: AnalysisOptions, cores: int) -> YuNetDetector:
@@ -244,9 +152,9 @@ def analyse_segment(
     people = People(needs_clear=often)
     tracker = Tracker(options.tracker)
     segment = _Segment(options, model, in_turns=often)
-    look = partial(_seen, path, options, detector, is_video=is_video, name=name)
+    look = partial(search, path, options, detector, is_video=is_video, name=name)
 
-    def follow(seen: _Seen) -> list[int | None]:
+    def follow(seen: Seen) -> list[int | None]:
         if seen.is_cut:
             tracker.cut()
         tracks = tracker.update(seen.frame.time_ms, seen.faces)
@@ -284,138 +192,6 @@ def analyse_segment(
     return SegmentResult(plan, segment.frames, predictions, of_track, tuple(warnings))
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """A frame and the faces in it, without those in staff zones. ``is_cut``: it shows another
-    scene than the one before it."""
-
-    frame: Frame
-    faces: list[Face]
-    is_cut: bool
-
-
-def _seen(
-    path: footage.Source,
-    options: AnalysisOptions,
-    detector: FaceDetector,
-    start_ms: int,
-    end_ms: int,
-    on_warning: Callable[[str], None],
-    *,
-    is_video: bool,
-    name: str | None,
-) -> Generator[_Seen]:
-    """The frames of a stretch with their faces; decoding runs ahead."""
-    cuts = CutDetector(options.tracker.cut_difference)
-
-    def decoded() -> Generator[tuple[Frame, bool]]:
-        for frame in footage.sample(
-            path,
-            start_ms,
-            end_ms,
-            rate=options.rate,
-            name=name,
-            limits=options.limits,
-            on_warning=on_warning,
-            keyframes=options.keyframes,
-        ):
-            # Here, and not beside the detector, which is the one that the others wait for.
-            yield frame, is_video and cuts.is_cut(frame.pixels)
-
-    def faces_in(frame: Frame, around: Sequence[Box] | None) -> list[Face]:
-        height, width = frame.pixels.shape[:2]
-        smallest, least = (
-            options.sizes_in_video(width, height)
-            if is_video
-            else (options.min_face, options.min_face)
-        )
-        found = detector.detect(frame.pixels, smallest, around)
-        faces = [face for face in found if face.box.height >= least]
-        return outside_zones(faces, options.zones, width, height)
-
-    def look(stretch: _Stretch) -> list[_Seen]:
-        *between, last = stretch.frames
-        try:
-            after = faces_in(last, None)
-        except BaseException as error:
-            stretch.found.set_exception(error)  # or who waits for it would wait for ever
-            raise
-        stretch.found.set_result(after)
-        before = stretch.before.result() if between and stretch.before else []
-        found = [*faces_between(between, before, after), after]
-        return [
-            _Seen(frame, faces, stretch.is_cut)
-            for frame, faces in zip(stretch.frames, found, strict=True)
-        ]
-
-    def faces_between(
-        frames: Sequence[Frame], before: list[Face], after: list[Face]
-    ) -> list[list[Face]]:
-        if len(frames) < 2 or _nobody_moved(before, after):
-            around = [face.box for face in (*before, *after)]
-            return [faces_in(frame, around) for frame in frames]
-        half = len(frames) // 2
-        middle = faces_in(frames[half], None)
-        return [
-            *faces_between(frames[:half], before, middle),
-            middle,
-            *faces_between(frames[half + 1 :], middle, after),
-        ]
-
-    with closing(ahead(decoded(), _FRAMES_DECODED_AHEAD, "decode")) as frames:
-        stretches = _stretches(frames, options)
-        for found in side_by_side(stretches, look, detector.at_once, "look"):
-            yield from found
-
-
-@dataclass(frozen=True, slots=True)
-class _Stretch:
-    """Frames of which the last is searched whole. Where it shows who was found ``before`` them, in
-    the same places, the others are looked at only around those; where not, the one in the middle is
-    searched as well, and so on, but never two in a row. The first frame of a scene stands alone;
-    ``is_cut``: it shows another scene than the frame before it."""
-
-    frames: list[Frame]
-    is_cut: bool = False
-    before: "Future[list[Face]] | None" = None
-    found: "Future[list[Face]]" = field(default_factory=Future)
-
-
-def _stretches(
-    frames: Iterable[tuple[Frame, bool]], options: AnalysisOptions
-) -> Generator[_Stretch]:
-    """The frames by times of ``search_ms``, which begin anew with each segment, so that a frame
-    is in the same company wherever reading began; and by scenes."""
-    in_segment = max(-(-options.segment_ms // max(options.search_ms, 1)), 1)
-    waiting: list[Frame] = []
-    of, before = -1, None
-    for frame, is_cut in frames:
-        number = frame.time_ms * in_segment // options.segment_ms
-        if waiting and (is_cut or number != of or len(waiting) == _MOST_TOGETHER):
-            stretch = _Stretch(waiting, before=before)
-            yield stretch
-            waiting, before = [], stretch.found
-        if before is None or is_cut:
-            first = _Stretch([frame], is_cut)
-            yield first
-            before = first.found
-        else:
-            waiting.append(frame)
-        of = number
-    if waiting:
-        yield _Stretch(waiting, before=before)
-
-
-def _nobody_moved(before: Sequence[Face], after: Sequence[Face]) -> bool:
-    """Whether everybody found in one of two frames was about there in the other; or nobody was in
-    either."""
-
-    def is_in(face: Face, others: Sequence[Face]) -> bool:
-        return any(is_near(face.box, other.box) for other in others)
-
-    return all(is_in(face, after) for face in before) and all(is_in(face, before) for face in after)
-
-
 class _Segment:
     """Gathers the faces of one segment and has them read, in full batches, by threads of their
     own. Holds no frame: a face is cut out, and its frame can go. ``in_turns``: one view of a face
@@ -429,12 +205,12 @@ class _Segment:
         self._waiting: list[tuple[SeenFace, NDArray[np.uint8]]] = []
         self._reading: Behind[NDArray[np.float32]] = Behind(_BATCHES_WAITING, "read", model.at_once)
 
-    def add_lead_in(self, seen: _Seen, tracks: Sequence[int | None]) -> None:
+    def add_lead_in(self, seen: Seen, tracks: Sequence[int | None]) -> None:
         for number, track in enumerate(tracks):
             if track is not None:
                 self.lead_ins[track] = LeadIn(seen.frame.time_ms, number)
 
-    def add(self, seen: _Seen, tracks: Sequence[int | None]) -> None:
+    def add(self, seen: Seen, tracks: Sequence[int | None]) -> None:
         self.frames += 1
         frame = seen.frame
         sample = int(frame.time_ms * self._options.rate / 1000)

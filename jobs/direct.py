@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from fer_core.analysis import AnalysisOptions, analyse_segment, detector_for, reader_for
+from fer_core.analysis import analyse_segment, detector_for, reader_for
 from fer_core.annotation import AnnotatedVideo, Missed
 from fer_core.errors import FootageError, ModelError, SatisfaceError
 from fer_core.footage import Source, plan_segments, probe, sample
+from fer_core.options import AnalysisOptions
 from fer_core.types import EXPRESSIONS, UNKNOWN, LeadIn, Prediction, SegmentResult
 from jobs.intake import unpacked_files
 

@@ -16,10 +16,11 @@ from db.engine import Database
 from db.queue import HELD, Lease, fail, holding
 from db.results import LeaseLost, prepare_to_write, write_segment
 from db.tables import Base, Camera, Recording, Segment
-from fer_core.analysis import AnalysisOptions, analyse_segment, detector_for, reader_for
+from fer_core.analysis import analyse_segment, detector_for, reader_for
 from fer_core.detection import YuNetDetector, Zone
 from fer_core.errors import Cancelled, FootageError, ModelError
 from fer_core.expression import ExpressionReader
+from fer_core.options import AnalysisOptions
 from fer_core.remote import RemoteVideo
 from fer_core.types import FootageInfo, FootageKind, SegmentPlan, SegmentResult
 from jobs.heartbeat import DATABASE_TROUBLE, Heartbeat, patiently

@@ -12,15 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from fer_core import footage
-from fer_core.analysis import (
-    AnalysisOptions,
-    analyse,
-    analyse_segment,
-    threads_each,
-    workers_each,
-)
+from fer_core.analysis import analyse, analyse_segment, threads_each, workers_each
 from fer_core.detection import FaceDetector, YuNetDetector
 from fer_core.errors import Cancelled, UnreadableFootage
+from fer_core.options import AnalysisOptions
 from fer_core.tracking import iou
 from fer_core.types import (
     EXPRESSIONS,
@@ -180,8 +175,9 @@ def test_segments_hold_the_people_that_one_go_holds(
 ) -> None:
     path = tmp_path / f"till{suffix}"
     write_video(path, PEOPLE, fps=10, seconds=10)
-    whole = run(path, detector, AnalysisOptions(search_ms=search_ms))
-    parts = run(path, detector, AnalysisOptions(segment_ms=segment_ms, search_ms=search_ms))
+    options = AnalysisOptions(search_ms=search_ms, whole_ms=0)
+    whole = run(path, detector, options)
+    parts = run(path, detector, replace(options, segment_ms=segment_ms))
     assert len(parts) > 1
     assert people(parts) == people(whole)
     assert len(people(parts)) == 3
@@ -247,11 +243,12 @@ class Dimmed:
         pixels: NDArray[np.uint8],
         smallest: float | None = None,
         around: Sequence[Box] | None = None,
+        parts: Sequence[Box] = (),
     ) -> list[Face]:
         middle = pixels.shape[1] / 2
         return [
             replace(face, score=0.7) if face.box.x + face.box.width / 2 < middle else face
-            for face in self._detector.detect(pixels, smallest, around)
+            for face in self._detector.detect(pixels, smallest, around, parts)
         ]
 
 
@@ -477,22 +474,25 @@ def test_detector_and_model_share_the_cores_with_decoding() -> None:
 
 class Watched:
     """A detector that writes down what it was asked for, in order: the boxes to look around, or
-    None for a whole frame."""
+    None for a whole frame; and the parts to search."""
 
     at_once = 1
 
     def __init__(self, detector: YuNetDetector) -> None:
         self._detector = detector
         self.asked: list[Sequence[Box] | None] = []
+        self.parts: list[Sequence[Box]] = []
 
     def detect(
         self,
         pixels: NDArray[np.uint8],
         smallest: float | None = None,
         around: Sequence[Box] | None = None,
+        parts: Sequence[Box] = (),
     ) -> list[Face]:
         self.asked.append(around)
-        return self._detector.detect(pixels, smallest, around)
+        self.parts.append(parts)
+        return self._detector.detect(pixels, smallest, around, parts)
 
     def counts(self) -> tuple[int, int]:
         """(frames searched whole, in part)"""
@@ -523,7 +523,8 @@ def test_some_frames_are_searched_whole(
 ) -> None:
     write_video(tmp_path / "a.mp4", people, fps=10, seconds=10)
     watched = Watched(detector)
-    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(rate=rate, search_ms=search_ms))
+    options = AnalysisOptions(rate=rate, search_ms=search_ms, whole_ms=0)
+    (result,) = run(tmp_path / "a.mp4", watched, options)
     assert watched.counts() == expected
     assert [track.faces for track in result.tracks] == [10 * rate] * len(people)
 
@@ -536,7 +537,7 @@ def test_while_people_come_and_go_every_other_frame_is_searched_whole(
     people = [Appearance(80, 100, 0, 4, to=(560, 100)), Appearance(560, 180, 0, 4, to=(80, 180))]
     write_video(tmp_path / "a.mp4", [*people, brief], fps=10, seconds=4)
     watched = Watched(detector)
-    (result,) = run(tmp_path / "a.mp4", watched)
+    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(whole_ms=0))
     assert watched.counts() == (10, 10)
     assert sorted(track.faces for track in result.tracks) == [3, 20, 20]
 
@@ -546,7 +547,7 @@ def test_those_between_are_looked_at_where_faces_are_before_and_after(
 ) -> None:
     write_video(tmp_path / "a.mp4", [Appearance(120, 180, 0, 2, to=(420, 180))], seconds=2)
     watched = Watched(detector)
-    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(search_ms=400))
+    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(search_ms=400, whole_ms=0))
     boxes = {p.time_ms: p.box for p in result.predictions}
     assert sorted(boxes) == list(range(0, 2000, 200))
     between = [around for around in watched.asked if around is not None]
@@ -558,7 +559,7 @@ def test_the_last_frame_before_a_cut_and_what_follows_it_do_not_mix(
 ) -> None:
     write_video(tmp_path / "a.mp4", [Appearance(320, 180, 0, 2)], seconds=2, cuts_s=[0.4, 1.0])
     watched = Watched(detector)
-    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(search_ms=400))
+    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(search_ms=400, whole_ms=0))
     boxes = {p.time_ms: p.box for p in result.predictions}
     # 0, 400 and 1000 begin a scene and stand alone, 800 ends one; 200 and 600 end their times.
     between = [around for around in watched.asked if around is not None]
@@ -570,9 +571,44 @@ def test_a_staff_zone_is_not_looked_at_between_searches(
 ) -> None:
     watched = Watched(detector)
     zone = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-    run(shop.path, watched, AnalysisOptions(zones=(zone,)))
+    run(shop.path, watched, AnalysisOptions(zones=(zone,), whole_ms=0))
     assert watched.counts() == (14, 36)
     assert all(around == [] for around in watched.asked if around is not None)
+
+
+@pytest.mark.parametrize(("whole_ms", "expected"), [(3200, 4), (1600, 7), (800, 18), (0, 18)])
+def test_only_what_changed_is_searched_between_whole_searches(
+    tmp_path: Path, detector: YuNetDetector, whole_ms: int, expected: int
+) -> None:
+    """One stays, one comes and walks, a third is there for a second of it."""
+    stays, walks = Appearance(120, 120), Appearance(420, 150, 1.5, 9, to=(560, 220))
+    path = write_video(
+        tmp_path / "a.mp4", [stays, walks, Appearance(260, 280, 4.1, 5.3)], seconds=10
+    ).path
+    (always,) = run(path, detector, AnalysisOptions(whole_ms=0))
+    watched = Watched(detector)
+    (result,) = run(path, watched, AnalysisOptions(whole_ms=whole_ms))
+    whole, _ = watched.counts()
+    assert whole == expected
+    assert people([result]) == people([always])
+    assert sorted(track.faces for track in result.tracks) == [6, 37, 50]
+    searched = [part for parts in watched.parts for part in parts]
+    assert bool(searched) is (whole_ms > 800)
+    assert all(part.width * part.height < 640 * 360 / 2 for part in searched)
+    # What stays as it is is not searched: the one who stays is nowhere in the parts, but where
+    # the third is close by.
+    assert sum(part.x < 200 and part.y < 150 for part in searched) <= 2
+
+
+def test_footage_in_which_nothing_changes_is_searched_now_and_then(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    write_video(tmp_path / "a.mp4", [Appearance(320, 180)], seconds=10)
+    watched = Watched(detector)
+    (result,) = run(tmp_path / "a.mp4", watched)
+    assert watched.counts()[0] == 4
+    assert not any(watched.parts)
+    assert [track.faces for track in result.tracks] == [50]
 
 
 class Recorded(FixedModel):

@@ -16,8 +16,8 @@ from commands.terminal import upgrade_if_needed
 from db.engine import is_current
 from db.places import create_camera, create_site, list_sites
 from db.recording_rows import list_recordings
-from fer_core.analysis import AnalysisOptions
 from fer_core.footage import sample
+from fer_core.options import AnalysisOptions
 from jobs.demo import fill
 from jobs.direct import FileReader
 from settings import Settings

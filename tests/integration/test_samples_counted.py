@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fer_core.analysis import AnalysisOptions, analyse
+from fer_core.analysis import analyse
 from fer_core.detection import YuNetDetector
 from fer_core.expression import ExpressionReader
+from fer_core.options import AnalysisOptions
 from fer_core.types import Box
 from tests.sample_footage import sample_file
 

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from fer_core import footage
-from fer_core.analysis import AnalysisOptions, analyse
+from fer_core.analysis import analyse
 from fer_core.camera import Camera, is_address, without_secrets
 from fer_core.detection import YuNetDetector
 from fer_core.errors import FootageTooLarge, UnreadableFootage
 from fer_core.expression import ExpressionReader
 from fer_core.limits import FootageLimits
+from fer_core.options import AnalysisOptions
 from tests.made_footage import Appearance, write_video
 from tests.made_streams import SIZE, Coding, served, shown, write_coded
 

@@ -205,6 +205,35 @@ def test_where_that_costs_more_the_frame_is_searched_whole(detector: YuNetDetect
         assert found.score == expected.score
 
 
+@pytest.mark.parametrize("size", [(640, 360), (1920, 1080), (333, 777), (96, 96)])
+@pytest.mark.parametrize("at", [(0.0, 0.0), (0.0, 1.0), (0.5, 0.5), (1.0, 0.3), (1.0, 1.0)])
+def test_a_part_of_a_frame_is_searched_wherever_it_is(
+    detector: YuNetDetector, size: tuple[int, int], at: tuple[float, float]
+) -> None:
+    x, y = (48 + (length - 96) * share for length, share in zip(size, at, strict=True))
+    person = Appearance(x, y, face_height=40)
+    frame = scene(size, [person], "textured")
+    part = Box(x - 48, y - 48, 96, 96)
+    (found,) = detector.detect(frame, around=[], parts=[part])
+    (whole,) = detector.detect(frame)
+    assert iou(found.box, near(person)) > 0.6
+    assert iou(found.box, whole.box) > 0.75
+
+
+def test_only_what_lies_in_a_part_is_found(detector: YuNetDetector) -> None:
+    frame = scene((640, 360), CROWD, "textured")
+    middle = Box(240, 90, 160, 180)
+    (found,) = detector.detect(frame, around=[], parts=[middle])
+    assert iou(found.box, detector.detect(frame)[1].box) > 0.85
+    half = near(CROWD[1])
+    cut = Box(half.x + half.width / 2, half.y, 60, 100)
+    assert detector.detect(frame, around=[], parts=[cut]) == []
+    # Where it is looked for as well, and where it lies in a part, too, it is one face.
+    for parts in ([cut], [cut, middle], [middle]):
+        assert len(detector.detect(frame, around=[half], parts=parts)) == 1
+    assert len(detector.detect(frame, around=[half], parts=[near(CROWD[2])])) == 2
+
+
 def test_altered_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yunet, "WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(ModelError, match="not the ones"):

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_core.analysis import AnalysisOptions
 from fer_core.detection import input_scale
+from fer_core.options import AnalysisOptions
 from fer_core.types import Box, Face
 
 

@@ -1,13 +1,10 @@
 """Many steps as one program of JAX train what Keras trains step by step."""
 
-import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import pytest
 
+from tests.other_backend import measured
 from training.on_jax import steps_at_once
 
 MEASURED = """
@@ -59,19 +56,11 @@ print(json.dumps({
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="jax is not installed")
 def test_steps_in_one_program_are_the_steps_that_keras_takes() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURED],
-        env=os.environ | {"KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    measured = json.loads(done.stdout.splitlines()[-1])
-    assert measured["trained"] > 1e-2
-    assert measured["weights"] < 1e-3
-    assert measured["losses"] < 1e-3
-    assert measured["statistics"] < 1e-4
+    figures = measured("jax", MEASURED)
+    assert figures["trained"] > 1e-2
+    assert figures["weights"] < 1e-3
+    assert figures["losses"] < 1e-3
+    assert figures["statistics"] < 1e-4
 
 
 @pytest.mark.parametrize(("steps", "at_once"), [(216, 27), (31, 31), (37, 1), (8, 8), (1, 1)])

@@ -1,12 +1,10 @@
 """A step fused by torch computes what Keras does, and trains the same variables."""
 
-import json
-import os
-import subprocess
-import sys
 from importlib.util import find_spec
 
 import pytest
+
+from tests.other_backend import measured
 
 pytestmark = [
     pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed"),
@@ -51,16 +49,8 @@ print(json.dumps({
 
 @pytest.mark.parametrize("network", ["residual", "study"])
 def test_a_fused_step_is_the_step_that_keras_takes(network: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURED, network],
-        env=os.environ | {"KERAS_BACKEND": "torch"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    measured = json.loads(done.stdout.splitlines()[-1])
-    assert measured["logits"] < 1e-3
-    assert measured["gradients"] < 1e-2
-    assert measured["means"] < 1e-4
-    assert measured["mixed"] < 0.1
+    figures = measured("torch", MEASURED, network)
+    assert figures["logits"] < 1e-3
+    assert figures["gradients"] < 1e-2
+    assert figures["means"] < 1e-4
+    assert figures["mixed"] < 0.1
