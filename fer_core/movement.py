@@ -36,6 +36,10 @@ def cells(pixels: NDArray[np.uint8], scale: float) -> Cells:
     ``scale``."""
     height, width = pixels.shape[:2]
     size = (max(round(width * scale / _CELL), 1), max(round(height * scale / _CELL), 1))
+    if scale <= 1:
+        # As many pixels as the detector sees: a large frame has more than a mean needs.
+        seen = (size[0] * _CELL, size[1] * _CELL)
+        pixels = np.asarray(cv2.resize(pixels, seen, interpolation=cv2.INTER_NEAREST), np.uint8)
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.int16)
 
