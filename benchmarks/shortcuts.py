@@ -4,9 +4,10 @@
 
 In video only some frames are searched, most of those only where something changed
 (``AnalysisOptions.search_ms`` and ``whole_ms``), and a face is shown to the recogniser once a
-sample, as it is and mirrored in turns. Each clip is read so, and the long way: every frame searched whole, every face read both ways. The two take turns. Where both found the
-same face (boxes that overlap by more than .4 in the same frame) and read it, their answers are
-compared, face by face, and as the mean of each person's faces (people of five of them and more).
+sample, as it is and mirrored in turns. Each clip is read so, and the long way: every frame searched
+whole, every face read both ways. The two take turns. Where both found the same face (boxes that
+overlap by more than .4 in the same frame) and read it, their answers are compared, face by face,
+and as the mean of each person's faces (people of five of them and more).
 
 How much is to be expected of any change in how faces are found: the long way once more, with every
 frame shrunk by a twentieth before faces are looked for. (Frames that are scaled to a fixed size for
