@@ -61,14 +61,9 @@ _MOST_GROWN: Final = 1.7
 """Times: how much larger or smaller it may have become."""
 
 _WHOLE: Final = 0
-_PIECE: Final = -1
-"""In place of a side: a network that is laid out for each picture, and one for each piece of one:
-laying out takes half as long as looking does."""
+"""In place of a side: a network that is laid out for each picture."""
 
-_PIECE_STEP: Final = 2 * STEP
-"""Pixels of the network's input: sides of pieces are multiples of it, so that many are alike."""
-
-_Piece = tuple[int, int, int, int]
+_Part = tuple[int, int, int, int]
 """left, top, right, bottom, in the frame's pixels"""
 
 
@@ -141,9 +136,7 @@ class YuNetDetector:
     ) -> None:
         self.score_threshold, self.nms_iou, self.min_face = score_threshold, nms_iou, min_face
         self.at_once = at_once
-        self._nets = {
-            side: Pool(partial(YuNet, threads)) for side in (_WHOLE, _PIECE, *_AROUND_SIDES)
-        }
+        self._nets = {side: Pool(partial(YuNet, threads)) for side in (_WHOLE, *_AROUND_SIDES)}
         with self._nets[_WHOLE].lent():
             pass  # made now, so that weights that are missing are told of at once
 
@@ -158,8 +151,8 @@ class YuNetDetector:
         scale = input_scale(width, height, smallest or self.min_face)
         places = None if around is None else _places(around, scale)
         whole = width * height * scale**2
-        pieces = [_piece(part, width, height, scale) for part in parts]
-        if places is not None and _cost(places, pieces, scale) < min(whole, _TILE_PIXELS):
+        pieces = _pieces(parts, width, height, scale)
+        if places is not None and pieces is not None and _cost(places, pieces) < whole:
             rows = self._in_places(pixels, places, pieces, scale)
         elif whole <= _TILE_PIXELS:
             rows = self._scaled(pixels, scale)
@@ -176,13 +169,13 @@ class YuNetDetector:
         self,
         pixels: NDArray[np.uint8],
         places: Sequence[_Place],
-        pieces: Sequence[_Piece],
+        pieces: Sequence[tuple[_Part, int]],
         scale: float,
     ) -> NDArray[np.float32]:
         """Rows (N, 15) as ``YuNet.find`` gives them, in the frame's pixels."""
         height, width = pixels.shape[:2]
         found = [np.empty((0, 15), np.float32)]
-        found += [self._in_part(pixels, piece, scale, _PIECE) for piece in pieces]
+        found += [self._in_part(pixels, part, scale, side) for part, side in pieces]
         for place in places:
             half, step = place.side / place.scale / 2, STEP / place.scale
             left = max(round(round((place.x - half) / step) * step), 0)
@@ -210,7 +203,7 @@ class YuNetDetector:
     def _in_part(
         self,
         pixels: NDArray[np.uint8],
-        part: _Piece,
+        part: _Part,
         scale: float,
         side: int = _WHOLE,
     ) -> NDArray[np.float32]:
@@ -295,25 +288,39 @@ def is_near(one: Box, other: Box) -> bool:
     return apart <= min(size, others) and max(size, others) <= 1.5 * min(size, others)
 
 
-def _piece(part: Box, width: int, height: int, scale: float) -> _Piece:
-    """A piece of a frame of so many pixels that ``part`` lies in, on the detector's grid."""
-    left, right = _on_grid(part.x, part.x + part.width, width, scale)
-    top, bottom = _on_grid(part.y, part.y + part.height, height, scale)
-    return left, top, right, bottom
+def _pieces(
+    parts: Sequence[Box], width: int, height: int, scale: float
+) -> list[tuple[_Part, int]] | None:
+    """Squares of a frame of so many pixels that the ``parts`` lie in, on the detector's grid, and
+    their sides in pixels of the network's input, which stays laid out for them. None where a part
+    is larger than any."""
+    pieces = []
+    for part in parts:
+        x, y = (math.floor(start * scale / STEP) * STEP for start in (part.x, part.y))
+        wanted = max((part.x + part.width) * scale - x, (part.y + part.height) * scale - y)
+        side = next((side for side in _AROUND_SIDES if side >= wanted), None)
+        if side is None:
+            return None
+        (left, right), (top, bottom) = (
+            _on_grid(x, side, width, scale),
+            _on_grid(y, side, height, scale),
+        )
+        pieces.append(((left, top, right, bottom), side))
+    return pieces
 
 
-def _on_grid(start: float, end: float, length: int, scale: float) -> tuple[int, int]:
-    """From ``start`` to ``end`` of ``length`` pixels, and as much more as a piece has."""
-    first = math.floor(start * scale / STEP) * STEP
-    side = math.ceil((end * scale - first) / _PIECE_STEP) * _PIECE_STEP
-    first = max(min(first, math.ceil((length * scale - side) / STEP) * STEP), 0)
-    return round(first / scale), min(round((first + side) / scale), length)
+def _on_grid(start: int, side: int, length: int, scale: float) -> tuple[int, int]:
+    """From and to where, of ``length`` pixels, a square from ``start`` on reaches that does not
+    reach over the frame's end where it need not."""
+    first = max(min(start, math.ceil((length * scale - side) / STEP) * STEP), 0)
+    left = round(first / scale)
+    # Rounded down: what is larger than the network is laid out for would be laid out anew.
+    return left, min(left + math.floor(side / scale), length)
 
 
-def _cost(places: Sequence[_Place], pieces: Sequence[_Piece], scale: float) -> float:
+def _cost(places: Sequence[_Place], pieces: Sequence[tuple[_Part, int]]) -> int:
     """Pixels of the network's input."""
-    of_pieces = sum((right - left) * (bottom - top) for left, top, right, bottom in pieces)
-    return sum(place.side**2 for place in places) + of_pieces * scale**2
+    return sum(place.side**2 for place in places) + sum(side**2 for _, side in pieces)
 
 
 def tiles(width: int, height: int, scale: float) -> Iterator[tuple[int, int, int, int]]:
