@@ -48,6 +48,10 @@ _AROUND_SIDES: Final = (96, 128, 160, 192, 224, 256, 320, 384)
 """Of the squares that are looked at, pixels of the network's input, which is laid out once for
 each."""
 
+LARGEST_PART: Final = _AROUND_SIDES[-1] - STEP
+"""Pixels of the network's input: what is no wider and no higher lies in one of them, wherever it
+is on the detector's grid."""
+
 _MARGIN: Final = 0.5
 """Sizes of a face: what is looked at beyond its box, at least."""
 

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_core.detection import LARGEST_PART
 from fer_core.types import Box
 
 _CELL: Final = 8
@@ -25,7 +26,7 @@ _MARGIN: Final = 6
 and for what a detector sees around it."""
 
 _WORTH: Final = 0.75
-"""Of a frame: where as much changed, it is searched whole."""
+"""Of a frame: where what is searched would be more, it is searched whole."""
 
 Cells = NDArray[np.int16]
 """(rows, columns), 0 to 255."""
@@ -46,8 +47,8 @@ def cells(pixels: NDArray[np.uint8], scale: float) -> Cells:
 
 def changed_parts(before: Cells, after: Cells, width: int, height: int) -> list[Box] | None:
     """The parts of a frame of ``width`` x ``height`` pixels, none over another, outside of which
-    it shows what it did ``before``; None where that is no more than a little of it, or where the
-    frame before had another shape."""
+    it shows what it did ``before``; None where to search it whole is no more work, each part being
+    searched as a square, or where the frame before had another shape."""
     if before.shape != after.shape:
         return None
     changed = (np.abs(after - before) > _CHANGED).astype(np.uint8)
@@ -55,8 +56,9 @@ def changed_parts(before: Cells, after: Cells, width: int, height: int) -> list[
     count, _, found, _ = cv2.connectedComponentsWithStats(wide, connectivity=8)
     boxes = [(left, top, left + w, top + h) for left, top, w, h, _ in found[1:count].tolist()]
     boxes = _apart(boxes)
-    covered = sum((right - left) * (bottom - top) for left, top, right, bottom in boxes)
-    if covered > _WORTH * after.size:
+    sides = [max(right - left, bottom - top) for left, top, right, bottom in boxes]
+    is_too_large = any(side * _CELL > LARGEST_PART for side in sides)
+    if is_too_large or sum(side**2 for side in sides) > _WORTH * after.size:
         return None
     rows, columns = after.shape
     wide_by, high_by = width / columns, height / rows

@@ -10,6 +10,7 @@ from fer_core.movement import cells, changed_parts
 from fer_core.types import Box
 
 WIDTH, HEIGHT = 960, 544
+RANDOM = np.random.default_rng(0)
 
 
 def frame(*squares: tuple[int, int, int], noise: float = 0.0) -> NDArray[np.uint8]:
@@ -17,7 +18,7 @@ def frame(*squares: tuple[int, int, int], noise: float = 0.0) -> NDArray[np.uint
     grey = np.full((HEIGHT, WIDTH, 1), 90.0)
     for left, top, brightness in squares:
         grey[top : top + 60, left : left + 60] += brightness
-    grey = grey + np.random.default_rng().normal(0, noise, (HEIGHT, WIDTH, 3))
+    grey = grey + RANDOM.normal(0, noise, (HEIGHT, WIDTH, 3))
     return np.asarray(grey.clip(0, 255), np.uint8)
 
 
@@ -83,6 +84,15 @@ def test_parts_end_with_the_frame() -> None:
 
 def test_where_most_changed_the_frame_is_searched_whole() -> None:
     assert parts(frame(), np.full((HEIGHT, WIDTH, 3), 120, np.uint8)) is None
+
+
+def test_where_a_part_is_larger_than_the_detector_is_laid_out_for_the_frame_is_searched_whole() -> (
+    None
+):
+    row = [(100 + 50 * n, 200, 40) for n in range(8)]
+    assert parts(frame(), frame(*row)) is None
+    assert parts(frame(), frame(*row[:4])) != []
+    assert parts(frame(), frame(*row[:4])) is not None
 
 
 def test_a_frame_of_another_size_is_searched_whole() -> None:
