@@ -119,10 +119,15 @@ class Learner:
             teachers = [_renamed(teacher, f"teacher{n}") for n, teacher in enumerate(teachers)]
             for teacher in teachers:
                 teacher.trainable = False
-                if mixed:
+                if mixed and not fused:
                     for layer in teacher.layers:
                         layer.dtype_policy = "mixed_bfloat16"
-            opinions = [teacher(faces, training=False) for teacher in teachers]
+            opinions = [
+                Fused(teacher, mixed=mixed, teaches=True)(faces)[0]
+                if fused
+                else teacher(faces, training=False)
+                for teacher in teachers
+            ]
             opinion = layers.Average()(opinions) if len(opinions) > 1 else opinions[0]
             logits = Distillation(recipe.temperature, recipe.distillation, name="label_learnt")(
                 logits, opinion

@@ -9,7 +9,7 @@ Only this module imports torch, and only where torch is Keras' backend.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 import keras
@@ -24,26 +24,30 @@ Step = Callable[[list[Tensor], list[Tensor]], Tensor]
 
 class Fused(layers.Layer):  # type: ignore[misc]
     """``network`` while it trains: a list of its outputs, float32. Elsewhere (not training, or
-    while Keras builds its graph) Keras runs it."""
+    while Keras builds its graph) Keras runs it.
 
-    def __init__(self, network: keras.Model, *, mixed: bool) -> None:
+    ``teaches``: it is another that trains, on what this one, as it is, says of the same faces."""
+
+    def __init__(self, network: keras.Model, *, mixed: bool, teaches: bool = False) -> None:
         super().__init__(name=f"{network.name}_fused", dtype="float32")
         self.network: Final = network
         self._mixed: Final = mixed
-        self._steps: Final = _steps_of(network)
+        self._teaches: Final = teaches
+        self._steps: Final = _steps_of(network, training=not teaches)
         self._run: Callable[..., list[Tensor]] | None = None
 
     def call(self, faces: keras.KerasTensor, training: bool = False) -> list[keras.KerasTensor]:
         if not training or isinstance(faces, keras.KerasTensor):
-            return self._by_keras(faces, training)
+            return self._by_keras(faces, training and not self._teaches)
         import torch
 
         if not isinstance(faces, torch.Tensor) or faces.device.type == "meta":
-            return self._by_keras(faces, training)
+            return self._by_keras(faces, training and not self._teaches)
         if self._run is None:
             self._run = torch.compile(self._forward, dynamic=False)
         weights = [[variable.value for variable in layer.weights] for layer, *_ in self._steps]
-        return list(self._run(faces, weights))
+        with torch.set_grad_enabled(not self._teaches):
+            return list(self._run(faces, weights))
 
     def _by_keras(self, faces: keras.KerasTensor, training: bool) -> list[keras.KerasTensor]:
         read = self.network(faces, training=training)
@@ -60,7 +64,7 @@ class Fused(layers.Layer):  # type: ignore[misc]
 
 
 def _steps_of(
-    network: keras.Model,
+    network: keras.Model, *, training: bool
 ) -> list[tuple[keras.layers.Layer, Step, list[int], int]]:
     """(layer, what it does, the tensors that it reads, the one that it makes), in order."""
     steps = []
@@ -68,14 +72,15 @@ def _steps_of(
         if isinstance(layer, layers.InputLayer):
             continue
         read = layer.input if isinstance(layer.input, list) else [layer.input]
-        steps.append((layer, _step(layer), [id(tensor) for tensor in read], id(layer.output)))
+        step = _step(layer, training)
+        steps.append((layer, step, [id(tensor) for tensor in read], id(layer.output)))
     return steps
 
 
-def _step(layer: keras.layers.Layer) -> Step:
-    """What ``layer`` does while training. Raises NotImplementedError for a kind of layer that
-    ``training.network`` does not use."""
-    for kind, made in _KINDS.items():
+def _step(layer: keras.layers.Layer, training: bool) -> Step:
+    """What ``layer`` does. Raises NotImplementedError for a kind of layer that ``training.network``
+    does not use."""
+    for kind, made in (_KINDS if training else _KINDS | _NOT_TRAINING).items():
         if isinstance(layer, kind):
             step: Step = made(layer)
             return step
@@ -94,6 +99,7 @@ def _activated(layer: keras.layers.Layer) -> Callable[[Tensor], Tensor]:
 
 
 def _convolution(layer: keras.layers.Conv2D) -> Step:
+    import torch
     from torch.nn import functional
 
     (height, width), stride, activated = layer.kernel_size, layer.strides, _activated(layer)
@@ -108,7 +114,7 @@ def _convolution(layer: keras.layers.Conv2D) -> Step:
     few_places = _few_places() if has_few_places(layer) else None
 
     def step(inputs: list[Tensor], weights: list[Tensor]) -> Tensor:
-        kernel = weights[0].permute(3, 2, 0, 1)
+        kernel = weights[0].permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last)
         bias = weights[1] if layer.use_bias else None
         (tensor,) = inputs
         if uneven[0] == uneven[1] and uneven[2] == uneven[3]:
@@ -164,13 +170,13 @@ def _few_places() -> Callable[[Tensor, Tensor], Tensor]:
     return convolved
 
 
-def _normalisation(layer: keras.layers.BatchNormalization) -> Step:
+def _normalisation(layer: keras.layers.BatchNormalization, training: bool = True) -> Step:
     from torch.nn import functional
 
     def step(inputs: list[Tensor], weights: list[Tensor]) -> Tensor:
         gamma, beta, mean, variance = weights
         return functional.batch_norm(
-            inputs[0], mean, variance, gamma, beta, True, 1 - layer.momentum, layer.epsilon
+            inputs[0], mean, variance, gamma, beta, training, 1 - layer.momentum, layer.epsilon
         )
 
     return step
@@ -225,4 +231,9 @@ _KINDS: Final[dict[type[keras.layers.Layer], Callable[[Any], Step]]] = {
     layers.Flatten: _flatten,
     layers.Add: lambda _: lambda inputs, __: inputs[0] + inputs[1],
     layers.Multiply: lambda _: lambda inputs, __: inputs[0] * inputs[1],
+}
+
+_NOT_TRAINING: Final[dict[type[keras.layers.Layer], Callable[[Any], Step]]] = {
+    layers.BatchNormalization: partial(_normalisation, training=False),
+    layers.Dropout: lambda _: lambda inputs, __: inputs[0],
 }

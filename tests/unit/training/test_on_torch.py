@@ -1,4 +1,5 @@
-"""A step fused by torch computes what Keras does, and trains the same variables."""
+"""A step fused by torch computes what Keras does, and trains the same variables; a fused teacher is
+the network that it was."""
 
 from importlib.util import find_spec
 
@@ -40,11 +41,15 @@ means = [
     for one, other in running
     if one.path.endswith("moving_mean")
 ]
+(taught,) = Fused(twin, mixed=False, teaches=True)(faces, training=True)
+as_it_is = twin(faces, training=False)
 (mixed,) = Fused(twin, mixed=True)(faces, training=True)
 print(json.dumps({
     "logits": float((fused - by_keras).abs().max()),
     "gradients": max(apart),
     "means": max(means),
+    "taught": float((taught - as_it_is).abs().max()),
+    "wants_gradients": float(taught.requires_grad),
     "mixed": float((mixed - by_keras).abs().max() / by_keras.abs().max()),
 }))
 """
@@ -57,3 +62,5 @@ def test_a_fused_step_is_the_step_that_keras_takes(network: str) -> None:
     assert figures["gradients"] < 1e-2
     assert figures["means"] < 1e-4
     assert figures["mixed"] < 0.1
+    assert figures["taught"] < 1e-3
+    assert not figures["wants_gradients"]
