@@ -4,7 +4,7 @@ import pickle
 import threading
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fer_core import footage
 from fer_core.analysis import analyse, analyse_segment, threads_each, workers_each
-from fer_core.detection import FaceDetector, YuNetDetector
+from fer_core.detection import YuNetDetector
 from fer_core.errors import Cancelled, UnreadableFootage
 from fer_core.options import AnalysisOptions
 from fer_core.tracking import iou
@@ -28,30 +28,9 @@ from fer_core.types import (
     Track,
     UnknownReason,
 )
+from tests.fixed_reading import FixedModel, people_of, read_by_rote
 from tests.made_footage import Appearance, MadeVideo, write_picture, write_video
 from tests.sample_footage import sample_file
-
-
-@dataclass(frozen=True)
-class Card:
-    unknown_below: float = 0.0
-
-
-class FixedModel:
-    """A stand-in whose answer depends on nothing but the crop, so that runs can be compared."""
-
-    at_once = 1
-
-    def __init__(self, unknown_below: float = 0.0) -> None:
-        self.card = Card(unknown_below)
-        self.batches: list[int] = []
-
-    def read(self, crops: NDArray[np.uint8], views: int | None = None) -> NDArray[np.float32]:
-        self.batches.append(len(crops))
-        mean = crops.mean(axis=(1, 2), dtype=np.float64)[:, None]
-        raised = np.exp(np.sin(mean / 20 + np.arange(7)[None]))
-        return np.asarray(raised / raised.sum(axis=1, keepdims=True), np.float32)
-
 
 PEOPLE = (
     Appearance(150, 180, 0.0, 5.0, to=(420, 150), face_height=80),
@@ -75,14 +54,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> MadeVideo:
 @pytest.fixture(scope="module")
 def whole(shop: MadeVideo, detector: YuNetDetector) -> SegmentResult:
     """The shop's video, analysed in one go."""
-    (result,) = run(shop.path, detector)
+    (result,) = read_by_rote(shop.path, detector)
     return result
-
-
-def run(
-    path: Path, detector: FaceDetector, options: AnalysisOptions | None = None
-) -> list[SegmentResult]:
-    return list(analyse(path, FixedModel(), options, detector))
 
 
 def predictions(results: Sequence[SegmentResult]) -> list[Prediction]:
@@ -93,20 +66,6 @@ def owner(shop: MadeVideo, prediction: Prediction) -> int:
     """Which person of the truth a prediction is of."""
     truth = shop.boxes(prediction.time_ms)
     return max(truth, key=lambda person: iou(truth[person], prediction.box))
-
-
-def people(results: Sequence[SegmentResult]) -> list[frozenset[tuple[int, int]]]:
-    """The people, each as the set of (time, face) seen, with the seams between segments joined."""
-    seen: dict[tuple[int, int], set[tuple[int, int]]] = {}
-    for result in results:
-        for track in result.tracks:
-            keys = {(p.time_ms, p.face) for p in result.predictions if p.track == track.number}
-            lead_in = track.lead_in
-            person = seen[(lead_in.time_ms, lead_in.face)] if lead_in else set()
-            person |= keys
-            for key in keys:
-                seen[key] = person
-    return sorted({frozenset(person) for person in seen.values()}, key=sorted)
 
 
 def test_each_face_is_found_in_each_sampled_frame(shop: MadeVideo, whole: SegmentResult) -> None:
@@ -176,11 +135,11 @@ def test_segments_hold_the_people_that_one_go_holds(
     path = tmp_path / f"till{suffix}"
     write_video(path, PEOPLE, fps=10, seconds=10)
     options = AnalysisOptions(search_ms=search_ms, whole_ms=0)
-    whole = run(path, detector, options)
-    parts = run(path, detector, replace(options, segment_ms=segment_ms))
+    whole = read_by_rote(path, detector, options)
+    parts = read_by_rote(path, detector, replace(options, segment_ms=segment_ms))
     assert len(parts) > 1
-    assert people(parts) == people(whole)
-    assert len(people(parts)) == 3
+    assert people_of(parts) == people_of(whole)
+    assert len(people_of(parts)) == 3
     for one, other in zip(predictions(whole), predictions(parts), strict=True):
         assert (one.time_ms, one.face, one.expression) == (
             other.time_ms,
@@ -194,14 +153,14 @@ def test_segments_hold_the_people_that_one_go_holds(
 def test_people_are_the_same_where_a_segment_ends_between_two_searches(
     shop: MadeVideo, whole: SegmentResult, detector: YuNetDetector, segment_ms: int
 ) -> None:
-    parts = run(shop.path, detector, AnalysisOptions(segment_ms=segment_ms))
-    assert people(parts) == people([whole])
+    parts = read_by_rote(shop.path, detector, AnalysisOptions(segment_ms=segment_ms))
+    assert people_of(parts) == people_of([whole])
 
 
 def test_the_seam_is_the_key_of_a_prediction_in_the_segment_before(
     shop: MadeVideo, detector: YuNetDetector
 ) -> None:
-    first, second = run(shop.path, detector, AnalysisOptions(segment_ms=5000))[:2]
+    first, second = read_by_rote(shop.path, detector, AnalysisOptions(segment_ms=5000))[:2]
     assert [track.lead_in for track in first.tracks] == [None, None]
     staying, coming = second.tracks
     assert staying.lead_in == LeadIn(4800, 1)
@@ -225,7 +184,7 @@ def test_a_segment_read_again_is_the_same_to_the_last_bit(
 def test_someone_hidden_for_a_moment_is_still_one(tmp_path: Path, detector: YuNetDetector) -> None:
     person = Appearance(150, 180, 0, 6, to=(450, 180), hidden_s=(2.5, 3.3))
     write_video(tmp_path / "a.mp4", [person], seconds=6)
-    (result,) = run(tmp_path / "a.mp4", detector)
+    (result,) = read_by_rote(tmp_path / "a.mp4", detector)
     assert len(result.tracks) == 1
     assert result.tracks[0].faces == 26
 
@@ -254,7 +213,7 @@ class Dimmed:
 
 def test_what_is_never_seen_clearly_is_nobody(tmp_path: Path, detector: YuNetDetector) -> None:
     write_video(tmp_path / "a.mp4", [Appearance(150, 180), Appearance(480, 180)], seconds=4)
-    (result,) = run(tmp_path / "a.mp4", Dimmed(detector))
+    (result,) = read_by_rote(tmp_path / "a.mp4", Dimmed(detector))
     assert [track.faces for track in result.tracks] == [20]
     assert all(p.box.x > 320 for p in result.predictions)
 
@@ -263,7 +222,7 @@ def test_who_is_seen_clearly_once_is_a_person_all_along(
     tmp_path: Path, detector: YuNetDetector
 ) -> None:
     write_video(tmp_path / "a.mp4", [Appearance(120, 180, 0, 4, to=(420, 180))], seconds=4)
-    (result,) = run(tmp_path / "a.mp4", Dimmed(detector))
+    (result,) = read_by_rote(tmp_path / "a.mp4", Dimmed(detector))
     assert [track.faces for track in result.tracks] == [20]
     assert result.predictions[0].box.x < 320
 
@@ -275,7 +234,9 @@ def test_who_comes_as_a_segment_ends_is_found_in_both(
     nobody."""
     person = Appearance(200, 180, 2.4, 6.0, to=(600, 180))  # at the middle after 3.4 s
     write_video(tmp_path / "a.mp4", [person], seconds=6)
-    first, second = run(tmp_path / "a.mp4", Dimmed(detector), AnalysisOptions(segment_ms=3000))
+    first, second = read_by_rote(
+        tmp_path / "a.mp4", Dimmed(detector), AnalysisOptions(segment_ms=3000)
+    )
     assert [p.time_ms for p in first.predictions] == [2400, 2600, 2800]
     assert [track.lead_in for track in second.tracks] == [LeadIn(2800, 0)]
 
@@ -285,7 +246,7 @@ def test_at_few_frames_a_second_any_sight_is_a_person(
 ) -> None:
     write_video(tmp_path / "a.mp4", [Appearance(320, 180, 2.0, 2.15)], seconds=4)
     options = AnalysisOptions(rate=1, clear_score=1.0)
-    (result,) = run(tmp_path / "a.mp4", detector, options)
+    (result,) = read_by_rote(tmp_path / "a.mp4", detector, options)
     assert [p.time_ms for p in result.predictions] == [2000]
 
 
@@ -294,7 +255,7 @@ def test_keyframes_alone_tell_when_somebody_was_there(
 ) -> None:
     people = [Appearance(160, 180, 1.5, 4.5), Appearance(480, 180, 3.5, 8)]
     write_video(tmp_path / "a.mp4", people, seconds=8, fps=10, gop=20)
-    (result,) = run(tmp_path / "a.mp4", detector, AnalysisOptions(keyframes=True))
+    (result,) = read_by_rote(tmp_path / "a.mp4", detector, AnalysisOptions(keyframes=True))
     assert result.frames == 4
     assert [p.time_ms for p in result.predictions] == [2000, 4000, 4000, 6000]
     assert result.warnings == ()
@@ -316,7 +277,7 @@ def test_no_thread_is_left_after_an_error_or_a_stop(shop: MadeVideo) -> None:
 def test_a_scene_cut_ends_tracks(tmp_path: Path, detector: YuNetDetector) -> None:
     person = Appearance(320, 180, 0, 4)
     write_video(tmp_path / "a.mp4", [person], seconds=4, cuts_s=[2.0])
-    (result,) = run(tmp_path / "a.mp4", detector)
+    (result,) = read_by_rote(tmp_path / "a.mp4", detector)
     assert [(t.start_ms, t.end_ms) for t in result.tracks] == [(0, 1800), (2000, 3800)]
 
 
@@ -325,7 +286,7 @@ def test_a_variable_frame_rate_keeps_its_true_times(
 ) -> None:
     at = (0.0, 0.1, 0.15, 0.5, 0.95, 1.3, 1.35, 1.79, 2.01)
     write_video(tmp_path / "a.mkv", [Appearance(320, 180)], times_s=at)
-    (result,) = run(tmp_path / "a.mkv", detector)
+    (result,) = read_by_rote(tmp_path / "a.mkv", detector)
     assert [p.time_ms for p in result.predictions] == [0, 500, 950, 1300, 1790, 2010]
     assert len(result.tracks) == 1
 
@@ -336,7 +297,7 @@ def test_a_picture_is_one_segment_with_a_track_a_face(
     truth = write_picture(
         tmp_path / "a.jpg", [Appearance(150, 120), Appearance(450, 200, look="mirrored")]
     )
-    (result,) = run(tmp_path / "a.jpg", detector)
+    (result,) = read_by_rote(tmp_path / "a.jpg", detector)
     assert result.frames == 1
     assert [(p.time_ms, p.face, p.track) for p in result.predictions] == [(0, 0, 0), (0, 1, 1)]
     for prediction, box in zip(result.predictions, truth, strict=True):
@@ -348,7 +309,7 @@ def test_staff_are_left_out_before_anything_is_read(
     shop: MadeVideo, detector: YuNetDetector
 ) -> None:
     till = ((0.6, 0.5), (1.0, 0.5), (1.0, 1.0), (0.6, 1.0))
-    (result,) = run(shop.path, detector, AnalysisOptions(zones=(till,)))
+    (result,) = read_by_rote(shop.path, detector, AnalysisOptions(zones=(till,)))
     assert len(result.tracks) == 2
     assert {owner(shop, p) for p in result.predictions} == {0, 2}
 
@@ -390,7 +351,7 @@ def test_faces_are_read_in_batches_over_frames(shop: MadeVideo, detector: YuNetD
 
 def test_footage_without_faces_is_an_empty_result(tmp_path: Path, detector: YuNetDetector) -> None:
     write_video(tmp_path / "a.mp4", seconds=2, background="textured")
-    (result,) = run(tmp_path / "a.mp4", detector)
+    (result,) = read_by_rote(tmp_path / "a.mp4", detector)
     assert (result.frames, result.predictions, result.tracks) == (10, (), ())
 
 
@@ -472,145 +433,6 @@ def test_detector_and_model_share_the_cores_with_decoding() -> None:
     assert [workers_each(cores) for cores in (1, 2, 4, 16)] == [1, 2, 2, 2]
 
 
-class Watched:
-    """A detector that writes down what it was asked for, in order: the boxes to look around, or
-    None for a whole frame; and the parts to search."""
-
-    at_once = 1
-
-    def __init__(self, detector: YuNetDetector) -> None:
-        self._detector = detector
-        self.asked: list[Sequence[Box] | None] = []
-        self.parts: list[Sequence[Box]] = []
-
-    def detect(
-        self,
-        pixels: NDArray[np.uint8],
-        smallest: float | None = None,
-        around: Sequence[Box] | None = None,
-        parts: Sequence[Box] = (),
-    ) -> list[Face]:
-        self.asked.append(around)
-        self.parts.append(parts)
-        return self._detector.detect(pixels, smallest, around, parts)
-
-    def counts(self) -> tuple[int, int]:
-        """(frames searched whole, in part)"""
-        whole = sum(around is None for around in self.asked)
-        return whole, len(self.asked) - whole
-
-
-@pytest.mark.parametrize(
-    ("rate", "search_ms", "expected"),
-    [
-        # The first, one in four, and the last.
-        (5, 800, (14, 36)),
-        (5, 400, (26, 24)),
-        (5, 0, (50, 0)),
-        (10, 400, (26, 74)),
-        (10, 1000, (31, 69)),  # at most four frames wait for the last of them
-        (2, 400, (20, 0)),
-    ],
-)
-@pytest.mark.parametrize("people", [[], [Appearance(200, 180), Appearance(450, 180)]])
-def test_some_frames_are_searched_whole(
-    rate: float,
-    search_ms: int,
-    expected: tuple[int, int],
-    people: list[Appearance],
-    tmp_path: Path,
-    detector: YuNetDetector,
-) -> None:
-    write_video(tmp_path / "a.mp4", people, fps=10, seconds=10)
-    watched = Watched(detector)
-    options = AnalysisOptions(rate=rate, search_ms=search_ms, whole_ms=0)
-    (result,) = run(tmp_path / "a.mp4", watched, options)
-    assert watched.counts() == expected
-    assert [track.faces for track in result.tracks] == [10 * rate] * len(people)
-
-
-def test_while_people_come_and_go_every_other_frame_is_searched_whole(
-    tmp_path: Path, detector: YuNetDetector
-) -> None:
-    """Two who walk, and one who is there for half a second, between two searches: .8, 1.6."""
-    brief = Appearance(320, 250, 0.9, 1.5)
-    people = [Appearance(80, 100, 0, 4, to=(560, 100)), Appearance(560, 180, 0, 4, to=(80, 180))]
-    write_video(tmp_path / "a.mp4", [*people, brief], fps=10, seconds=4)
-    watched = Watched(detector)
-    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(whole_ms=0))
-    assert watched.counts() == (10, 10)
-    assert sorted(track.faces for track in result.tracks) == [3, 20, 20]
-
-
-def test_those_between_are_looked_at_where_faces_are_before_and_after(
-    tmp_path: Path, detector: YuNetDetector
-) -> None:
-    write_video(tmp_path / "a.mp4", [Appearance(120, 180, 0, 2, to=(420, 180))], seconds=2)
-    watched = Watched(detector)
-    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(search_ms=400, whole_ms=0))
-    boxes = {p.time_ms: p.box for p in result.predictions}
-    assert sorted(boxes) == list(range(0, 2000, 200))
-    between = [around for around in watched.asked if around is not None]
-    assert between == [[boxes[t - 200], boxes[t + 200]] for t in (400, 800, 1200, 1600)]
-
-
-def test_the_last_frame_before_a_cut_and_what_follows_it_do_not_mix(
-    tmp_path: Path, detector: YuNetDetector
-) -> None:
-    write_video(tmp_path / "a.mp4", [Appearance(320, 180, 0, 2)], seconds=2, cuts_s=[0.4, 1.0])
-    watched = Watched(detector)
-    (result,) = run(tmp_path / "a.mp4", watched, AnalysisOptions(search_ms=400, whole_ms=0))
-    boxes = {p.time_ms: p.box for p in result.predictions}
-    # 0, 400 and 1000 begin a scene and stand alone, 800 ends one; 200 and 600 end their times.
-    between = [around for around in watched.asked if around is not None]
-    assert between == [[boxes[1000], boxes[1400]], [boxes[1400], boxes[1800]]]
-
-
-def test_a_staff_zone_is_not_looked_at_between_searches(
-    shop: MadeVideo, detector: YuNetDetector
-) -> None:
-    watched = Watched(detector)
-    zone = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-    run(shop.path, watched, AnalysisOptions(zones=(zone,), whole_ms=0))
-    assert watched.counts() == (14, 36)
-    assert all(around == [] for around in watched.asked if around is not None)
-
-
-@pytest.mark.parametrize(("whole_ms", "expected"), [(3200, 4), (1600, 7), (800, 18), (0, 18)])
-def test_only_what_changed_is_searched_between_whole_searches(
-    tmp_path: Path, detector: YuNetDetector, whole_ms: int, expected: int
-) -> None:
-    """One stays, one comes and walks, a third is there for a second of it."""
-    stays, walks = Appearance(120, 120), Appearance(420, 150, 1.5, 9, to=(560, 220))
-    path = write_video(
-        tmp_path / "a.mp4", [stays, walks, Appearance(260, 280, 4.1, 5.3)], seconds=10
-    ).path
-    (always,) = run(path, detector, AnalysisOptions(whole_ms=0))
-    watched = Watched(detector)
-    (result,) = run(path, watched, AnalysisOptions(whole_ms=whole_ms))
-    whole, _ = watched.counts()
-    assert whole == expected
-    assert people([result]) == people([always])
-    assert sorted(track.faces for track in result.tracks) == [6, 37, 50]
-    searched = [part for parts in watched.parts for part in parts]
-    assert bool(searched) is (whole_ms > 800)
-    assert all(part.width * part.height < 640 * 360 / 2 for part in searched)
-    # What stays as it is is not searched: the one who stays is nowhere in the parts, but where
-    # the third is close by.
-    assert sum(part.x < 200 and part.y < 150 for part in searched) <= 2
-
-
-def test_footage_in_which_nothing_changes_is_searched_now_and_then(
-    tmp_path: Path, detector: YuNetDetector
-) -> None:
-    write_video(tmp_path / "a.mp4", [Appearance(320, 180)], seconds=10)
-    watched = Watched(detector)
-    (result,) = run(tmp_path / "a.mp4", watched)
-    assert watched.counts()[0] == 4
-    assert not any(watched.parts)
-    assert [track.faces for track in result.tracks] == [50]
-
-
 class Recorded(FixedModel):
     """Keeps what it was shown."""
 
@@ -690,7 +512,7 @@ def test_pictures_and_single_frames_are_read_with_every_view(
 def test_frames_looked_at_at_once_give_the_same_rows(
     shop: MadeVideo, whole: SegmentResult, at_once: int
 ) -> None:
-    (result,) = run(shop.path, YuNetDetector(min_face=36, at_once=at_once))
+    (result,) = read_by_rote(shop.path, YuNetDetector(min_face=36, at_once=at_once))
     assert result.tracks
     assert pickle.dumps(result) == pickle.dumps(whole)
 
@@ -722,7 +544,7 @@ SAMPLES = {
 @pytest.mark.parametrize("name", SAMPLES)
 def test_people_in_real_footage_are_counted(name: str) -> None:
     at_once, seen = SAMPLES[name]
-    results = run(sample_file(name), YuNetDetector(), AnalysisOptions(rate=2.5))
+    results = read_by_rote(sample_file(name), YuNetDetector(), AnalysisOptions(rate=2.5))
     by_time = Counter(p.time_ms for p in predictions(results))
     assert max(by_time.values(), default=0) == at_once
-    assert len(people(results)) == seen
+    assert len(people_of(results)) == seen
