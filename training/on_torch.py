@@ -38,11 +38,11 @@ class Fused(layers.Layer):  # type: ignore[misc]
 
     def call(self, faces: keras.KerasTensor, training: bool = False) -> list[keras.KerasTensor]:
         if not training or isinstance(faces, keras.KerasTensor):
-            return self._by_keras(faces, training and not self._teaches)
+            return self._by_keras(faces, training)
         import torch
 
         if not isinstance(faces, torch.Tensor) or faces.device.type == "meta":
-            return self._by_keras(faces, training and not self._teaches)
+            return self._by_keras(faces, training)
         if self._run is None:
             self._run = torch.compile(self._forward, dynamic=False)
         weights = [[variable.value for variable in layer.weights] for layer, *_ in self._steps]
@@ -50,7 +50,7 @@ class Fused(layers.Layer):  # type: ignore[misc]
             return list(self._run(faces, weights))
 
     def _by_keras(self, faces: keras.KerasTensor, training: bool) -> list[keras.KerasTensor]:
-        read = self.network(faces, training=training)
+        read = self.network(faces, training=training and not self._teaches)
         return list(read) if isinstance(read, list) else [read]
 
     def _forward(self, faces: Tensor, weights: list[list[Tensor]]) -> list[Tensor]:
