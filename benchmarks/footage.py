@@ -55,6 +55,7 @@ from benchmarks.worker_start import Start
 from benchmarks.worker_start import measured as measured_starts
 from fer_core import AnalysisOptions, analyse, probe, sample
 from fer_core.analysis import detector_for, reader_for
+from fer_core.memory import share_one_heap
 from tests.made_footage import Appearance, write_video
 
 RATE = 5.0
@@ -266,6 +267,7 @@ def peak_mib(path: Path) -> float:
 
 
 def read_and_tell_peak(path: Path) -> None:
+    share_one_heap()
     cv2.setNumThreads(1)
     options = AnalysisOptions(rate=RATE)
     for _ in analyse(path, reader_for(options, CORES), options):

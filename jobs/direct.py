@@ -12,6 +12,7 @@ from fer_core.analysis import analyse_segment, detector_for, reader_for
 from fer_core.annotation import AnnotatedVideo, Missed
 from fer_core.errors import FootageError, ModelError, SatisfaceError
 from fer_core.footage import Source, plan_segments, probe, sample
+from fer_core.memory import share_one_heap
 from fer_core.options import AnalysisOptions
 from fer_core.types import EXPRESSIONS, UNKNOWN, LeadIn, Prediction, SegmentResult
 from jobs.intake import unpacked_files
@@ -82,6 +83,7 @@ class FileReader:
         self._scratch = scratch
         self._annotated = annotated
         self._options = options or AnalysisOptions()
+        share_one_heap()
         cores = os.cpu_count() or 1
         self._model = reader_for(self._options, cores)
         self._detector = detector_for(self._options, cores)
