@@ -55,7 +55,7 @@ from benchmarks.worker_start import Start
 from benchmarks.worker_start import measured as measured_starts
 from fer_core import AnalysisOptions, analyse, probe, sample
 from fer_core.analysis import detector_for, reader_for
-from fer_core.memory import share_one_heap
+from jobs.memory import share_one_heap
 from tests.made_footage import Appearance, write_video
 
 RATE = 5.0

@@ -12,10 +12,10 @@ from fer_core.analysis import analyse_segment, detector_for, reader_for
 from fer_core.annotation import AnnotatedVideo, Missed
 from fer_core.errors import FootageError, ModelError, SatisfaceError
 from fer_core.footage import Source, plan_segments, probe, sample
-from fer_core.memory import share_one_heap
 from fer_core.options import AnalysisOptions
 from fer_core.types import EXPRESSIONS, UNKNOWN, LeadIn, Prediction, SegmentResult
 from jobs.intake import unpacked_files
+from jobs.memory import share_one_heap
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from importlib import import_module
 from multiprocessing.connection import Connection
 
 from jobs.logs import log_to_terminal
+from jobs.memory import share_one_heap
 
 
 class ProcessDied(Exception):
@@ -83,6 +84,7 @@ def _hold_on(lifeline: "Connection[object, object]", logs: bool) -> None:
     """Runs first in every process of the pool."""
     # Ctrl-C reaches the whole group; the worker alone decides what then happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    share_one_heap()
     if logs:
         log_to_terminal()
     threading.Thread(target=_end_with_worker, args=(lifeline,), daemon=True).start()

@@ -20,7 +20,6 @@ from fer_core.analysis import analyse_segment, detector_for, reader_for
 from fer_core.detection import YuNetDetector, Zone
 from fer_core.errors import Cancelled, FootageError, ModelError
 from fer_core.expression import ExpressionReader
-from fer_core.memory import share_one_heap
 from fer_core.options import AnalysisOptions
 from fer_core.remote import RemoteVideo
 from fer_core.types import FootageInfo, FootageKind, SegmentPlan, SegmentResult
@@ -241,7 +240,6 @@ def _loaded(threads: int) -> _Loaded:
     """Raises ModelError."""
     loaded: _Loaded | None = getattr(_by_thread, "loaded", None)
     if loaded is None:
-        share_one_heap()
         cv2.setNumThreads(threads)
         options = AnalysisOptions()
         loaded = _Loaded(reader_for(options, threads), detector_for(options, threads))
