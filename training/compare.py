@@ -19,9 +19,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_core.expression import calibrated
 from fer_core.preprocessing import to_model_input
 from training import data as face_data
 from training import metrics
+from training.calibrate import fit_temperature
 from training.data import DataError
 from training.evaluate import ferplus_majority, shrunk
 from training.network import leaning_to_votes, read_votes_head
@@ -29,7 +31,7 @@ from training.network import leaning_to_votes, read_votes_head
 _NAMES: Final = ("name", "seed")
 
 SMALL: Final = 24
-MEASURED: Final = ("macro-F1", f"at {SMALL} px", "FER+ majority")
+MEASURED: Final = ("NLL", "macro-F1", f"at {SMALL} px", "FER+ majority")
 SHARES: Final = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
 """Of the head for votes."""
 
@@ -50,19 +52,22 @@ class Run:
 
 
 def measure(network: keras.Model, split: face_data.Split) -> tuple[float, ...]:
-    """How ``network`` reads ``split`` (with votes): accuracy, then in ``MEASURED``'s order."""
+    """How ``network`` reads ``split`` (with votes): accuracy, then in ``MEASURED``'s order. NLL is
+    that at the best temperature."""
 
     def read(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         logits = network.predict(to_model_input(images), batch_size=256, verbose=0)
-        return np.asarray(keras.ops.softmax(np.asarray(logits, np.float32)), np.float32)
+        return np.asarray(logits, np.float32)
 
-    sharp = read(split.images)
+    logits = read(split.images)
+    sharp = calibrated(logits, fit_temperature(logits, split.labels))
     small = read(shrunk(split.images, SMALL))
     assert split.votes is not None
     majority, clear = ferplus_majority(split.votes)
     return (
         metrics.accuracy(sharp, split.labels),
-        metrics.STATISTICS["macro_f1"](sharp, split.labels),
+        metrics.nll(sharp, split.labels),
+        metrics.macro_f1(sharp, split.labels),
         float((small.argmax(axis=1) == split.labels).mean()),
         float((sharp.argmax(axis=1) == majority)[clear].mean()),
     )

@@ -21,14 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from fer_core.expression import calibrated
 from fer_core.preprocessing import to_model_input
 from training import data as face_data
 from training import metrics
 from training.augmentation import Augmentation, AugmentFaces
-from training.calibrate import fit_temperature
-from training.compare import SMALL
-from training.evaluate import ferplus_majority, shrunk
+from training.compare import MEASURED, measure
 from training.recipe import Recipe, read_recipe
 from training.train import train
 
@@ -44,7 +41,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 """What is on or off together: fields of Augmentation, and ``mixup`` of Recipe."""
 
-FIGURES: Final = ("accuracy", "NLL", "macro-F1", f"at {SMALL} px", "FER+ majority")
+FIGURES: Final = ("accuracy", *MEASURED)
 _FIRST_RUN: Final = "++-+++---+-"
 
 
@@ -90,33 +87,18 @@ def changed(images: NDArray[np.uint8], augmentation: Augmentation, kind: str) ->
     return np.asarray(np.rint(np.concatenate(batches)[..., 0]), np.uint8)
 
 
-def measure(
+def measured(
     network: keras.Model, split: face_data.Split, faces: Mapping[str, NDArray[np.uint8]]
 ) -> dict[str, float]:
     """``FIGURES`` of ``split`` (with votes), and the accuracy in each of ``faces``, the same ones
-    changed. NLL is that at the best temperature."""
-
-    def read(images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        logits = network.predict(to_model_input(images), batch_size=512, verbose=0)
-        return np.asarray(logits, np.float32)
+    changed."""
 
     def right(images: NDArray[np.uint8]) -> float:
-        return float((read(images).argmax(axis=1) == split.labels).mean())
+        logits = np.asarray(network.predict(to_model_input(images), batch_size=512, verbose=0))
+        return metrics.accuracy(logits, split.labels)
 
-    assert split.votes is not None
-    majority, clear = ferplus_majority(split.votes)
-    logits = read(split.images)
-    probabilities = calibrated(logits, fit_temperature(logits, split.labels))
-    figures = (
-        metrics.accuracy(probabilities, split.labels),
-        metrics.nll(probabilities, split.labels),
-        metrics.macro_f1(probabilities, split.labels),
-        right(shrunk(split.images, SMALL)),
-        float((logits.argmax(axis=1) == majority)[clear].mean()),
-    )
-    return dict(zip(FIGURES, figures, strict=True)) | {
-        kind: right(images) for kind, images in faces.items()
-    }
+    figures = dict(zip(FIGURES, measure(network, split), strict=True))
+    return figures | {kind: right(images) for kind, images in faces.items()}
 
 
 def effects(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -133,9 +115,9 @@ def margin(found: NDArray[np.float64]) -> float:
     return float(stats.t.ppf(0.975, len(sizes) / 3) * 1.5 * np.median(small))
 
 
-def table(measured: list[dict[str, float]]) -> str:
-    """The Markdown table of effects, in hundredths, from what ``measure`` gave for the runs."""
-    values = {name: np.array([run[name] for run in measured], np.float64) for name in measured[0]}
+def table(runs: list[dict[str, float]]) -> str:
+    """The Markdown table of effects, in hundredths, from what ``measured`` gave for the runs."""
+    values = {name: np.array([run[name] for run in runs], np.float64) for name in runs[0]}
     found = {name: effects(figure) for name, figure in values.items()}
     margins = {name: margin(values) for name, values in found.items()}
 
@@ -185,7 +167,7 @@ def main() -> None:
         keras.saving.load_model(arguments.out / f"{run:02d}" / "best.keras", compile=False)
         for run in runs
     )
-    print(table([measure(network, faces.validation, sets) for network in networks]))  # noqa: T201
+    print(table([measured(network, faces.validation, sets) for network in networks]))  # noqa: T201
 
 
 if __name__ == "__main__":

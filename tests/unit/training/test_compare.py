@@ -40,10 +40,10 @@ def test_runs_are_compared_with_the_first(tmp_path: Path) -> None:
 def test_what_was_measured_stands_beside(tmp_path: Path) -> None:
     write_run(tmp_path / "a", Recipe(name="plain"), [0.7])
     run = read_run(tmp_path / "a")
-    runs = [dataclasses.replace(run, measured=(share, 0.5, 0.25)) for share in (0.6, 0.7)]
+    runs = [dataclasses.replace(run, measured=(0.9, share, 0.5, 0.25)) for share in (0.6, 0.7)]
     head, _, row = table(runs).splitlines()
-    assert head.endswith("| spread | macro-F1 | at 24 px | FER+ majority |")
-    assert row.endswith("| 0.0000 | 0.6500 | 0.5000 | 0.2500 |")
+    assert head.endswith("| spread | NLL | macro-F1 | at 24 px | FER+ majority |")
+    assert row.endswith("| 0.0000 | 0.9000 | 0.6500 | 0.5000 | 0.2500 |")
 
 
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from training.screening import (
     design,
     effects,
     margin,
-    measure,
+    measured,
     only,
     recipe_of,
     table,
@@ -77,10 +77,10 @@ def test_runs_are_measured_and_set_in_a_table(made_faces: MadeFaces) -> None:
     votes[:, 0] = 10
     split = dataclasses.replace(split, votes=votes)
     network = residual_net((8, 8), (1, 1))
-    measured = measure(network, split, {"blur": split.images})
-    assert list(measured) == [*FIGURES, "blur"]
-    assert measured["blur"] == measured["accuracy"]
-    runs = [measured | {"blur": 0.5 + 0.25 * on} for on in design()[:, list(KINDS).index("blur")]]
+    one = measured(network, split, {"blur": split.images})
+    assert list(one) == [*FIGURES, "blur"]
+    assert one["blur"] == one["accuracy"]
+    runs = [one | {"blur": 0.5 + 0.25 * on} for on in design()[:, list(KINDS).index("blur")]]
     row = next(line for line in table(runs).splitlines() if line.startswith("| blur"))
     assert row.endswith("| 0.5000 | 0.7500 |")
     assert "**+25.00** (by chance 0.00)" in row
