@@ -2,9 +2,10 @@
 
 The first run is what the others are compared with: each row names the settings that differ from
 its. Runs that differ by their seed alone are one row, with the mean and the spread (standard
-deviation) of their best accuracy on PublicTest. ``--data`` reads PublicTest once more with each
-run's best network: as few pixels show it, and against FER+'s clear majority. What a run's head for
-votes would change, were it to share in what is read, is a table of its own.
+deviation) of their accuracy on PublicTest, each after the epoch that was kept. ``--data`` reads
+PublicTest once more with each run's best network: as few pixels show it, and against FER+'s clear
+majority. What a run's head for votes would change, were it to share in what is read, is a table of
+its own.
 """
 
 import argparse
@@ -40,7 +41,8 @@ SHARES: Final = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)
 class Run:
     """One folder of training.train. ``settings``: setting to value, those of the augmentation
     among them as ``augmentation.tilt`` and so on, without name and seed. ``best``: accuracy on
-    PublicTest, reached at epoch ``at`` of ``epochs``. ``measured``: see ``measure``."""
+    PublicTest after epoch ``at`` of ``epochs``, the one that was kept. ``measured``: see
+    ``measure``."""
 
     name: str
     settings: dict[str, Any]
@@ -79,20 +81,20 @@ def read_run(folder: Path, split: face_data.Split | None = None) -> Run:
     try:
         described = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
-            accuracies = [float(row["val_accuracy"]) for row in csv.DictReader(file)]
+            rows = list(csv.DictReader(file))
     except FileNotFoundError as error:
         raise DataError(f"{folder} holds no run that has ended an epoch.") from error
     settings = {key: value for key, value in described["config"].items() if key not in _NAMES}
     for key, value in settings.pop("augmentation").items():
         settings[f"augmentation.{key}"] = value
-    best = max(accuracies)
+    kept = min(rows, key=lambda row: float(row["val_nll"]))
     return Run(
         described["config"]["name"],
         settings,
         described["parameters"],
-        len(accuracies),
-        best,
-        accuracies.index(best) + 1,
+        len(rows),
+        float(kept["val_accuracy"]),
+        int(kept["epoch"]),
         () if split is None else measure(_best(folder), split)[1:],
     )
 

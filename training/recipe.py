@@ -16,7 +16,7 @@ class Recipe:
     """The fields are the keys of the TOML file.
 
     ``ema_momentum``: of the running average of the weights, which is what is validated and
-    kept. ``patience``: epochs without a better validation accuracy before it stops.
+    kept. ``patience``: epochs without a better validation likelihood before it stops.
     ``label_weight``, ``smoothing``: see ``training.data.soft_labels``. ``votes_weight``: of the
     loss of a second head, which learns FER+'s votes alone; 0 makes none. What ships leans to it
     only where ``training.export`` is told so.

@@ -13,22 +13,23 @@ from training.data import DataError
 from training.recipe import Recipe
 
 
-def write_run(folder: Path, recipe: Recipe, accuracies: list[float]) -> None:
+def write_run(folder: Path, recipe: Recipe, epochs: list[tuple[float, float]]) -> None:
+    """``epochs``: accuracy and negative log-likelihood of each."""
     folder.mkdir()
     described = {"config": dataclasses.asdict(recipe), "parameters": 1000}
     (folder / "run.json").write_text(json.dumps(described))
     with (folder / "history.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["epoch", "val_accuracy"])
-        writer.writerows(enumerate(accuracies, start=1))
+        writer.writerow(["epoch", "val_accuracy", "val_nll"])
+        writer.writerows((epoch, *figures) for epoch, figures in enumerate(epochs, start=1))
 
 
 def test_runs_are_compared_with_the_first(tmp_path: Path) -> None:
     plain = Recipe(name="plain")
-    write_run(tmp_path / "a", plain, [0.5, 0.7, 0.6])
-    write_run(tmp_path / "b", dataclasses.replace(plain, seed=2), [0.72])
+    write_run(tmp_path / "a", plain, [(0.5, 1.2), (0.7, 0.9), (0.71, 1.0)])
+    write_run(tmp_path / "b", dataclasses.replace(plain, seed=2), [(0.72, 0.9)])
     sharp = dataclasses.replace(plain, name="blurred", augmentation=Augmentation(blur=0.2))
-    write_run(tmp_path / "c", sharp, [0.74])
+    write_run(tmp_path / "c", sharp, [(0.74, 0.8)])
     lines = table([read_run(tmp_path / name) for name in "abc"]).splitlines()[2:]
     assert lines == [
         "| plain |  | 1,000 | 2 | 3 | 0.7100 | 0.0141 |",
@@ -38,7 +39,7 @@ def test_runs_are_compared_with_the_first(tmp_path: Path) -> None:
 
 
 def test_what_was_measured_stands_beside(tmp_path: Path) -> None:
-    write_run(tmp_path / "a", Recipe(name="plain"), [0.7])
+    write_run(tmp_path / "a", Recipe(name="plain"), [(0.7, 0.9)])
     run = read_run(tmp_path / "a")
     runs = [dataclasses.replace(run, measured=(0.9, share, 0.5, 0.25)) for share in (0.6, 0.7)]
     head, _, row = table(runs).splitlines()

@@ -10,10 +10,13 @@ import keras
 import numpy as np
 import pytest
 
+from fer_core.expression import calibrated
 from fer_core.preprocessing import to_model_input
 from training.augmentation import Augmentation
+from training.calibrate import fit_temperature
 from training.data import DataError, FaceData, Split, soft_labels
 from training.learner import Learner, Statistics, build_network
+from training.metrics import nll
 from training.network import (
     leaning_to_votes,
     multiply_adds,
@@ -77,11 +80,15 @@ def test_a_run_learns_and_keeps_its_best(tmp_path: Path, made_data: FaceData) ->
     )
     best = train(config, made_data, tmp_path, verbose=0)
     assert best > 0.5
-    assert best == max(row["val_accuracy"] for row in history(tmp_path))
+    kept = min(history(tmp_path), key=lambda row: row["val_nll"])
+    assert best == kept["val_accuracy"]
     network = keras.saving.load_model(tmp_path / "best.keras")
     assert not network.compiled
-    read = network.predict(to_model_input(made_data.validation.images), verbose=0).argmax(axis=1)
-    assert (read == made_data.validation.labels).mean() == pytest.approx(best, abs=1e-4)
+    logits = network.predict(to_model_input(made_data.validation.images), verbose=0)
+    labels = made_data.validation.labels
+    assert (logits.argmax(axis=1) == labels).mean() == pytest.approx(best, abs=1e-4)
+    sharp = calibrated(logits, fit_temperature(logits, labels))
+    assert nll(sharp, labels) == pytest.approx(kept["val_nll"], abs=1e-4)
     described = json.loads((tmp_path / "run.json").read_text())
     assert described["config"]["seed"] == config.seed
     assert described["data"]["training"]["fear"] == 8
@@ -124,7 +131,10 @@ def test_a_start_that_is_no_such_model_is_named(tmp_path: Path, made_data: FaceD
 def test_a_run_without_progress_stops_early(tmp_path: Path, made_data: FaceData) -> None:
     config = dataclasses.replace(TINY, epochs=30, learning_rate=1e-9, patience=2)
     train(config, made_data, tmp_path, verbose=0)
-    assert len(history(tmp_path)) <= 5
+    rows = history(tmp_path)
+    best = min(rows, key=lambda row: row["val_nll"])
+    assert rows[-1]["epoch"] - best["epoch"] == config.patience
+    assert len(rows) < config.epochs
 
 
 def test_batches_follow_seed_and_epoch(made_data: FaceData) -> None:
