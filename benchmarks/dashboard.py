@@ -18,7 +18,6 @@ the processor leave out those of a database server.
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -37,6 +36,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import func, make_url, select
 
 from benchmarks import bulk_rows
+from benchmarks.machine import this_machine
 from db.engine import Database
 from db.tables import Bucket, Camera, Prediction, Recording, Track
 
@@ -357,11 +357,10 @@ def databases(stack: ExitStack, predictions: int) -> list[str]:
 
 def page_of(measured: list[Measured], now: datetime, remark: str) -> str:
     """The report as Markdown."""
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     parts = [
         f"# The dashboard over a year, {now:%Y-%m-%d}",
         "",
-        f"Command: `python -m benchmarks.dashboard`. Machine: {machine}. {remark}".strip(),
+        f"Command: `python -m benchmarks.dashboard`. Machine: {this_machine()}. {remark}".strip(),
     ]
     for one in measured:
         counted = ", ".join(f"{count:,} {name}" for name, count in one.rows.items())

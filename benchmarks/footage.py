@@ -32,7 +32,6 @@ Start: see ``benchmarks.worker_start``.
 import argparse
 import math
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -49,6 +48,7 @@ import cv2
 import numpy as np
 import platformdirs
 
+from benchmarks.machine import this_machine
 from benchmarks.recogniser_peers.catalogue import DEEPFACE, FER, Environment
 from benchmarks.recogniser_peers.environments import prepared, python_of
 from benchmarks.worker_start import Start
@@ -342,8 +342,8 @@ def page_of(rows: list[tuple[str, str]], now: datetime) -> str:
     load = ", ".join(f"{part:.1f}" for part in os.getloadavg())
     return f"""# Reading footage, {now:%Y-%m-%d}
 
-Command: `python -m benchmarks.footage`. Machine: {os.cpu_count()} cores, {platform.machine()},
-Python {platform.python_version()}; load when it ended (1, 5, 15 minutes): {load}.
+Command: `python -m benchmarks.footage`. Machine: {this_machine()};
+load when it ended (1, 5, 15 minutes): {load}.
 
 | figure | measured |
 |---|---|

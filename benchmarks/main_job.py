@@ -11,7 +11,6 @@ the same decoder at the same samples, all in one run.
 
 import argparse
 import os
-import platform
 import re
 import shutil
 import socket
@@ -26,6 +25,7 @@ from statistics import median
 
 from playwright.sync_api import sync_playwright
 
+from benchmarks.machine import this_machine
 from fer_core import ExpressionReader, YuNetDetector, analyse, probe, sample
 from tests.made_footage import Appearance, write_video
 
@@ -136,10 +136,9 @@ def _one_first_page(page: object, home: Path) -> float:
 def page_of(rows: list[tuple[str, str]], now: datetime) -> str:
     """The report as Markdown."""
     table = "\n".join(f"| {name} | {value} |" for name, value in rows)
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     return f"""# The main job, {now:%Y-%m-%d}
 
-Command: `python -m benchmarks.main_job`. Machine: {machine}.
+Command: `python -m benchmarks.main_job`. Machine: {this_machine()}.
 
 | figure | measured |
 |---|---|

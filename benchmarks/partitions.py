@@ -14,7 +14,6 @@ do at some time or other is not counted for either.
 import argparse
 import contextlib
 import os
-import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +25,7 @@ from typing import Any, Final
 import psutil
 from sqlalchemy import insert, text
 
+from benchmarks.machine import this_machine
 from db.engine import Database, upgrade
 from db.months import begin_of, next_month
 from db.partitions import ensure_months, month_tables
@@ -315,11 +315,10 @@ def main() -> None:
     load = os.getloadavg()[0]
     with running_server(programs, SERVER) as server:
         found = run(server, arguments.predictions, lambda line: print(line, flush=True))
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     command = f"python -m benchmarks.partitions --predictions {arguments.predictions}"
     text_of_page = f"""# A table a month, {datetime.now(UTC):%Y-%m-%d}
 
-Command: `{command}`. Machine: {machine}; load when it began: {load:.1f}.
+Command: `{command}`. Machine: {this_machine()}; load when it began: {load:.1f}.
 
 {found}
 

@@ -18,7 +18,6 @@ their rows and their hours.
 import argparse
 import contextlib
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -38,6 +37,7 @@ import psutil
 from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
+from benchmarks.machine import this_machine
 from db.engine import Database, upgrade
 from db.queue import claim
 from db.tables import Base, Recording, Segment, SegmentState
@@ -327,12 +327,11 @@ def measured(
 
 def page_of(found: list[Measured], command: str, decode_s: float) -> str:
     """The dated page, in Markdown."""
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     lines = [
         "# The queue",
         "",
         (
-            f"{datetime.now(UTC):%d %B %Y}. Made by `{command}`. Machine: {machine}, load "
+            f"{datetime.now(UTC):%d %B %Y}. Made by `{command}`. Machine: {this_machine()}, load "
             f"{os.getloadavg()[1]:.0f} at the end."
         ),
         "",

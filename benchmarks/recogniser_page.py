@@ -1,7 +1,5 @@
 """What the comparison of recognisers measured, and its page; pure functions."""
 
-import os
-import platform
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.machine import this_machine
 from fer_core.model_card import Estimate
 from training import metrics
 from training.data import VOTES_OF_EXPRESSIONS, Split
@@ -166,10 +165,9 @@ def page_of(
     now: datetime,
 ) -> str:
     """The report as Markdown. ``missing``, ``remarks``: (recogniser, sentence)."""
-    machine = f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
     parts = [
         f"# The recogniser and its peers, {now:%Y-%m-%d}",
-        f"Command: `{command}`. Machine: {machine}.",
+        f"Command: `{command}`. Machine: {this_machine()}.",
         f"All read the same {faces:,} faces of {split} in one run. Ratios are the first row's.",
         f"## Reading right\n\n{accuracy_table(rows)}",
         _ACCURACY_NOTE,

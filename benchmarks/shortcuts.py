@@ -15,8 +15,6 @@ the detector, as small and very large ones are, come out of that nearly as they 
 """
 
 import argparse
-import os
-import platform
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -30,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.footage import CORES, RATE
+from benchmarks.machine import this_machine
 from fer_core import AnalysisOptions, ExpressionReader, YuNetDetector, analyse
 from fer_core.analysis import detector_for, reader_for
 from fer_core.detection import FaceDetector
@@ -197,8 +196,8 @@ def page_of(rows: list[tuple[str, ...]], now: datetime) -> str:
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return f"""# Shortcuts in video, {now:%Y-%m-%d}
 
-Command: `python -m benchmarks.shortcuts CLIP ...`. Machine: {os.cpu_count()} cores, of which
-{CORES} are used, {platform.machine()}, Python {platform.python_version()}.
+Command: `python -m benchmarks.shortcuts CLIP ...`. Machine: {this_machine()},
+of which {CORES} cores are used.
 
 {table}
 

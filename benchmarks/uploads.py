@@ -9,8 +9,6 @@ is looked at twice a second. The hash at the end has to be that of the file.
 import argparse
 import contextlib
 import hashlib
-import os
-import platform
 import random
 import tempfile
 import threading
@@ -24,6 +22,7 @@ from urllib.parse import urlsplit
 import psutil
 from playwright.sync_api import Page
 
+from benchmarks.machine import this_machine
 from jobs.uploads import Upload, Uploads
 from tests.browser.bad_network import BadNetwork
 from tests.browser.server import chromium, serving
@@ -201,13 +200,12 @@ def page_of(result: Result, command: str) -> str:
         ("the same while the file was sent", most(result.memory.sending)),
         ("the same once the page had looked at the file", most(result.memory.after)),
     ]
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, shared with other work"
     made = (
-        f"{datetime.now(UTC):%d %B %Y}, {machine}. Made by `{command}`: a file of noise goes "
-        "through a real Chromium and a TCP relay that breaks every connection, or stays away while "
-        "the dashboard is stopped and started again, at random moments. Memory is the resident set "
-        "of the dashboard's process (Streamlit and all), looked at twice a second, restarts "
-        "included."
+        f"{datetime.now(UTC):%d %B %Y}, {this_machine()}, shared with other work. "
+        f"Made by `{command}`: a file of noise goes through a real Chromium and a TCP relay that "
+        "breaks every connection, or stays away while the dashboard is stopped and started again, "
+        "at random moments. Memory is the resident set of the dashboard's process (Streamlit and "
+        "all), looked at twice a second, restarts included."
     )
     table = [f"| {what} | {figure} |" for what, figure in rows]
     head = ["# Uploads: a large file, a bad network", "", made, "", "| | |", "|---|---|"]
