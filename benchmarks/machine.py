@@ -11,7 +11,7 @@ all else differ by several times for it."""
 
 
 def this_machine() -> str:
-    """ "2 cores, x86_64 (AMD EPYC, avx2), Python 3.11.7"; in brackets what Linux tells."""
+    """Such as "2 cores, x86_64 (AMD EPYC, avx2), Python 3.11.7"; in brackets what Linux tells."""
     listed = Path("/proc/cpuinfo")
     told = processor(listed.read_text(encoding="utf-8")) if listed.exists() else ""
     kind = f"{platform.machine()} ({told})" if told else platform.machine()
