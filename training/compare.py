@@ -9,7 +9,6 @@ its own.
 """
 
 import argparse
-import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from fer_core.expression import calibrated
 from fer_core.preprocessing import to_model_input
 from training import data as face_data
-from training import metrics
+from training import history, metrics
 from training.calibrate import fit_temperature
 from training.data import DataError
 from training.evaluate import ferplus_majority, shrunk
@@ -80,20 +79,21 @@ def read_run(folder: Path, split: face_data.Split | None = None) -> Run:
     there is none."""
     try:
         described = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
     except FileNotFoundError as error:
-        raise DataError(f"{folder} holds no run that has ended an epoch.") from error
+        raise DataError(f"There is no run in {folder}.") from error
+    rows = history.read(folder)
+    if not rows:
+        raise DataError(f"{folder} holds no run that has ended an epoch.")
+    kept = history.best(rows)
     settings = {key: value for key, value in described["config"].items() if key not in _NAMES}
     for key, value in settings.pop("augmentation").items():
         settings[f"augmentation.{key}"] = value
-    kept = min(rows, key=lambda row: float(row["val_nll"]))
     return Run(
         described["config"]["name"],
         settings,
         described["parameters"],
         len(rows),
-        float(kept["val_accuracy"]),
+        kept["val_accuracy"],
         int(kept["epoch"]),
         () if split is None else measure(_best(folder), split)[1:],
     )

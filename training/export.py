@@ -7,11 +7,11 @@ file itself, so that what is measured is what ships. PrivateTest is not looked a
 """
 
 import argparse
-import csv
 import dataclasses
 import datetime as dt
 import hashlib
 import json
+import math
 import tempfile
 import time
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ from fer_core.model_card import (
 )
 from fer_core.preprocessing import FACE_SIZE, to_model_input
 from fer_core.types import EXPRESSIONS
-from training import calibrate, distribution
+from training import calibrate, distribution, history
 from training import data as face_data
 from training.evaluate import evaluate, summary, twins_of
 from training.figures import draw
@@ -208,7 +208,7 @@ def export(
     )
     measured = ModelMetrics(
         version=card.version,
-        history=(*earlier, *_history(run / "history.csv", len(earlier))),
+        history=(*earlier, *_history(history.read(run), len(earlier))),
         labels={
             "Training": described["data"]["training"],
             "PublicTest": faces.validation.counts(),
@@ -241,20 +241,19 @@ def _trained_on(described: dict[str, dict[str, dict[str, int]]]) -> str:
     return f"FER2013 Training, {faces} faces (left out: {dropped or 'none'}), and FER+ votes"
 
 
-def _history(path: Path, before: int) -> tuple[EpochFigures, ...]:
+def _history(rows: history.Rows, before: int) -> tuple[EpochFigures, ...]:
     """Numbered on from ``before`` epochs."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return tuple(
-            EpochFigures(
-                before + int(row["epoch"]),
-                float(row["loss"]),
-                None if row["accuracy"] == "nan" else float(row["accuracy"]),
-                float(row["val_loss"]),
-                float(row["val_accuracy"]),
-                float(row["learning_rate"]),
-            )
-            for row in csv.DictReader(file)
+    return tuple(
+        EpochFigures(
+            before + int(row["epoch"]),
+            row["loss"],
+            None if math.isnan(row["accuracy"]) else row["accuracy"],
+            row["val_loss"],
+            row["val_accuracy"],
+            row["learning_rate"],
         )
+        for row in rows
+    )
 
 
 def main() -> None:

@@ -1,14 +1,11 @@
 """Train a recogniser: ``python -m training.train --config training/configs/first.toml``.
 
-The run's folder gets ``checkpoint.npz`` (with the optimizer's state) and ``state.json`` after every
-epoch, from which the same command goes on; ``best.keras`` (the averaged weights of the epoch
-that was best on validation), ``history.csv`` and ``run.json`` (settings, seed, data, versions).
-Best is the epoch of the highest likelihood at the best temperature (``val_nll``): which of two
-epochs reads a few faces more is chance.
+The run's folder gets ``checkpoint.npz`` (with the optimizer's state) and ``history.csv`` after
+every epoch, from which the same command goes on; ``best.keras`` (the averaged weights of the epoch
+that was best on validation: training.history) and ``run.json`` (settings, seed, data, versions).
 """
 
 import argparse
-import csv
 import dataclasses
 import gc
 import json
@@ -17,7 +14,6 @@ import platform
 import shutil
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -28,22 +24,11 @@ from numpy.typing import NDArray
 from fer_core.expression import calibrated
 from fer_core.preprocessing import to_model_input
 from training import data as face_data
-from training import metrics
+from training import history, metrics
 from training.calibrate import fit_temperature
 from training.learner import Learner, Statistics, build_network
 from training.network import VOTES_HEAD
 from training.recipe import Recipe, read_recipe
-
-HISTORY_FIELDS: Final = (
-    "epoch",
-    "loss",
-    "accuracy",
-    "val_loss",
-    "val_accuracy",
-    "val_nll",
-    "learning_rate",
-    "seconds",
-)
 
 _MEASURED_FACES: Final = 2048
 """From how many faces the averaged network's statistics are measured."""
@@ -115,19 +100,6 @@ def targets_of(split: face_data.Split, recipe: Recipe) -> list[NDArray[np.float3
     return [mixed, face_data.soft_labels(split, label_weight=0.0, smoothing=0.0)]
 
 
-@dataclass(slots=True)
-class _State:
-    rows: list[dict[str, float]] = field(default_factory=list)
-
-    @property
-    def epoch(self) -> int:
-        return len(self.rows)
-
-    @property
-    def best(self) -> dict[str, float]:
-        return min(self.rows, key=lambda row: row["val_nll"])
-
-
 class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
     """Validates the averaged weights, writes checkpoint, history and the best network, and
     stops when ``patience`` runs out."""
@@ -138,12 +110,12 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         out: Path,
         faces: DrawnFaces,
         validation: face_data.Split,
-        state: _State,
+        rows: history.Rows,
         stop_at: float | None,
     ) -> None:
         super().__init__()
         self._learner, self._out, self._faces = learner, out, faces
-        self._state, self._stop_at = state, stop_at
+        self._rows, self._stop_at = rows, stop_at
         # Never compiled: a file saved from it loads under every Keras backend.
         self._averaged = build_network(learner.recipe)
         self._statistics = Statistics(self._averaged)
@@ -156,7 +128,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         self._learner.reseed(epoch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        state, logs = self._state, {} if logs is None else logs
+        rows, logs = self._rows, {} if logs is None else logs
         votes = self._learner.average_into(self._averaged)
         self._measure_statistics()
         logits = np.asarray(self._averaged.predict(self._inputs, batch_size=512, verbose=0))
@@ -164,7 +136,7 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         loss = metrics.nll(calibrated(logits, 1.0), self._labels)
         sharp = calibrated(logits, fit_temperature(logits, self._labels))
         rate = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
-        state.rows.append(
+        rows.append(
             {
                 "epoch": epoch + 1,
                 "loss": round(logs.get("loss", math.nan), 5),
@@ -176,22 +148,19 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
                 "seconds": round(time.monotonic() - self._began, 1),
             }
         )
-        if state.best is state.rows[-1]:
+        best = history.best(rows)
+        if best is rows[-1]:
             _save(self._averaged, self._out / "best.keras")
             if votes:
                 np.savez(self._out / VOTES_HEAD, kernel=votes[0], bias=votes[1])
         self._learner.save(self._out / "checkpoint.npz")
-        _write_json(self._out / "state.json", dataclasses.asdict(state))
-        with (self._out / "history.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, HISTORY_FIELDS)
-            writer.writeheader()
-            writer.writerows(state.rows)
+        history.write(self._out, rows)
         gc.collect()  # tensors in cycles weigh much that Python does not know of
         logs["val_accuracy"], logs["val_loss"] = accuracy, loss
-        _report(state)
+        _report(rows[-1], best)
         late = self._stop_at is not None and time.time() > self._stop_at
         patience = self._learner.recipe.patience
-        if late or state.epoch - state.best["epoch"] >= patience:
+        if late or len(rows) - best["epoch"] >= patience:
             self.model.stop_training = True
 
     def _measure_statistics(self) -> None:
@@ -205,11 +174,10 @@ def _accuracy(logs: dict[str, float]) -> float:
     return next((value for name, value in logs.items() if name.endswith("accuracy")), math.nan)
 
 
-def _report(state: _State) -> None:
-    row = state.rows[-1]
+def _report(row: dict[str, float], best: dict[str, float]) -> None:
     print(  # noqa: T201
-        f"\nepoch {state.epoch}: loss {row['loss']:.3f}, accuracy {row['accuracy']:.3f}, "
-        f"validation {row['val_accuracy']:.4f} (likelihood best at {state.best['epoch']}), "
+        f"\nepoch {row['epoch']:.0f}: loss {row['loss']:.3f}, accuracy {row['accuracy']:.3f}, "
+        f"validation {row['val_accuracy']:.4f} (likelihood best at {best['epoch']:.0f}), "
         f"{row['seconds']:.0f} s",
         flush=True,
     )
@@ -245,34 +213,33 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
-    state = _State()
     if mixed is None:
         mixed = _has_gpu()
     learner = Learner(recipe, _teachers(recipe, out.parent), mixed=mixed)
     learner.compile(len(faces.training) // recipe.batch_size)
     checkpoint = out / "checkpoint.npz"
-    if checkpoint.exists() and (out / "state.json").exists():
-        state = _State(**json.loads((out / "state.json").read_text(encoding="utf-8")))
+    rows = history.read(out) if checkpoint.exists() else []
+    if rows:
         learner.load(checkpoint)
     elif recipe.start:
         _begin_with(learner, Path(recipe.start))
     _write_json(out / "run.json", _describe(recipe, faces, learner.network, mixed=mixed))
-    drawn = DrawnFaces(faces.training, targets_of(faces.training, recipe), recipe, state.epoch)
+    drawn = DrawnFaces(faces.training, targets_of(faces.training, recipe), recipe, len(rows))
     stop_at = None if minutes is None else time.time() + minutes * 60
     callbacks: list[keras.callbacks.Callback] = [
-        EpochEnd(learner, out, drawn, faces.validation, state, stop_at)
+        EpochEnd(learner, out, drawn, faces.validation, rows, stop_at)
     ]
     if tensorboard:
         callbacks.append(keras.callbacks.TensorBoard(str(out / "tensorboard")))
     learner.model.fit(
         drawn,
         shuffle=False,
-        initial_epoch=state.epoch,
+        initial_epoch=len(rows),
         epochs=recipe.epochs,
         verbose=verbose,
         callbacks=callbacks,
     )
-    return state.best["val_accuracy"]
+    return history.best(rows)["val_accuracy"]
 
 
 def _has_gpu() -> bool:

@@ -1,12 +1,12 @@
 """Runs are told apart by what differs, and seeds of one recipe are put together."""
 
-import csv
 import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
+from training import history
 from training.augmentation import Augmentation
 from training.compare import read_run, table
 from training.data import DataError
@@ -18,10 +18,14 @@ def write_run(folder: Path, recipe: Recipe, epochs: list[tuple[float, float]]) -
     folder.mkdir()
     described = {"config": dataclasses.asdict(recipe), "parameters": 1000}
     (folder / "run.json").write_text(json.dumps(described))
-    with (folder / "history.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["epoch", "val_accuracy", "val_nll"])
-        writer.writerows((epoch, *figures) for epoch, figures in enumerate(epochs, start=1))
+    history.write(
+        folder,
+        [
+            dict.fromkeys(history.FIELDS, 0.0)
+            | {"epoch": epoch, "val_accuracy": accuracy, "val_nll": nll}
+            for epoch, (accuracy, nll) in enumerate(epochs, start=1)
+        ],
+    )
 
 
 def test_runs_are_compared_with_the_first(tmp_path: Path) -> None:
@@ -50,3 +54,13 @@ def test_what_was_measured_stands_beside(tmp_path: Path) -> None:
 def test_a_folder_without_a_run_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=tmp_path.name):
         read_run(tmp_path)
+    write_run(tmp_path / "begun", Recipe(name="begun"), [])
+    with pytest.raises(DataError, match="begun holds no run that has ended an epoch"):
+        read_run(tmp_path / "begun")
+
+
+def test_a_run_of_an_older_training_is_named(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", Recipe(name="plain"), [(0.7, 0.9)])
+    (tmp_path / "a" / "history.csv").write_text("epoch,val_accuracy\n1,0.7\n")
+    with pytest.raises(DataError, match=r"history\.csv; train again with --fresh"):
+        read_run(tmp_path / "a")

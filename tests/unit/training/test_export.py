@@ -31,8 +31,9 @@ from training.evaluate import (
     twins_of,
 )
 from training.export import Candidate, choose, export
+from training.history import FIELDS
 from training.recipe import Recipe
-from training.train import HISTORY_FIELDS, train
+from training.train import train
 
 # Keras 3.15 saves its variables by a way that NumPy 2 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -133,7 +134,7 @@ def test_a_run_is_shipped_measured_and_looked_at_once(tmp_path: Path, made_data:
     history = run / "history.csv"
     _, first, *others = history.read_text(encoding="utf-8").splitlines()
     unseen = ",".join([*first.split(",")[:2], "nan", *first.split(",")[3:]])
-    header = ",".join(HISTORY_FIELDS)
+    header = ",".join(FIELDS)
     history.write_text("\n".join([header, unseen, *others]), encoding="utf-8")
     export(run, faces, model, "next", before=model)
     recipe = json.loads(read_card(model).recipe)
