@@ -1,14 +1,14 @@
 """How fast a recipe trains, each way that Keras can run it, side by side:
 ``python -m benchmarks.training_step --python torch=/path/to/python``.
 
-Random faces go through the whole learner (augmentation, network, loss, optimizer, running average)
-as ``training.train`` runs it. The ways take turns, each in a process of its own, whose first steps
-are not counted. ``--python BACKEND=FILE`` names the Python of an environment that has that backend
-(torch and jax are in none of the pins); a backend whose packages are missing is said and left out.
+Random faces go through the whole learner (augmentation, network, teachers of its size, loss,
+optimizer, running average) as ``training.train`` runs it. The ways take turns, each in a process of
+its own, whose first steps are not counted. ``--python BACKEND=FILE`` names the Python of an
+environment that has that backend (torch and jax are in none of the pins); a backend whose packages
+are missing is said and left out.
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import statistics
@@ -37,13 +37,14 @@ def measure(config: Path, way: str) -> float:
     from fer_core.preprocessing import FACE_SIZE
     from fer_core.types import EXPRESSIONS
     from training import on_torch
-    from training.learner import Learner
+    from training.learner import Learner, build_network
     from training.recipe import read_recipe
 
     if way == BY_ONEDNN:
         mock.patch.object(on_torch, "has_few_places", return_value=False).start()
-    recipe = dataclasses.replace(read_recipe(config), jit=False)
-    learner = Learner(recipe, mixed=way != "float32")
+    recipe = read_recipe(config)
+    teachers = [build_network(recipe) for _ in recipe.teachers]
+    learner = Learner(recipe, teachers, mixed=way != "float32")
     learner.compile(STEPS)
     generator = np.random.default_rng(0)
     count = recipe.batch_size * STEPS

@@ -8,12 +8,13 @@ blur are products with 48x48 matrices, JPEG is a product with the cosines of its
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
+from pydantic import ConfigDict
 
 from fer_core.preprocessing import FACE_SIZE
 
@@ -50,6 +51,8 @@ class Augmentation:
     of full white. ``flip``, ``low_resolution``, ``blur``, ``jpeg``, ``erase``: chances.
     ``smallest``: the fewest pixels a side of a picture that is shrunk and enlarged again.
     """
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     tilt: float = 10.0
     shift: float = 0.08

@@ -19,6 +19,10 @@ SIZES: Final = (30, 100, 300, 1000)
 
 DAYS: Final = 200
 
+SPLITS: Final = 10
+"""Halves of the faces that days are made with. One alone tells more of that half than of the
+recogniser: with 22 faces of disgust, its error at 1000 people is .009 or .013."""
+
 STORE_DAY: Final = np.array([0.05, 0.01, 0.03, 0.30, 0.06, 0.05, 0.50])
 """Shares on an ordinary day in a shop, in EXPRESSIONS' order: mostly neutral and happy. An
 assumption."""
@@ -102,44 +106,52 @@ def measured(reader: ExpressionReader, split: Split) -> tuple[DistributionError,
 
 
 def errors(
-    probabilities: Floats, labels: Labels, *, count: int = DAYS
+    probabilities: Floats, labels: Labels, *, count: int = DAYS // SPLITS
 ) -> tuple[DistributionError, ...]:
-    """The correction on days of one half of the readable faces, with the confusions of the other;
-    nothing where a label has too few."""
-    known = halves(labels)
-    confusions = confusions_of(probabilities[known], labels[known])
-    others = confusions_of(probabilities[~known], labels[~known])
-    if confusions is None or others is None:
-        return ()
-    # Customers are all kinds of faces, but these days are made of the other half's few: that it
-    # differs from all faces as much as the first one does belongs into the interval here.
-    faces = tuple(
-        one * other // (one + other)
-        for one, other in zip(confusions.faces, others.faces, strict=True)
-    )
-    compared = dataclasses.replace(confusions, faces=faces)
+    """The correction on days of one half of the readable faces, with the confusions of the other,
+    for ``SPLITS`` halves; nothing where a label has too few faces. ``count``: days of each."""
+    found = []
+    for split in range(SPLITS):
+        known = halves(labels, split)
+        confusions = confusions_of(probabilities[known], labels[known])
+        others = confusions_of(probabilities[~known], labels[~known])
+        if confusions is None or others is None:
+            return ()
+        # Customers are all kinds of faces, but these days are made of the other half's few: that
+        # it differs from all faces as much as the first one does belongs into the interval here.
+        shared = tuple(
+            one * other // (one + other)
+            for one, other in zip(confusions.faces, others.faces, strict=True)
+        )
+        compared = dataclasses.replace(confusions, faces=shared)
+        tested = probabilities[~known], labels[~known]
+        found.append([_off(compared, *tested, size, count, split) for size in SIZES])
     return tuple(
-        _error(compared, probabilities[~known], labels[~known], people, count) for people in SIZES
+        DistributionError(
+            people, float(counted.round(5)), float(corrected.round(5)), float(held.round(4))
+        )
+        for people, (counted, corrected, held) in zip(SIZES, np.mean(found, axis=0), strict=True)
     )
 
 
-def _error(
-    confusions: Confusions, probabilities: Floats, labels: Labels, people: int, count: int
-) -> DistributionError:
+def _off(
+    confusions: Confusions,
+    probabilities: Floats,
+    labels: Labels,
+    people: int,
+    count: int,
+    seed: int,
+) -> NDArray[np.float64]:
+    """(3,): how far off the counted and the corrected shares are, and how often the intervals hold
+    the true one, in the mean over days and expressions."""
     means = np.array(confusions.means)
-    counted_off, corrected_off, held = [], [], []
-    for p, truth, drawn_by in days(probabilities, labels, people, count=count):
+    found = []
+    for p, truth, drawn_by in days(probabilities, labels, people, count=count, seed=seed):
         mean, counted = p.mean(axis=0), counted_shares(p)
         shares = prior_shift.correct(mean, counted, people, means)
         covariance = np.cov(p, rowvar=False)
         low, high = prior_shift.interval(mean, counted, covariance, people, confusions, draws=100)
-        counted_off.append(np.abs(counted - truth).mean())
-        corrected_off.append(np.abs(shares - truth).mean())
         # The interval is of the shares that such people come with, as all other intervals are.
-        held.append(((low <= drawn_by) & (drawn_by <= high)).mean())
-    return DistributionError(
-        people,
-        float(np.mean(counted_off).round(5)),
-        float(np.mean(corrected_off).round(5)),
-        float(np.mean(held).round(4)),
-    )
+        held = (low <= drawn_by) & (drawn_by <= high)
+        found.append([np.abs(counted - truth).mean(), np.abs(shares - truth).mean(), held.mean()])
+    return np.asarray(np.mean(found, axis=0))

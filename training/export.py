@@ -16,7 +16,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -234,11 +234,12 @@ def export(
     )
 
 
-def _trained_on(described: dict[str, dict[str, dict[str, int]]]) -> str:
-    data = described["data"]
+def _trained_on(described: dict[str, Any]) -> str:
+    config, data = described["config"], described["data"]
+    votes = ", and FER+ votes" if config["label_weight"] < 1 or config["votes_weight"] > 0 else ""
     faces = sum(data["training"].values())
     dropped = ", ".join(f"{count} {reason}" for reason, count in data["dropped"].items())
-    return f"FER2013 Training, {faces} faces (left out: {dropped or 'none'}), and FER+ votes"
+    return f"FER2013 Training, {faces} faces (left out: {dropped or 'none'}){votes}"
 
 
 def _history(rows: history.Rows, before: int) -> tuple[EpochFigures, ...]:

@@ -19,24 +19,32 @@ from fer_core.preprocessing import FACE_SIZE, to_model_input
 from fer_core.types import EXPRESSIONS
 from training import on_jax
 from training.augmentation import AugmentFaces
-from training.network import residual_net, study_cnn
+from training.data import DataError
+from training.network import LOW, residual_net, study_cnn
 from training.on_torch import Fused
 from training.recipe import Recipe
 
 
 def build_network(recipe: Recipe) -> keras.Model:
-    """The network of ``recipe``, fresh: what is shipped."""
+    """The network of ``recipe``, fresh: what is shipped. Raises DataError where ``ranks`` names a
+    convolution that it has not."""
     if recipe.network == "study":
-        return study_cnn(recipe.dropout)
-    return residual_net(
-        recipe.widths,
-        recipe.blocks,
-        squeeze=recipe.squeeze,
-        dropout=recipe.dropout,
-        stem_stride=recipe.stem_stride,
-        strides=recipe.strides,
-        ranks=recipe.ranks,
-    )
+        network = study_cnn(recipe.dropout)
+    else:
+        network = residual_net(
+            recipe.widths,
+            recipe.blocks,
+            squeeze=recipe.squeeze,
+            dropout=recipe.dropout,
+            stem_stride=recipe.stem_stride,
+            strides=recipe.strides,
+            ranks=recipe.ranks,
+        )
+    missing = {f"{name}{LOW}" for name in recipe.ranks} - {layer.name for layer in network.layers}
+    if missing:
+        names = ", ".join(sorted(name.removesuffix(LOW) for name in missing))
+        raise DataError(f"The recipe {recipe.name} ranks what its network has not: {names}.")
+    return network
 
 
 @contextmanager

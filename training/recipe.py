@@ -1,11 +1,12 @@
 """A recipe: everything that decides what a training run gives, read from a TOML file."""
 
-import dataclasses
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Final, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from training.augmentation import Augmentation
 from training.data import DataError
@@ -30,6 +31,8 @@ class Recipe:
     probabilities the network learns too; ``distillation``: the share of the loss that is
     theirs, at ``temperature``. ``jit``: compile the step with XLA.
     """
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     name: str
     seed: int = 1
@@ -61,9 +64,13 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
 
+_RECIPES: Final = TypeAdapter(Recipe)
+
+
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """The recipe of the file ``path``, with ``changes`` such as ``dropout=0.2`` or
-    ``augmentation.erase=0.0``. Raises DataError where one of them is no setting."""
+    ``augmentation.erase=0.0``. Raises DataError where one of them is no setting, or is none of its
+    values."""
     values = tomllib.loads(path.read_text(encoding="utf-8"))
     for change in changes:
         try:
@@ -74,17 +81,8 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
             if table in changed:
                 changed[table] = values.get(table, {}) | changed[table]
         values |= changed
-    _check(path, values, Recipe)
-    if "augmentation" in values:
-        _check(path, values["augmentation"], Augmentation)
-        values["augmentation"] = Augmentation(**values["augmentation"])
-    for name in ("widths", "blocks", "strides", "teachers"):
-        if name in values:
-            values[name] = tuple(values[name])
-    return Recipe(**values)
-
-
-def _check(path: Path, values: dict[str, object], kind: type) -> None:
-    unknown = sorted(set(values) - {entry.name for entry in dataclasses.fields(kind)})
-    if unknown:
-        raise DataError(f"{path} holds unknown settings: {', '.join(unknown)}.")
+    try:
+        return _RECIPES.validate_python(values)
+    except ValidationError as error:
+        wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise DataError(f"{path} is no recipe: {'; '.join(wrong)}.") from error

@@ -152,7 +152,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     recipe = read_recipe(arguments.config)
-    faces = face_data.load(face_data.data_path(arguments.data), seed=recipe.seed)
+    faces = face_data.load(face_data.data_path(arguments.data))
     if faces.validation.votes is None:
         sys.exit("The data holds no FER+ votes, and screening measures agreement with them.")
     runs = range(1, len(design()) + 1)

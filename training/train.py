@@ -209,8 +209,11 @@ def train(
     """Train (or go on training) in the folder ``out``; the validation accuracy of its best epoch.
 
     ``minutes``: stop after the epoch in which they run out; the run can go on later. ``mixed``:
-    compute in bfloat16 with float32 weights, by default where there is a GPU.
+    compute in bfloat16 with float32 weights, by default where there is a GPU. Without votes in
+    the data, the labels alone are learnt, and run.json says so.
     """
+    if faces.training.votes is None:
+        recipe = dataclasses.replace(recipe, label_weight=1.0, votes_weight=0.0)
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(recipe.seed)
     if mixed is None:
@@ -326,7 +329,7 @@ def main() -> None:
     out: Path = arguments.out or Path("runs") / recipe.name
     if arguments.fresh:
         shutil.rmtree(out, ignore_errors=True)
-    faces = face_data.load(face_data.data_path(arguments.data), seed=recipe.seed)
+    faces = face_data.load(face_data.data_path(arguments.data))
     verbose = "auto" if sys.stdout.isatty() else 2
     train(
         recipe,

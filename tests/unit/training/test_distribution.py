@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from training import distribution
 from training.distribution import STORE_DAY, confusions_of, counted_shares, days, errors, halves
 
 
@@ -47,10 +48,27 @@ def test_a_recogniser_with_a_habit_is_corrected() -> None:
     taken = rng.random(len(labels)) < 0.3
     # Three faces in ten are taken for the next expression.
     p[taken] = np.roll(p[taken], 1, axis=1)
-    found = errors(p, labels, count=15)
+    found = errors(p, labels, count=2)
     assert [error.people for error in found] == [30, 100, 300, 1000]
     assert found[-1].corrected < 0.5 * found[-1].counted
     assert found[-1].coverage > 0.8
+
+
+def test_errors_are_those_of_many_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 20 faces of each label, which of them a half holds decides what one half tells."""
+    p, labels = faces(20, sure=0.6, seed=2)
+    rng = np.random.default_rng(3)
+    taken = rng.random(len(labels)) < 0.3
+    p[taken] = np.roll(p[taken], 1, axis=1)
+    together = errors(p, labels, count=3)[-1]
+    monkeypatch.setattr(distribution, "SPLITS", 1)
+    alone = []
+    for split in range(10):
+        monkeypatch.setattr(distribution, "halves", lambda labels, _, at=split: halves(labels, at))
+        alone.append(errors(p, labels, count=3)[-1].corrected)
+    assert np.ptp(alone) > 0.01
+    assert min(alone) < together.corrected < max(alone)
+    assert together.corrected == pytest.approx(np.mean(alone), abs=0.3 * np.ptp(alone))
 
 
 def test_too_few_faces_of_a_label_give_no_errors() -> None:

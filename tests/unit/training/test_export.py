@@ -117,6 +117,8 @@ def test_a_run_is_shipped_measured_and_looked_at_once(tmp_path: Path, made_data:
     card, measured = read_card(model), read_metrics(model)
     assert card.version == measured.version == "test"
     assert measured.validation.figures["accuracy"].value == pytest.approx(best, abs=1e-3)
+    assert card.trained_on.startswith("FER2013 Training, 56 faces")
+    assert "votes" not in card.trained_on
     assert measured.test is None
     assert len(measured.history) == 6
     assert "float" in report

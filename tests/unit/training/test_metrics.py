@@ -90,6 +90,29 @@ def test_coverage_falls_as_the_threshold_rises(seed: int) -> None:
     assert coverage == sorted(coverage, reverse=True)
 
 
+def test_the_interval_of_a_calibrated_recogniser_holds_no_error_at_all() -> None:
+    found = []
+    for seed in range(20):
+        probabilities, labels = made(seed, faces=500)
+        found.append(
+            metrics.estimate(
+                metrics.expected_calibration_error, probabilities, labels, resamples=100
+            )
+        )
+    assert sum(figure.low == 0 for figure in found) >= 18
+    assert all(0 < figure.value <= figure.high < 0.15 for figure in found)
+
+
+def test_a_calibration_error_is_held_by_its_interval() -> None:
+    probabilities, labels = made(1, faces=2000)
+    sure = np.full_like(probabilities, 0.1 / 6)
+    sure[np.arange(len(sure)), probabilities.argmax(axis=1)] = 0.9
+    off = 0.9 - metrics.accuracy(probabilities, labels)
+    found = metrics.estimate(metrics.expected_calibration_error, sure, labels, resamples=200)
+    assert found.value == pytest.approx(off)
+    assert 0 < found.low < found.value < found.high
+
+
 def test_an_interval_holds_the_figure_and_narrows_with_more_faces() -> None:
     few = metrics.estimate(metrics.accuracy, *made(1, 100), resamples=200)
     many = metrics.estimate(metrics.accuracy, *made(1, 3000), resamples=200)
