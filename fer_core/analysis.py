@@ -151,7 +151,7 @@ def analyse_segment(
     often = is_video and rate >= _LEAST_RATE and not options.keyframes
     people = People(needs_clear=often)
     tracker = Tracker(options.tracker)
-    segment = _Segment(options, model, in_turns=often)
+    segment = _Segment(options, model, rate, in_turns=often)
     look = partial(search, path, options, detector, is_video=is_video, name=name)
 
     def follow(seen: Seen) -> list[int | None]:
@@ -194,11 +194,14 @@ def analyse_segment(
 
 class _Segment:
     """Gathers the faces of one segment and has them read, in full batches, by threads of their
-    own. Holds no frame: a face is cut out, and its frame can go. ``in_turns``: one view of a face
-    in a sample, every other one mirrored."""
+    own. Holds no frame: a face is cut out, and its frame can go. ``rate``: samples a second that
+    the video can give. ``in_turns``: one view of a face in a sample, every other one mirrored."""
 
-    def __init__(self, options: AnalysisOptions, model: ExpressionModel, *, in_turns: bool) -> None:
-        self._options, self._model, self._in_turns = options, model, in_turns
+    def __init__(
+        self, options: AnalysisOptions, model: ExpressionModel, rate: float, *, in_turns: bool
+    ) -> None:
+        self._options, self._model = options, model
+        self._rate, self._in_turns = rate, in_turns
         self.frames = 0
         self.faces: list[SeenFace] = []
         self.lead_ins: dict[int, LeadIn] = {}
@@ -213,7 +216,8 @@ class _Segment:
     def add(self, seen: Seen, tracks: Sequence[int | None]) -> None:
         self.frames += 1
         frame = seen.frame
-        sample = int(frame.time_ms * self._options.rate / 1000)
+        # Counted from the video's start, so that all segments agree. Times are rounded.
+        sample = int((frame.time_ms + 1) * self._rate / 1000)
         is_mirrored = self._in_turns and sample % 2 == 1
         for number, (face, track) in enumerate(zip(seen.faces, tracks, strict=True)):
             if track is None:

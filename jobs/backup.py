@@ -131,9 +131,12 @@ def _snapshot(url: str, target: Path, progress: Progress) -> None:
         copy_database(url, f"sqlite:///{target}", progress)
         return
     with (
-        closing(sqlite3.connect(str(address.database))) as source,
+        closing(sqlite3.connect(str(address.database), isolation_level=None)) as source,
         closing(sqlite3.connect(target)) as sink,
     ):
+        # One state for all steps: between steps of its own, SQLite begins anew with every commit.
+        source.execute("BEGIN")
+        source.execute("SELECT 1 FROM sqlite_master").fetchone()
         source.backup(
             sink,
             pages=_PAGES_AT_ONCE,

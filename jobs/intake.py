@@ -102,8 +102,9 @@ Outcome = Accepted | Duplicate | Refused
 
 @dataclass(frozen=True, slots=True)
 class GivenFile:
-    """One file to take in; ``problem`` when it could not even be unpacked. ``sha256`` where it is
-    known already; ``is_ours``: see ``FootageStore.put``."""
+    """One file to take in; ``problem`` when it could not even be unpacked, with ``may_pass`` as
+    ``Refused`` has it. ``sha256`` where it is known already; ``is_ours``: see
+    ``FootageStore.put``."""
 
     name: str
     path: Path | None
@@ -111,6 +112,7 @@ class GivenFile:
     is_member: bool = False
     sha256: str | None = None
     is_ours: bool = False
+    may_pass: bool = False
 
 
 def inspect(path: Path, name: str, scratch: Path | None = None) -> tuple[Inspected, ...]:
@@ -204,7 +206,7 @@ def unpacked_files(
         yield GivenFile(name, None, str(error))
     except Exception as error:
         log.exception("opening %s", name)
-        yield GivenFile(name, None, _sentence(name, error))
+        yield GivenFile(name, None, _sentence(name, error), may_pass=_may_pass(error))
 
 
 def _admit(
@@ -216,7 +218,8 @@ def _admit(
     captured_at: datetime | None,
 ) -> Outcome:
     if file.path is None:
-        return Refused(file.name, file.problem or f"{file.name}: {_UNEXPECTED}")
+        problem = file.problem or f"{file.name}: {_UNEXPECTED}"
+        return Refused(file.name, problem, file.may_pass)
     info = probe(file.path, file.name, settings.footage_limits)
     digest = file.sha256 or _sha256(file.path)
     with database.read() as session:

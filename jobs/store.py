@@ -7,6 +7,7 @@ the file's ending; they tell nothing of the file.
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 import uuid
@@ -37,6 +38,9 @@ _GONE: Final = frozenset(
     {errno.ENOENT, errno.ENOTDIR, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.ESTALE}
 )
 """What the system says of a file on a disk that is not there (any more)."""
+
+_NAMED: Final = re.compile(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}(\..*)?", re.DOTALL)
+"""A random UUID (RFC 9562, version 4) without its dashes, and an ending."""
 
 
 class StoreUnreachable(SatisfaceError):
@@ -87,6 +91,7 @@ class FootageStore:
         else writes to the file, which is about to be deleted: where the disk can, it gets a
         second name instead of a copy.
         """
+        # As ``is_named_by_put`` knows it.
         key = uuid.uuid4().hex + (path.suffix if suffix is None else suffix).lower()
         if self._local and is_ours:
             self._files.makedirs(self._root, exist_ok=True)
@@ -146,7 +151,8 @@ class FootageStore:
         asked for are fetched.
 
         Raises FileNotFoundError when the store does not hold the key, StoreUnreachable; also in
-        place of what the block raises or makes of a piece that could not be fetched.
+        place of what the block raises or makes of a file that could not be opened, or a piece that
+        could not be fetched.
         """
         source = self._held(key)
         if self._local:
@@ -156,13 +162,17 @@ class FootageStore:
         failures: list[Exception] = []
 
         def opened() -> Reader:
-            file = self._files.open(
-                source,
-                "rb",
-                block_size=_PIECE,
-                cache_type="blockcache",
-                cache_options={"maxblocks": _PIECES},
-            )
+            try:
+                file = self._files.open(
+                    source,
+                    "rb",
+                    block_size=_PIECE,
+                    cache_type="blockcache",
+                    cache_options={"maxblocks": _PIECES},
+                )
+            except Exception as error:
+                failures.append(error)
+                raise
             return _Watched(file, failures)
 
         try:
@@ -236,6 +246,12 @@ class FootageStore:
             if written.tzinfo is None:
                 written = written.replace(tzinfo=UTC)
             yield StoredFootage(entry["name"].rsplit("/", 1)[-1], written.astimezone(UTC))
+
+
+def is_named_by_put(name: str) -> bool:
+    """Whether a file in the store has such a name as ``FootageStore.put`` gives, or a copy that
+    was cut off; whatever else lies there is somebody else's."""
+    return _NAMED.fullmatch(name) is not None
 
 
 class _Watched:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from db.engine import Database
+from db.places import list_sites
 from db.recordings import footage_keys, footage_released
 from db.tables import RecordingState
-from jobs.store import FootageStore
+from jobs.store import FootageStore, is_named_by_put
 from jobs.uploads import LIFETIME
 
 log = logging.getLogger(__name__)
@@ -36,12 +37,22 @@ def delete_read_footage(database: Database, store: FootageStore) -> int:
 
 
 def delete_orphans(database: Database, store: FootageStore, now: datetime | None = None) -> int:
-    """Delete footage that no recording refers to, once it is older than GRACE."""
+    """Delete footage that no recording refers to, once it is older than GRACE. Returns how much.
+
+    Files that others put into the folder stay. So does everything while the database holds no
+    site: a restore brings the footage first, and all rows at once after it.
+    """
     latest = (now or datetime.now(UTC)) - GRACE
-    old = [footage.key for footage in store.stored() if footage.modified < latest]
+    old = [
+        footage.key
+        for footage in store.stored()
+        if footage.modified < latest and is_named_by_put(footage.key)
+    ]
     if not old:
         return 0
     with database.read() as session:
+        if not list_sites(session):
+            return 0
         known = set(footage_keys(session).values())
     orphans = [key for key in old if key not in known]
     for key in orphans:

@@ -117,11 +117,13 @@ def _expression(pattern: str) -> str:
 
 @dataclass(slots=True)
 class _Seen:
-    """How a file looked, and since when (monotonic seconds) it has looked so."""
+    """How a file looked, and since when (monotonic seconds) it has looked so. ``left_with``: the
+    sentences with which it was to be put aside, where it could not be moved."""
 
     size: int
     modified_ns: int
     since: float
+    left_with: list[str] | None = None
 
 
 @dataclass(slots=True)
@@ -164,7 +166,9 @@ class WatchedFolder:
                 yield path
 
     def put_aside(self, path: Path, sentences: list[str]) -> None:
-        """``sentences``: what was wrong with it; none when all of it was taken in."""
+        """Move a settled file. ``sentences``: what was wrong with it; none when all of it was
+        taken in. Raises OSError where it cannot be moved; ``left_with`` remembers it then."""
+        self._seen[path].left_with = sentences
         if not sentences and self.delete_done:
             path.unlink(missing_ok=True)
         else:
@@ -175,6 +179,11 @@ class WatchedFolder:
                 reason.write_text("\n".join([*sentences, ""]), encoding="utf-8")
             path.replace(target)
         self._seen.pop(path, None)
+
+    def left_with(self, path: Path) -> list[str] | None:
+        """The sentences of a settled file that could not be moved and has not changed since; None
+        of any other."""
+        return self._seen[path].left_with
 
     def _free(self, aside: str, inside: Path) -> Path:
         wanted = self.folder / aside / inside
@@ -224,18 +233,29 @@ def take_in_settled(
     tell: Callable[[str], None] = log.info,
 ) -> None:
     """One look into the folder. A file stays where it is when not it is to blame: a full disk, a
-    database that does not answer."""
+    database that does not answer. One that cannot be moved is told of once, and not taken in again
+    unless it changes; only the move is tried at each look."""
     store = FootageStore(settings.resolved_footage_url)
     for path in watched.settled():
         if stop.is_set():
             return
         name = path.relative_to(watched.folder).as_posix()
-        outcomes = _take_in(settings, database, store, watched.pattern, path, name)
-        for outcome in outcomes:
-            tell(outcome.sentence)
-        refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
-        if not any(outcome.may_pass for outcome in refused):
-            watched.put_aside(path, [outcome.sentence for outcome in refused])
+        left_with = sentences = watched.left_with(path)
+        if sentences is None:
+            outcomes = _take_in(settings, database, store, watched.pattern, path, name)
+            for outcome in outcomes:
+                tell(outcome.sentence)
+            refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+            if any(outcome.may_pass for outcome in refused):
+                continue
+            sentences = [outcome.sentence for outcome in refused]
+        try:
+            watched.put_aside(path, sentences)
+        except OSError as error:
+            if left_with is None:
+                what = "it cannot" if sentences else "it was taken in but cannot"
+                reason = error.strerror or error
+                tell(f"{name}: {what} be moved ({reason}); let Satisface write in its folder.")
 
 
 def _take_in(

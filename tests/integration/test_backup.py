@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from commands.app import app
 from db.copy import CopyError, checksums
 from db.engine import downgrade
+from db.places import create_site, list_sites
 from db.recordings import delete_recording
 from db.tables import RecordingState
 from jobs import backup
@@ -133,6 +134,32 @@ def test_a_backup_is_not_mixed_with_what_is_there(tmp_path: Path, monday: Path) 
             restore(filled, monday)
     shutil.rmtree(filled.home)
     assert restore(filled, monday).footage == 0
+
+
+def test_a_backup_of_a_file_that_is_written_all_the_time_ends_with_one_state_of_it(
+    tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy = made_settings(tmp_path / "busy", database_url=sqlite_url)
+    monkeypatch.setattr(backup, "_PAGES_AT_ONCE", 1)
+    written: list[int] = []
+    with opened(busy) as database:
+        made_camera(database)
+        with database.read() as session:
+            before = checksums(session)
+
+        def meanwhile(what: str, *_: int) -> None:
+            if what == "database":
+                assert len(written) < 1000, "it begins anew with every commit"
+                with database.write() as session:
+                    written.append(create_site(session, f"Site {len(written)}", "UTC"))
+
+        made = back_up(busy, tmp_path / "monday", meanwhile)
+        with database.read() as session:
+            assert len(list_sites(session)) == 1 + len(written)
+    assert len(written) > 10
+    file = Settings(database_url=f"sqlite:///{made.folder / 'satisface.db'}")
+    with opened(file) as copied, copied.read() as session:
+        assert checksums(session) == before
 
 
 @pytest.mark.parametrize("damage", ["changed", "missing"])

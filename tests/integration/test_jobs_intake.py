@@ -281,6 +281,26 @@ def test_a_fault_at_one_file_is_a_sentence_and_stops_nothing(
     assert isinstance(outcomes["c.jpg"], Refused)  # there is no such file
 
 
+def test_a_disk_that_fills_while_a_zip_is_unpacked_is_not_the_zips_fault(
+    tmp_path: Path, settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_picture(tmp_path / "a.jpg")
+    write_zip(tmp_path / "day.zip", {"a.jpg": tmp_path / "a.jpg"})
+    camera = made_camera(database)
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fer_core.archive._write", full)
+        outcomes = take_in(database, settings, camera, tmp_path / "day.zip")
+    assert outcomes["day.zip"] == Refused(
+        "day.zip", "day.zip: there is no space left to store it.", may_pass=True
+    )
+    assert left_over(settings) == []
+    accepted(take_in(database, settings, camera, tmp_path / "day.zip")["day.zip/a.jpg"])
+
+
 def test_footage_is_removed_again_when_its_row_cannot_be_written(
     tmp_path: Path, settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

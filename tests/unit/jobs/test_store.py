@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from fer_core import container
 from fer_core.errors import UnreadableFootage
+from fer_core.limits import FootageLimits
 from fer_core.remote import RemoteVideo
-from jobs.store import FootageStore, StoreUnreachable
+from jobs.store import FootageStore, StoreUnreachable, is_named_by_put
 
 CONTENT = bytes(range(256)) * 40_000  # longer than one chunk
 
@@ -71,6 +73,29 @@ def test_a_key_tells_nothing_of_the_file_but_its_ending(store: FootageStore, fil
     assert first != second
     assert first.endswith(".mp4")
     assert "till" not in first.lower()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", "", ".JPG", ".a b\n"])
+def test_names_that_the_store_gives_are_known(store: FootageStore, file: Path, suffix: str) -> None:
+    key = store.put(file, suffix)
+    assert is_named_by_put(key)
+    assert is_named_by_put(key + ".part")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "20260302_101530.mp4",
+        "given.mp4",
+        "D41D8CD98F00B204E9800998ECF8427E.mp4",
+        "d41d8cd98f00b204e9800998ecf8427e.mp4",  # a hash
+        "9f8b4c1e-6f0a-4d51-8c3e-2b7a90d4e6f1.mp4",
+        "9f8b4c1e6f0a4d518c3e2b7a90d4e6f1-till.mp4",
+        "x9f8b4c1e6f0a4d518c3e2b7a90d4e6f1.mp4",
+    ],
+)
+def test_other_names_are_not_those_of_the_store(name: str) -> None:
+    assert not is_named_by_put(name)
 
 
 def test_a_copy_that_fails_leaves_nothing(
@@ -188,6 +213,25 @@ def test_a_piece_that_cannot_be_fetched_is_not_the_end_of_the_video(
 
     with pytest.raises(StoreUnreachable):
         use()
+
+
+@pytest.mark.parametrize("trouble", [TimeoutError("gone"), RuntimeError("the library's own")])
+def test_a_video_that_the_store_does_not_open_is_not_damaged(
+    s3_url: str, file: Path, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    store = FootageStore(s3_url)
+    key = store.put(file)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(store._files, "open", refuse)
+    with (
+        pytest.raises(StoreUnreachable),
+        store.video(key) as video,
+        container.opened(video, "monday.mp4", FootageLimits()),
+    ):
+        pass
 
 
 def test_a_store_that_cannot_be_reached_says_so(

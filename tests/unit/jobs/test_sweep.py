@@ -56,6 +56,25 @@ def test_footage_without_a_recording_is_deleted_after_its_grace(
     assert len(list(store(settings).stored())) == 1
 
 
+@pytest.mark.usefixtures("recording_id")
+def test_files_that_others_put_into_the_folder_stay(settings: Settings, database: Database) -> None:
+    theirs = Path(settings.resolved_footage_url) / "20260302_101530.mp4"
+    theirs.write_bytes(b"of a recorder")
+    assert delete_orphans(database, store(settings), later(GRACE)) == 0
+    assert theirs.exists()
+
+
+def test_footage_that_a_restore_brings_stays_until_its_rows_come(
+    tmp_path: Path, settings: Settings, database: Database
+) -> None:
+    write_picture(tmp_path / "photo.jpg")
+    key = store(settings).put(tmp_path / "photo.jpg")
+    assert delete_orphans(database, store(settings), later(GRACE)) == 0
+    assert store(settings).exists(key)
+    made_camera(database)
+    assert delete_orphans(database, store(settings), later(GRACE)) == 1
+
+
 def test_only_footage_that_was_read_is_deleted(
     settings: Settings, database: Database, recording_id: int
 ) -> None:

@@ -292,6 +292,64 @@ def test_a_file_waits_while_the_database_or_the_disk_is_to_blame(
     assert aside(folder) == {"done/Site of Entrance/Entrance/a.jpg"}
 
 
+@pytest.fixture
+def immovable(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """Files named ``stuck`` cannot be moved, until it is undone."""
+    replace = Path.replace
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.parent == inbox and path.stem == "stuck":
+            raise PermissionError(13, "Permission denied")
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", refuse)
+        yield patch
+
+
+def test_a_file_that_cannot_be_moved_holds_up_no_other(
+    settings: Settings,
+    database: Database,
+    folder: Path,
+    inbox: Path,
+    watched: WatchedFolder,
+    clock: Clock,
+    immovable: pytest.MonkeyPatch,
+) -> None:
+    for name, size in (("stuck.jpg", (640, 360)), ("later.jpg", (480, 360))):
+        write_picture(inbox / name, size=size)
+    os.utime(inbox / "stuck.jpg", (1, 1))
+    told = look(settings, database, watched, clock) + look(settings, database, watched, clock)
+    name = "Site of Entrance/Entrance/stuck.jpg"
+    assert told == [
+        f"{name}: taken in.",
+        (
+            f"{name}: it was taken in but cannot be moved (Permission denied); "
+            "let Satisface write in its folder."
+        ),
+        "Site of Entrance/Entrance/later.jpg: taken in.",
+    ]
+    assert aside(folder) == {name, "done/Site of Entrance/Entrance/later.jpg"}
+    immovable.undo()
+    assert look(settings, database, watched, clock) == []
+    assert f"done/{name}" in aside(folder)
+
+
+@pytest.mark.usefixtures("immovable")
+def test_a_file_that_could_not_be_moved_is_looked_at_again_once_it_changes(
+    settings: Settings, database: Database, inbox: Path, watched: WatchedFolder, clock: Clock
+) -> None:
+    (inbox / "stuck.jpg").write_bytes(b"no picture")
+    assert len(told := look(settings, database, watched, clock)) == 2
+    assert told[1].endswith(
+        "stuck.jpg: it cannot be moved (Permission denied); let Satisface write in its folder."
+    )
+    write_picture(inbox / "stuck.jpg")
+    first, second = look(settings, database, watched, clock)
+    assert first.endswith("stuck.jpg: taken in.")
+    assert "it was taken in but cannot be moved" in second
+
+
 def test_done_files_can_be_deleted(
     settings: Settings, database: Database, folder: Path, inbox: Path, clock: Clock
 ) -> None:
