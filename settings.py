@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -10,14 +10,21 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 if TYPE_CHECKING:
     from fer_core.limits import FootageLimits
 
+_HERE: Final = Path(__file__).absolute().parent
+"""The folder of app.py."""
+
 
 class Settings(BaseSettings):
     """What an administrator can change without reading the source.
 
-    Each field is set by the environment variable ``SATISFACE_<FIELD>``.
+    Each field is set by the environment variable ``SATISFACE_<FIELD>``, be it empty, or where there
+    is none by a line of ``.env`` beside app.py. Relative paths count from that folder, wherever a
+    program was started.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SATISFACE_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="SATISFACE_", env_file=_HERE / ".env", extra="ignore"
+    )
 
     home: Path = Field(
         default=Path("var"),
@@ -143,17 +150,29 @@ class Settings(BaseSettings):
 
     @field_validator("home")
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+    def _from_here(cls, value: Path) -> Path:
+        return _HERE / value.expanduser()
+
+    @field_validator("footage_url", "reports_folder", "watch_folder")
+    @classmethod
+    def _folder_from_here(cls, value: str) -> str:
+        is_folder = value and "://" not in value
+        return str(_HERE / Path(value).expanduser()) if is_folder else value
 
     @property
     def resolved_database_url(self) -> str:
-        if self.database_url:
+        if self.database_url and not self.database_url.startswith("sqlite"):
             return self.database_url
-        from sqlalchemy import URL  # costly to load, and not needed before the database is
+        from sqlalchemy import URL, make_url  # costly to load; not needed before the database is
 
-        file = str(self.home / "satisface.db")
-        return URL.create("sqlite", database=file).render_as_string(hide_password=False)
+        if not self.database_url:
+            address = URL.create("sqlite", database=str(self.home / "satisface.db"))
+            return address.render_as_string(hide_password=False)
+        address = make_url(self.database_url)
+        file = address.database
+        if not file or ":" in file:  # file:..., a drive, :memory:
+            return self.database_url
+        return address.set(database=str(_HERE / file)).render_as_string(hide_password=False)
 
     @property
     def footage_limits(self) -> "FootageLimits":
@@ -168,7 +187,7 @@ class Settings(BaseSettings):
 
     @property
     def resolved_reports_folder(self) -> Path:
-        return Path(self.reports_folder or self.home / "reports").expanduser().absolute()
+        return Path(self.reports_folder) if self.reports_folder else self.home / "reports"
 
     @property
     def resolved_footage_url(self) -> str:

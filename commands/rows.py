@@ -5,7 +5,7 @@ import sys
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -19,9 +19,6 @@ from commands.terminal import (
     shown_progress,
 )
 
-if TYPE_CHECKING:
-    pass
-
 _MOMENTS = [
     "%Y-%m-%dT%H:%M:%S",
     "%Y-%m-%dT%H:%M",
@@ -29,6 +26,20 @@ _MOMENTS = [
     "%Y-%m-%d %H:%M",
     "%Y-%m-%d",
 ]
+
+
+APART: Final = " ".join(
+    f"SATISFACE_{setting}="
+    for setting in (
+        "DATABASE_URL",
+        "FOOTAGE_URL",
+        "SCHEDULER_ADDRESS",
+        "WATCH_FOLDER",
+        "REPORTS_FOLDER",
+        "SMTP_HOST",
+    )
+)
+"""What keeps a demonstration apart, whatever ``.env`` says: as APART in the Makefile."""
 
 
 class Export(StrEnum):
@@ -193,7 +204,7 @@ def demo(
                 progress=lambda done, total: progress.update(task, completed=done, total=total),
             )
     say(f"{recordings} recordings of {days} days invented in {home}. To look around:")
-    say(f"  SATISFACE_HOME={home} {sys.executable} -m streamlit run app.py")
+    say(f"  SATISFACE_HOME={home} {APART} {sys.executable} -m streamlit run app.py")
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -73,9 +73,9 @@ def rebuild_camera(
     session: Session, camera_id: int, progress: Callable[[float], None] = lambda _share: None
 ) -> None:
     """Derive all buckets of one camera anew; ``progress`` is told the share that is done."""
+    zone = locked_time_zone(session, camera_id)
     for table in (Bucket, BucketDay):
         session.execute(delete(table).where(table.camera_id == camera_id))
-    zone = locked_time_zone(session, camera_id)
     begin = start = _next_hour_with_people(session, camera_id, zone, None)
     newest = select(func.max(Recording.captured_at)).where(Recording.camera_id == camera_id)
     last = session.scalar(newest)
@@ -131,11 +131,10 @@ def locked_time_zone(session: Session, camera_id: int) -> str:
     Until the commit nobody else derives buckets of this camera (SQLite has one writer anyway):
     of two that write at once, each would miss the other's people.
     """
+    # Two statements: on PostgreSQL one that waited for the lock would still see the zone of before.
+    session.execute(select(Camera.id).where(Camera.id == camera_id).with_for_update(key_share=True))
     return session.execute(
-        select(Site.time_zone)
-        .join(Camera)
-        .where(Camera.id == camera_id)
-        .with_for_update(of=Camera, key_share=True)
+        select(Site.time_zone).join(Camera).where(Camera.id == camera_id)
     ).scalar_one()
 
 

@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
+from db.schedules import forget_site
 from db.tables import Camera, Recording, Site
 from fer_core.errors import SatisfaceError
 
@@ -106,6 +107,9 @@ def create_site(
     )
     session.add(site)
     session.flush()
+    # SQLite gives the number of a deleted site to a later one, and a form that was open when the
+    # site was deleted, or an earlier version, may have left it in a plan.
+    forget_site(session, site.id)
     return site.id
 
 
@@ -146,11 +150,13 @@ def set_target(session: Session, site_id: int, target: float | None) -> None:
 
 
 def delete_site(session: Session, site_id: int) -> None:
-    """Delete a site and its cameras. Raises PlaceError while one of them has recordings."""
+    """Delete a site and its cameras; schedules that name it say that it is gone. Raises PlaceError
+    while one of them has recordings."""
     site = _site(session, site_id)
     cameras = select(Camera.id).where(Camera.site_id == site_id)
     if session.scalar(select(exists().where(Recording.camera_id.in_(cameras)))):
         raise PlaceError(f"The site {site.name} still has recordings. Delete its recordings first.")
+    forget_site(session, site_id)
     session.execute(delete(Camera).where(Camera.site_id == site_id))
     session.execute(delete(Site).where(Site.id == site_id))
 

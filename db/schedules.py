@@ -27,6 +27,9 @@ from fer_core.errors import SatisfaceError
 FORMATS: Final = ("pdf", "xlsx", "csv")
 """Endings of the files that a schedule can make."""
 
+GONE_SITE: Final = 0
+"""Stands in a plan for a site that was deleted; no site has this number."""
+
 LEASE: Final = timedelta(minutes=10)
 RETRY_PAUSE: Final = timedelta(minutes=15)
 RETRY_FOR: Final = timedelta(days=1)
@@ -117,6 +120,15 @@ def update_schedule(session: Session, schedule_id: int, plan: Plan, now: datetim
 
 def delete_schedule(session: Session, schedule_id: int) -> None:
     session.execute(delete(ReportSchedule).where(ReportSchedule.id == schedule_id))
+
+
+def forget_site(session: Session, site_id: int) -> None:
+    """Plans that name this number name GONE_SITE instead, and mean no later site that gets it."""
+    for row in session.scalars(select(ReportSchedule)):
+        if site_id in row.site_ids:
+            left = (GONE_SITE if one == site_id else one for one in row.site_ids)
+            row.site_ids = list(dict.fromkeys(left))
+    session.flush()
 
 
 def request_now(session: Session, schedule_id: int, now: datetime) -> None:

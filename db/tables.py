@@ -501,7 +501,8 @@ class ReportSchedule(Base):
     """A report that is made again and again, left in a folder, sent by mail, or both.
 
     ``every``: day, week or month; it covers the last whole one, and is made at ``hour`` o'clock
-    in ``time_zone``. ``site_ids``: empty means all sites. ``formats``: file endings.
+    in ``time_zone``. ``site_ids``: empty means all sites, 0 one that was deleted. ``formats``: file
+    endings.
     ``folder``: empty means no file is left. ``recipients``: mail addresses.
     ``due_at``: when it is made next. A worker that makes it holds a lease on it until
     ``lease_until``. ``error``: why the last one could not be made or sent, one sentence.

@@ -8,6 +8,7 @@ import streamlit as st
 from analytics.periods import Every
 from db.places import SiteRow
 from db.schedules import (
+    GONE_SITE,
     Plan,
     Schedule,
     ScheduleError,
@@ -31,6 +32,7 @@ _COVERS = {
     Every.WEEK: "the week before, Monday to Sunday",
     Every.MONTH: "the month before",
 }
+_GONE = "a site that is gone"
 _FORMATS = {"pdf": "PDF", "xlsx": "Excel", "csv": "Hours as CSV"}
 _WATCH_S = 3.0
 
@@ -69,7 +71,7 @@ def _one(schedule: Schedule, names: dict[int, str], all_sites: Sequence[SiteRow]
     st.markdown(f"**{escaped(plan.name)}**  \n{escaped(_plan_words(plan, names))}")
     st.caption(_state_words(schedule))
     if schedule.error:
-        st.error(schedule.error, icon=":material/error:")
+        st.error(escaped(schedule.error), icon=":material/error:")
     with st.container(horizontal=True):
         if st.button(
             "Send now" if plan.recipients else "Make now",
@@ -87,7 +89,7 @@ def _one(schedule: Schedule, names: dict[int, str], all_sites: Sequence[SiteRow]
 
 
 def _plan_words(plan: Plan, names: dict[int, str]) -> str:
-    sites = listed(names.get(one, "a site that is gone") for one in plan.site_ids)
+    sites = listed(names.get(one, _GONE) for one in plan.site_ids)
     where = []
     if plan.folder:
         where.append(f"into {settings().resolved_reports_folder / plan.folder}")
@@ -131,13 +133,22 @@ def _edit(all_sites: Sequence[SiteRow], schedule: Schedule | None) -> None:
         zones = (old.time_zone, *zones)
     zone = st.selectbox("Time zone", zones, zones.index(old.time_zone))
     site_names = {site.id: site.name for site in all_sites}
+    # None chosen means all sites: one that is gone stays until somebody takes it out.
+    old_sites = [one if one in site_names else GONE_SITE for one in old.site_ids]
+    if GONE_SITE in old_sites:
+        site_names[GONE_SITE] = _GONE
     chosen_sites = st.multiselect(
         "Sites",
         list(site_names),
-        [one for one in old.site_ids if one in site_names],
+        list(dict.fromkeys(old_sites)),
         format_func=site_names.__getitem__,
         placeholder="All sites",
     )
+    if GONE_SITE in site_names:
+        st.caption(
+            "A site of this schedule was deleted. Choose another in its place, or take it out: "
+            "where none is left, the report is on all sites."
+        )
     sections = st.multiselect(
         "Sections",
         list(SECTIONS),
@@ -189,7 +200,7 @@ def _edit(all_sites: Sequence[SiteRow], schedule: Schedule | None) -> None:
             else:
                 update_schedule(session, schedule.id, plan, now)
     except ScheduleError as error:
-        st.error(str(error))
+        st.error(escaped(str(error)))
         return
     say_after_rerun(f"The schedule {escaped(plan.name)} was saved.")
     st.rerun()

@@ -25,6 +25,11 @@ from tests.made_s3 import S3Server, running_s3
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
+# Variables count before lines of .env: neither a test nor a process that it starts sees those, or
+# the variables, of who runs the tests.
+for _name, _value in Settings.model_construct().model_dump().items():
+    os.environ[f"SATISFACE_{_name.upper()}"] = str(_value)
+
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgresServer]:

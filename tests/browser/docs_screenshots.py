@@ -26,9 +26,10 @@ from playwright.sync_api import Browser, Page, expect
 from db.engine import Database
 from db.recording_rows import list_recordings
 from settings import Settings
-from tests.browser.server import ROOT, Watch, chromium, serving, settled
+from tests.browser.server import Watch, chromium, serving, settled
 from tests.browser.steps import choose
 from tests.made_footage import Appearance, write_picture, write_video
+from tests.made_jobs import ROOT
 
 FOLDER: Final = ROOT / "docs" / "screenshots"
 PHONE: Final = 390
@@ -158,7 +159,7 @@ def made_footage(folder: Path) -> Path:
 
 def _places(home: Path) -> dict[str, int]:
     """The newest recordings' one with the most people, and its camera."""
-    with closing(Database(Settings(home=home).resolved_database_url)) as database:
+    with closing(Database(Settings(home=home, database_url="").resolved_database_url)) as database:
         with database.read() as session:
             rows = list_recordings(session, limit=_NEWEST)
         row = max((row for row in rows if row.has_faces), key=lambda row: row.people)

@@ -23,9 +23,9 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
-from tests.chosen_database import database_of
+from settings import Settings
+from tests.made_jobs import ROOT, environment
 
-ROOT = Path(__file__).parents[2]
 _START_S = 240.0
 _FLAGS = (
     "--no-sandbox",
@@ -62,7 +62,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @contextmanager
-def serving(home: Path, **environment: str) -> Iterator[str]:
+def serving(home: Path, **variables: str) -> Iterator[str]:
     """The dashboard with its worker, on ``home``; gives its address. The log goes to
     ``home/server.log``."""
     port = _free_port()
@@ -72,7 +72,7 @@ def serving(home: Path, **environment: str) -> Iterator[str]:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)],
             cwd=ROOT,
-            env=os.environ | {"SATISFACE_HOME": str(home)} | database_of(home) | environment,
+            env=environment(Settings.model_validate({"home": home})) | variables,
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -95,7 +95,7 @@ def reading(home: Path) -> Iterator[None]:
         process = subprocess.Popen(
             [sys.executable, "cli.py", "worker"],
             cwd=ROOT,
-            env=os.environ | {"SATISFACE_HOME": str(home)} | database_of(home),
+            env=environment(Settings.model_validate({"home": home})),
             stdout=log,
             stderr=subprocess.STDOUT,
         )

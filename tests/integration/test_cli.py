@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner, Result
 
 from commands.app import app
+from commands.rows import APART
 from commands.terminal import upgrade_if_needed
 from db.engine import is_current
 from db.places import create_camera, create_site, list_sites
@@ -360,7 +361,7 @@ def test_delete_asks_first(home: Settings) -> None:
 def test_the_demonstration_is_marked_and_apart(home: Settings) -> None:
     result = run("demo", "--days", 1)
     assert result.exit_code == 0
-    assert f"SATISFACE_HOME={home.home / 'demo'}" in result.stderr
+    assert f"SATISFACE_HOME={home.home / 'demo'} {APART} " in result.stderr
     assert not (home.home / "satisface.db").exists()
     demo = home.model_copy(update={"home": home.home / "demo"})
     with opened(demo) as database, database.read() as session:

@@ -17,6 +17,7 @@ from analytics.scores import DEFAULT_SCORE
 from analytics.summary import summarise
 from db.buckets import read_buckets
 from db.engine import Database
+from db.places import create_camera, create_site, delete_site
 from db.schedules import Plan, Schedule, create_schedule, list_schedules
 from jobs import schedules
 from jobs.schedules import make_due_reports
@@ -151,6 +152,20 @@ def test_sites_that_are_gone_are_said_to_be(
     settings: Settings, database: Database, server: MailServer
 ) -> None:
     planned(database, replace(PLAN, site_ids=(99,)))
+    make_due_reports(settings, TUESDAY_7)
+    assert "None of the sites" in str(only(database).error)
+    assert server.mails == []
+
+
+def test_nobody_is_sent_the_figures_of_a_site_that_got_the_number_of_theirs(
+    settings: Settings, database: Database, server: MailServer
+) -> None:
+    with database.write() as session:
+        south = create_site(session, "South", "UTC")
+    planned(database, replace(PLAN, site_ids=(south,)))
+    with database.write() as session:
+        delete_site(session, south)
+        create_camera(session, create_site(session, "West", "UTC"), "Entrance")
     make_due_reports(settings, TUESDAY_7)
     assert "None of the sites" in str(only(database).error)
     assert server.mails == []

@@ -29,7 +29,6 @@ def home(
     backend: str,
 ) -> Iterator[Path]:
     """An installation of its own, for the length of a test."""
-    monkeypatch.chdir(tmp_path)  # no .env of the developer
     monkeypatch.setenv("SATISFACE_HOME", str(tmp_path))
     if backend == "sqlite":
         shutil.copy(migrated, tmp_path / "satisface.db")

@@ -11,8 +11,7 @@ from db.places import list_sites
 from settings import settings
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, words
-
-ROOT = Path(__file__).parents[3]
+from tests.made_jobs import ROOT, environment
 
 
 @pytest.mark.parametrize(
@@ -102,12 +101,7 @@ print(sorted({{"cv2", "av", "tensorflow", "keras", "ai_edge_litert"}} & set(sys.
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=home,
-        env={
-            "SATISFACE_HOME": str(home),
-            "SATISFACE_DATABASE_URL": settings().database_url,
-            "PYTHONPATH": str(ROOT),
-            "HOME": str(home),
-        },
+        env=environment(settings()) | {"PYTHONPATH": str(ROOT), "HOME": str(home)},
         capture_output=True,
         text=True,
         check=False,

@@ -1,15 +1,20 @@
 """Hours of cameras: which people count in which, and what is read back."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, text, update
 from sqlalchemy.orm import Session
 
 from analytics.buckets import BUCKET_COLUMNS
-from db.buckets import covered_span, read_buckets, rebuild_buckets
+from db.buckets import covered_span, locked_time_zone, read_buckets, rebuild_buckets
 from db.engine import Database
+from db.places import create_camera, create_site, update_site
 from db.tables import Bucket
+from tests.made_jobs import until
 from tests.unit.db.made_rows import (
     MINUTE,
     NOON,
@@ -156,3 +161,62 @@ def test_the_covered_span_reaches_to_the_end_of_the_last_hour(database: Database
         seen(session, camera, NOON, 1, 130)
         assert covered_span(session) == (NOON, NOON + 3 * HOUR)
         assert covered_span(session, [other]) is None
+
+
+@pytest.fixture
+def on_server(postgresql_url: str) -> Iterator[Database]:
+    """Where two write at once; SQLite has one writer."""
+    with closing(Database(postgresql_url)) as opened:
+        yield opened
+
+
+def somebody_waits(database: Database) -> bool:
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    with database.read() as session:
+        return bool(session.scalar(text(waiting)))
+
+
+@pytest.mark.postgresql
+def test_who_waited_for_a_change_of_time_zone_goes_on_with_the_new_one(
+    on_server: Database,
+) -> None:
+    with on_server.write() as session:
+        site = create_site(session, "North", "UTC")
+        camera = create_camera(session, site, "Entrance")
+
+    def zone() -> str:
+        with on_server.write() as session:
+            return locked_time_zone(session, camera)
+
+    with ThreadPoolExecutor(1) as other:
+        with on_server.write() as session:
+            update_site(session, site, time_zone="Asia/Kolkata")
+            waiting = other.submit(zone)
+            until(lambda: somebody_waits(on_server))
+        assert waiting.result() == "Asia/Kolkata"
+
+
+@pytest.mark.postgresql
+def test_a_change_of_time_zone_that_waited_leaves_no_hour_of_the_old_one(
+    on_server: Database,
+) -> None:
+    with on_server.write() as session:
+        site = create_site(session, "North", "Asia/Kolkata")
+        camera = create_camera(session, site, "Entrance")
+
+    def change() -> None:
+        with on_server.write() as session:
+            update_site(session, site, time_zone="UTC")
+
+    with ThreadPoolExecutor(1) as other:
+        with on_server.write() as session:
+            seen(session, camera, NOON + timedelta(minutes=10), 5)
+            assert hours(session) == [("02 11:30", 1)]
+            changing = other.submit(change)
+            until(lambda: somebody_waits(on_server))
+        changing.result()
+    with on_server.read() as session:
+        assert hours(session) == [("02 12:00", 1)]

@@ -5,7 +5,9 @@ import pytest
 
 from analytics.periods import Every
 from db.engine import Database
+from db.places import create_site, delete_site
 from db.schedules import (
+    GONE_SITE,
     LEASE,
     RETRY_FOR,
     RETRY_PAUSE,
@@ -56,6 +58,41 @@ def test_a_plan_comes_back_as_it_was_saved(database: Database) -> None:
     )
     made(database, plan)
     assert only(database).plan == plan
+
+
+def test_a_site_that_was_deleted_stays_gone_when_a_later_one_gets_its_number(
+    database: Database,
+) -> None:
+    with database.write() as session:
+        north, south = (create_site(session, name, "UTC") for name in ("North", "South"))
+        for name, site_ids in {"a": (south,), "b": (south, north), "c": ()}.items():
+            create_schedule(session, replace(PLAN, name=name, site_ids=site_ids), MONDAY)
+        delete_site(session, south)
+        create_site(session, "West", "UTC")
+    with database.write() as session:
+        assert [one.plan.site_ids for one in list_schedules(session)] == [
+            (GONE_SITE,),
+            (GONE_SITE, north),
+            (),
+        ]
+        delete_site(session, north)
+    with database.read() as session:
+        assert [one.plan.site_ids for one in list_schedules(session)] == [
+            (GONE_SITE,),
+            (GONE_SITE,),
+            (),
+        ]
+
+
+def test_a_new_site_is_in_no_plan_that_was_there_before(database: Database) -> None:
+    """Where a site was deleted while the form was open, or by an earlier version."""
+    with database.write() as session:
+        gone = create_site(session, "South", "UTC")
+        delete_site(session, gone)
+    made(database, replace(PLAN, site_ids=(gone, gone + 1)))
+    with database.write() as session:
+        create_site(session, "West", "UTC")
+    assert only(database).plan.site_ids in {(GONE_SITE, gone + 1), (gone, GONE_SITE)}
 
 
 @pytest.mark.parametrize(

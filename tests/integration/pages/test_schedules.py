@@ -1,0 +1,98 @@
+"""Schedules on the Reports page: what a change keeps, and names that are no markup.
+
+What a dialog holds is drawn here by itself: the tests' way of running a page closes dialogs.
+"""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from streamlit.testing.v1 import AppTest
+
+from analytics.periods import Every
+from db.engine import Database
+from db.places import create_site, delete_site
+from db.schedules import (
+    GONE_SITE,
+    Plan,
+    Schedule,
+    claim_due,
+    create_schedule,
+    fail,
+    list_schedules,
+)
+from pages.format import escaped
+from tests.integration.pages.conftest import OpenPage
+from tests.integration.pages.test_pages_filled import add_read_video
+from tests.unit.db.made_rows import add_camera
+
+MONDAY = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+PLAN = Plan("Weekly", Every.WEEK, 7, "Europe/Berlin", recipients=("ada@example.org",))
+
+
+def only(database: Database) -> Schedule:
+    with database.read() as session:
+        (schedule,) = list_schedules(session)
+    return schedule
+
+
+def _change() -> None:
+    import inspect
+
+    from db.schedules import list_schedules
+    from pages import schedules
+    from pages.state import database, sites
+
+    with database().read() as session:
+        (schedule,) = list_schedules(session)
+    inspect.unwrap(schedules._edit)(sites(), schedule)
+
+
+def test_another_hour_is_all_that_changes_where_the_site_is_gone(database: Database) -> None:
+    with database.write() as session:
+        create_site(session, "North", "UTC")
+        south = create_site(session, "South", "UTC")
+        create_schedule(session, replace(PLAN, site_ids=(south,)), MONDAY)
+        delete_site(session, south)
+    dialog = AppTest.from_function(_change, default_timeout=60).run()
+    (sites,) = (one for one in dialog.multiselect if one.label == "Sites")
+    assert sites.options == ["North", "a site that is gone"]
+    assert any("was deleted" in caption.value for caption in dialog.caption)
+    (hour,) = (one for one in dialog.selectbox if one.label == "At")
+    hour.set_value(9)
+    dialog.button(key="save_schedule").click().run()
+    assert not dialog.exception
+    saved = only(database).plan
+    assert (saved.hour, saved.site_ids) == (9, (GONE_SITE,))
+
+    (sites,) = (one for one in dialog.multiselect if one.label == "Sites")
+    sites.set_value([])
+    dialog.button(key="save_schedule").click().run()
+    assert only(database).plan.site_ids == ()
+
+
+def _new() -> None:
+    import inspect
+
+    from pages import schedules
+    from pages.state import sites
+
+    inspect.unwrap(schedules._edit)(sites(), None)
+
+
+def test_names_in_what_went_wrong_are_no_markup(database: Database, open_page: OpenPage) -> None:
+    why = "The mail server refused *ada*@example.org."
+    with database.write() as session:
+        add_read_video(session, add_camera(session))
+        create_schedule(session, replace(PLAN, name="*Daily*"), MONDAY)
+        due = claim_due(session, MONDAY + timedelta(days=7))
+        assert due is not None
+        fail(session, due, MONDAY, why)
+    assert escaped(why) in [error.value for error in open_page("report.py").error]
+
+    dialog = AppTest.from_function(_new, default_timeout=60).run()
+    (name,) = (one for one in dialog.text_input if one.label == "Name")
+    name.set_value("*Daily*")
+    dialog.button(key="save_schedule").click().run()
+    assert [error.value for error in dialog.error] == [
+        escaped("There is already a schedule named *Daily*.")
+    ]
