@@ -1,6 +1,6 @@
 """Alerts, the rules for them, and which cameras have fallen silent."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from statistics import median, quantiles
@@ -60,13 +60,6 @@ def remove_rule(session: Session, kind: AlertKind, site_id: int | None) -> None:
     )
 
 
-def restore_rules(session: Session, rules: Iterable[Rule], *, now: datetime | None = None) -> None:
-    """Exactly these rules and no others: undoes what was changed since read_rules gave them."""
-    session.execute(delete(AlertRule))
-    for rule in rules:
-        save_rule(session, rule, now=now)
-
-
 def read_alerts(
     session: Session,
     sites: Sequence[SiteRow],
@@ -87,7 +80,7 @@ def read_alerts(
     silent = {
         camera_id: since
         for camera_id, since in silent_cameras(session, sites, rules, now=now).items()
-        if since.last_seen.date() <= last
+        if _last_day_seen(since) <= last
     }
     first = max(first, last - timedelta(days=RECENT_DAYS - 1))
     watched = [
@@ -106,6 +99,11 @@ def read_alerts(
     return find_alerts(
         buckets, watched, active_score(session), minimum_people, first=first, last=last
     )
+
+
+def _last_day_seen(since: Silence) -> date:
+    # An hour that ends at midnight belongs to the day before.
+    return (since.last_seen - timedelta(microseconds=1)).date()
 
 
 def _buckets(session: Session, sites: Sequence[SiteRow], first: date, last: date) -> pd.DataFrame:

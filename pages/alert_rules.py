@@ -1,6 +1,6 @@
 """What the Overview warns of, on Settings: each kind on or off, and how sure it must be."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +14,7 @@ from analytics.alert_rules import (
     limit_for,
     rules_of,
 )
-from db.alerts import read_rules, restore_rules, save_rule
+from db.alerts import read_rules, remove_rule, save_rule
 from db.places import SiteRow
 from pages.format import counted, escaped, listed
 from pages.state import database
@@ -27,8 +27,11 @@ _EVERY_SITE: Final = 0
 _BEFORE: Final = "alert_rules_before"
 _DONE: Final = "alert_rules_done"
 _ROUND: Final = "alert_rules_round"
-"""Session state: the rules before the last change, what it was, and how often they were put back;
-widgets of another round begin with what is stored."""
+"""Session state: what stood where the last change was made (_Before), what that was, and how often
+rules were put back; widgets of another round begin with what is stored."""
+
+_Before = Mapping[tuple[AlertKind, int | None], AlertRule | None]
+"""By kind and site, the rule that was chosen there; None for none."""
 
 _DAYS: Final = (50, 100, 200, 400, 800)
 """Choices of days between two false alarms."""
@@ -60,8 +63,8 @@ def alert_rules(sites: Sequence[SiteRow]) -> None:
             st.button(
                 "Back to the defaults",
                 key="alert_rules_defaults",
-                on_click=_put_back,
-                args=([], rules, "All rules are back to the defaults."),
+                on_click=_remove,
+                args=(None, "All rules are back to the defaults."),
             )
     _undo()
     held = rules_of(rules, site.id if site else None)
@@ -99,7 +102,7 @@ def _undo() -> None:
                 type="tertiary",
                 key="alert_rules_undo",
                 on_click=_put_back,
-                args=(st.session_state[_BEFORE], None, "The change was undone."),
+                args=(st.session_state[_BEFORE],),
             )
 
 
@@ -125,26 +128,24 @@ def _rule(
             value=rule.is_enabled,
             key=f"{key}_on",
             on_change=_switch,
-            args=(mine, rules, f"{key}_on", where),
+            args=(mine, f"{key}_on", where),
         )
         if rule.is_enabled and rule.threshold is not None:
-            _threshold(mine, rule.threshold, rules, (site, sites), where, key)
+            _threshold(mine, rule.threshold, (site, sites), where, key)
         if own:
-            others = [each for each in rules if each != mine]
             done = f"{TITLES[rule.kind]}: {where} goes by the rule for every site."
             st.button(
                 "As for every site",
                 key=f"{key}_as_all",
                 type="tertiary",
-                on_click=_put_back,
-                args=(others, rules, done),
+                on_click=_remove,
+                args=(mine, done),
             )
 
 
 def _threshold(
     rule: AlertRule,
     threshold: float,
-    rules: Sequence[AlertRule],
     places: tuple[SiteRow | None, Sequence[SiteRow]],
     where: str,
     key: str,
@@ -158,7 +159,7 @@ def _threshold(
             key=f"{key}_hours",
             width=220,
             on_change=_set_hours,
-            args=(rule, rules, f"{key}_hours", where),
+            args=(rule, f"{key}_hours", where),
         )
         return
     stored = round(days_between_false_alarms(threshold))
@@ -172,48 +173,79 @@ def _threshold(
         help="With rarer false alarms only larger changes are found.",
         width=220,
         on_change=_set_days,
-        args=(rule, rules, f"{key}_days", where),
+        args=(rule, f"{key}_days", where),
     )
     st.caption(_together(rule.kind, stored, *places))
 
 
 @callback
-def _switch(rule: AlertRule, before: Sequence[AlertRule], key: str, where: str) -> None:
+def _switch(rule: AlertRule, key: str, where: str) -> None:
     is_enabled = bool(st.session_state[key])
     words = f"{TITLES[rule.kind]}: {'on' if is_enabled else 'off'} for {where}."
-    _save(replace(rule, is_enabled=is_enabled), before, words)
+    _save(rule, lambda stored: replace(stored, is_enabled=is_enabled), words)
 
 
 @callback
-def _set_hours(rule: AlertRule, before: Sequence[AlertRule], key: str, where: str) -> None:
+def _set_hours(rule: AlertRule, key: str, where: str) -> None:
     hours = int(st.session_state[key])
     words = f"{TITLES[rule.kind]}: after {counted(hours, 'opening hour')} for {where}."
-    _save(replace(rule, threshold=float(hours)), before, words)
+    _save(rule, lambda stored: replace(stored, threshold=float(hours)), words)
 
 
 @callback
-def _set_days(rule: AlertRule, before: Sequence[AlertRule], key: str, where: str) -> None:
+def _set_days(rule: AlertRule, key: str, where: str) -> None:
     days = int(st.session_state[key])
     words = f"{TITLES[rule.kind]}: about one false alarm in {days:,} days for {where}."
-    _save(replace(rule, threshold=limit_for(days)), before, words)
+    _save(rule, lambda stored: replace(stored, threshold=limit_for(days)), words)
 
 
-def _save(rule: AlertRule, before: Sequence[AlertRule], done: str) -> None:
+def _save(rule: AlertRule, change: Callable[[AlertRule], AlertRule], done: str) -> None:
+    """Change what is stored now. ``rule``: as it was drawn; another tab may have changed it."""
     with database().write() as session:
-        save_rule(session, rule)
+        rules = read_rules(session)
+        stored = replace(rules_of(rules, rule.site_id)[rule.kind], site_id=rule.site_id)
+        save_rule(session, change(stored))
+    if stored != rule:
+        _begin_round()
+    place = (rule.kind, rule.site_id)
+    st.session_state[_BEFORE] = {place: _by_place(rules).get(place)}
+    st.session_state[_DONE] = done
+
+
+@callback
+def _remove(rule: AlertRule | None, done: str) -> None:
+    """One rule, or all of them."""
+    with database().write() as session:
+        before = _by_place(read_rules(session))
+        if rule is not None:
+            place = (rule.kind, rule.site_id)
+            before = {place: before[place]} if place in before else {}
+        for kind, site_id in before:
+            remove_rule(session, kind, site_id)
+    _begin_round()
     st.session_state[_BEFORE], st.session_state[_DONE] = before, done
 
 
 @callback
-def _put_back(rules: Sequence[AlertRule], before: Sequence[AlertRule] | None, done: str) -> None:
-    """Exactly these rules. ``before``: what can be undone to; None after undoing."""
+def _put_back(before: _Before) -> None:
+    """What a change replaced, and nothing else."""
     with database().write() as session:
-        restore_rules(session, rules)
-    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
-    st.session_state[_DONE] = done
+        for (kind, site_id), rule in before.items():
+            if rule is None:
+                remove_rule(session, kind, site_id)
+            else:
+                save_rule(session, rule)
+    _begin_round()
+    st.session_state[_DONE] = "The change was undone."
     st.session_state.pop(_BEFORE, None)
-    if before is not None:
-        st.session_state[_BEFORE] = before
+
+
+def _by_place(rules: Iterable[AlertRule]) -> dict[tuple[AlertKind, int | None], AlertRule]:
+    return {(rule.kind, rule.site_id): rule for rule in rules}
+
+
+def _begin_round() -> None:
+    st.session_state[_ROUND] = st.session_state.get(_ROUND, 0) + 1
 
 
 def _together(kind: AlertKind, days: int, site: SiteRow | None, sites: Sequence[SiteRow]) -> str:

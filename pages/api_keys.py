@@ -55,7 +55,8 @@ def _one(key: ApiKeyRow, names: dict[int, str], now: datetime) -> None:
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
         st.markdown(f"**{escaped(key.name)}**  \n:small[{escaped(_about(key, names, now))}]")
-        if st.button("Revoke", key=f"revoke_api_key_{key.id}", help=f"Revoke {key.name}"):
+        about = f"Revoke {escaped(key.name)}"
+        if st.button("Revoke", key=f"revoke_api_key_{key.id}", help=about):
             _revoke(key)
 
 

@@ -61,7 +61,7 @@ def page() -> None:
     buckets = read_period(chosen, period)
     st.caption(
         f"{period_words(period.first, period.last)}, on each site's own clock. "
-        f"Intervals are 95%. Scored by {score.label}."
+        f"Intervals are 95%. Scored by {escaped(score.label)}."
     )
     if buckets.empty:
         st.info("Nobody was seen in this period. Choose another.")

@@ -72,11 +72,12 @@ def _site(site: SiteRow) -> None:
             horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
         ):
             invented = " :orange-badge[Invented data]" if site.is_demonstration else ""
-            st.markdown(f"**{escaped(site.name)}**{invented}  \n:small[{_about(site)}]")
+            name = escaped(site.name)
+            st.markdown(f"**{name}**{invented}  \n:small[{_about(site)}]")
             with st.container(horizontal=True, width="content"):
-                if st.button("Edit", key=f"edit_site_{site.id}", help=f"Edit {site.name}"):
+                if st.button("Edit", key=f"edit_site_{site.id}", help=f"Edit {name}"):
                     edit_site(site)
-                if st.button("Delete", key=f"delete_site_{site.id}", help=f"Delete {site.name}"):
+                if st.button("Delete", key=f"delete_site_{site.id}", help=f"Delete {name}"):
                     _delete_site(site)
         for camera in site.cameras:
             _camera(site, camera)
@@ -104,7 +105,7 @@ def _camera(site: SiteRow, camera: CameraRow) -> None:
             f"{', ' + counted(zones, 'staff zone') if zones else ''}]"
         )
         with st.container(horizontal=True, width="content"):
-            place = f"{site.name} / {camera.name}"
+            place = escaped(f"{site.name} / {camera.name}")
             if st.button(
                 "Staff zones",
                 key=f"zones_camera_{camera.id}",
@@ -126,7 +127,7 @@ def _camera(site: SiteRow, camera: CameraRow) -> None:
 @st.dialog("Rename the camera")
 @in_dialog
 def _rename_camera(site: SiteRow, camera: CameraRow) -> None:
-    name = st.text_input(f"Camera at {site.name}", value=camera.name, max_chars=100)
+    name = st.text_input(f"Camera at {escaped(site.name)}", value=camera.name, max_chars=100)
     if st.button("Save", type="primary"):
         with saving(f"{escaped(site.name)} / {escaped(name)} was saved.") as session:
             update_camera(session, camera.id, name=name)

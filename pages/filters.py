@@ -157,9 +157,11 @@ def choose_period(covered: Period) -> Period:
     return Period(dates[0], dates[0]) if dates else Period(*default)
 
 
-def choose_baseline(period: Period) -> Baseline:
-    """The period before, or the same weekdays of the last four weeks where they fit."""
+def choose_baseline(period: Period, covered: Period) -> Baseline:
+    """The period before, or the same weekdays of the last four weeks where they fit: of those
+    weeks the ones since ``covered`` began, and the newest in any case."""
     weekdays = period.same_weekdays()
+    weekdays = tuple(one for one in weekdays if one.first >= covered.first) or weekdays[:1]
     choices = (BEFORE, SAME_WEEKDAYS) if weekdays else (BEFORE,)
     choice = st.selectbox("Compare with", choices, key="against", bind="query-params", width=240)
     if choice == SAME_WEEKDAYS and weekdays:
@@ -170,8 +172,10 @@ def choose_baseline(period: Period) -> Baseline:
 
 def _weekdays_words(period: Period, repeats: int) -> str:
     if period.days == 1:
-        return f"the {repeats} {weekday_words(period.first.weekday())}s before"
-    return "the same weekdays of the 4 weeks before"
+        weekday = weekday_words(period.first.weekday())
+        return f"the {weekday} before" if repeats == 1 else f"the {repeats} {weekday}s before"
+    weeks = repeats * -(-period.days // _WEEK)
+    return f"the same weekdays of the {'week' if weeks == 1 else f'{weeks} weeks'} before"
 
 
 def read_baseline(places: Sequence[Place], baseline: Baseline) -> list[pd.DataFrame]:

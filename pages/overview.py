@@ -23,7 +23,7 @@ from pages.filters import (
     read_baseline,
     read_period,
 )
-from pages.format import counted
+from pages.format import counted, escaped
 from pages.state import Place, database, places, sites
 from pages.what_changed import what_changed
 from reports.figures import (
@@ -61,12 +61,12 @@ def page() -> None:
         chosen = choose_places(everywhere)
         covered = covered_days(chosen)
         period = choose_period(covered) if covered else None
-    if period is None:
+    if covered is None or period is None:
         st.info("Nobody was seen here yet. Choose another site or camera.")
         return
 
     with filters:
-        baseline = choose_baseline(period)
+        baseline = choose_baseline(period, covered)
     minimum = settings().minimum_people
     buckets = read_period(chosen, period)
     parts = read_baseline(chosen, baseline)
@@ -76,7 +76,7 @@ def page() -> None:
     target = _target(chosen, buckets)
     st.caption(
         f"{period_words(period.first, period.last)}, on each site's own clock. "
-        f"Intervals are 95%. Scored by {score.label}."
+        f"Intervals are 95%. Scored by {escaped(score.label)}."
     )
     warnings = st.container()
     if buckets.empty:
@@ -84,7 +84,7 @@ def page() -> None:
             alerts(chosen, period.first, period.last)
         st.info(
             "Nobody was seen in this period. The footage of this choice is from "
-            f"{period_words(covered.first, covered.last) if covered else ''}."
+            f"{period_words(covered.first, covered.last)}."
         )
         return
     cards(

@@ -85,7 +85,7 @@ def _unfinished(row: RecordingRow) -> None:
         st.button(
             "Cancel",
             key=f"cancel_{row.id}",
-            help=f"Stop reading {row.name}",
+            help=f"Stop reading {escaped(row.name)}",
             on_click=_cancel,
             args=(row.id,),
         )

@@ -353,7 +353,7 @@ def _pictures(row: RecordingRow, stretch: tuple[int, int] | None) -> None:
     if row.kind == "video":
         moments = [round(first + step * (place + 0.5)) for place in range(_PICTURES)]
     try:
-        found = _stills(row.id, moments, row.finished_at)
+        found = _stills(row.id, moments, row.created_at, row.finished_at)
     except SatisfaceError as error:
         st.caption(escaped(str(error)))
         return
@@ -376,6 +376,7 @@ def _pictures(row: RecordingRow, stretch: tuple[int, int] | None) -> None:
 def _stills(
     recording_id: int,
     moments: list[int],
+    added_at: datetime,  # noqa: ARG001  the id of a deleted recording is given again
     read_at: datetime | None,  # noqa: ARG001  read anew, other faces are known
 ) -> "list[Still]":
     from jobs.stills import stills  # decodes: not for the first page to load

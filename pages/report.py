@@ -14,6 +14,7 @@ from pages.downloads import rows_link
 from pages.empty import count_all, no_figures_yet
 from pages.figures_shown import camera_table, cards
 from pages.filters import Period, choose_period, covered_days
+from pages.format import escaped
 from pages.schedules import schedules
 from pages.state import Place, database, places, sites
 from reports.content import SECTIONS, ReportContent, ReportFigures, report_figures
@@ -69,7 +70,7 @@ def page() -> None:
     content = _content(everywhere, chosen, period, _choose_sections())
     st.caption(
         f"{period_words(period.first, period.last)}, on each site's own clock. "
-        f"Intervals are 95%. Scored by {content.score.label}."
+        f"Intervals are 95%. Scored by {escaped(content.score.label)}."
     )
     if content.buckets.empty:
         st.info(

@@ -232,7 +232,7 @@ def _versions(versions: Sequence[SavedScore]) -> None:
             if st.button(
                 label,
                 key=f"score_again_{score.name}_{score.version}",
-                help=f"Put {score.label} in force again",
+                help=f"Put {escaped(score.label)} in force again",
             ):
                 _confirm_again(score)
 

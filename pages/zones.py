@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -105,11 +106,16 @@ def _from_recording(recordings: list[RecordingRow]) -> "Still | None":
                 width=320,
                 help=f"Seconds since it began; it lasts {duration(row.duration_ms)}",
             )
-    return _frame(row.id, 1000 * int(seconds))
+    return _frame(row.id, 1000 * int(seconds), row.created_at, row.finished_at)
 
 
 @st.cache_data(show_spinner="Looking for a picture …", max_entries=30)
-def _frame(recording_id: int, time_ms: int) -> "Still | None":
+def _frame(
+    recording_id: int,
+    time_ms: int,
+    added_at: datetime,  # noqa: ARG001  the id of a deleted recording is given again
+    read_at: datetime | None,  # noqa: ARG001  read anew, other faces are known
+) -> "Still | None":
     from jobs.stills import stills  # decodes: not for the first page to load
 
     with database().read() as session:

@@ -37,6 +37,9 @@ from reports.words import (
 _DARK_FROM: Final = 0.7
 """From here on, on the way from the lowest to the highest shade, writing is white."""
 
+_NAMES: Final = {"type": "category"}
+"""For an axis of names, in the order of the data: plotly would take "101" for a number."""
+
 MOST_PARTS: Final = 8
 """Parts of a change that are named; the others are one together."""
 
@@ -187,7 +190,7 @@ def parts_figure(parts: Sequence[Part]) -> go.Figure:
     )
     reach = max(1.0, *(abs(part.points) for part in rows)) * 1.4
     figure.update_xaxes(title="Points of the index", range=[-reach, reach])
-    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_yaxes(**_NAMES, autorange="reversed", showgrid=False)
     figure.add_vline(x=0, line={"color": MUTED, "width": 1})
     tall = 40 if any("<br>" in part.name for part in rows) else 28
     return styled(figure, height=90 + tall * len(rows), showlegend=False)
@@ -257,7 +260,7 @@ def league_figure(
         )
     figure.update_xaxes(title="Satisfaction index (0 to 100)", range=index_range(bounds))
     # Half a row more at the top, for the figure above the first point.
-    figure.update_yaxes(range=[len(rows) - 0.5, -0.8])
+    figure.update_yaxes(**_NAMES, range=[len(rows) - 0.5, -0.8])
     return styled(figure, height=120 + 40 * len(rows), showlegend=bool(aims), legend="above")
 
 
@@ -287,18 +290,18 @@ def distributions_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure
             ],
             hovertemplate="%{customdata}<extra></extra>",
         )
-    for name, row in zip(names, records(table), strict=True):
+    for place, row in enumerate(records(table)):
         if row["withheld"]:
             figure.add_annotation(
                 x=0,
-                y=name,
+                y=place,  # not its name, which may be a number
                 xanchor="left",
                 text=f"Withheld: {people_words(int(row['people'] - row['unknown']))} read",
                 showarrow=False,
             )
     # A little more than all, or the last figure of the axis would not be drawn.
     figure.update_xaxes(title="Share of people read (%)", range=[0, 101], dtick=20)
-    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_yaxes(**_NAMES, autorange="reversed", showgrid=False)
     figure.update_layout(barmode="stack", bargap=0.3)
     figure = styled(figure, height=190 + 40 * len(table), legend="above")
     # The legend may wrap to three lines on a small screen.

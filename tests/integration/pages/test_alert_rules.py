@@ -100,6 +100,55 @@ def test_a_site_can_have_a_rule_of_its_own(
     assert rules_of(stored(database), site)[AlertKind.SILENT].threshold == 6
 
 
+def test_what_another_tab_changed_meanwhile_stays(
+    open_page: OpenPage, database: Database, site: int
+) -> None:
+    mine = AlertRule(AlertKind.SILENT, site, 9.0)
+    with database.write() as session:
+        create_site(session, "Other", "UTC")
+        save_rule(session, mine)
+    here = open_page(PAGE).selectbox(key="alert_rules_site").set_value(site).run()
+    there = open_page(PAGE)
+    there.selectbox(key=key(AlertKind.SUDDEN_DROP, "days")).set_value(100).run()
+    theirs = AlertRule(AlertKind.SUDDEN_DROP, None, limit_for(100))
+    here = press(here, "As for every site")
+    assert stored(database) == [theirs]
+    there.selectbox(key=key(AlertKind.UNKNOWN_SHARE, "days")).set_value(50).run()
+    here = press(here, "Undo")
+    assert set(stored(database)) == {
+        mine,
+        theirs,
+        AlertRule(AlertKind.UNKNOWN_SHARE, None, limit_for(50)),
+    }
+
+
+@pytest.mark.usefixtures("site")
+def test_undoing_the_defaults_leaves_what_another_tab_chose_since(
+    open_page: OpenPage, database: Database
+) -> None:
+    before = AlertRule(AlertKind.SILENT, None, 9.0)
+    with database.write() as session:
+        save_rule(session, before)
+    here, there = open_page(PAGE), open_page(PAGE)
+    here = press(here, "Back to the defaults")
+    there.selectbox(key=key(AlertKind.SUDDEN_DROP, "days")).set_value(100).run()
+    press(here, "Undo")
+    theirs = AlertRule(AlertKind.SUDDEN_DROP, None, limit_for(100))
+    assert set(stored(database)) == {before, theirs}
+
+
+@pytest.mark.usefixtures("site")
+def test_two_tabs_that_change_the_same_rule_keep_both_changes(
+    open_page: OpenPage, database: Database
+) -> None:
+    here, there = open_page(PAGE), open_page(PAGE)
+    there.number_input(key=key(AlertKind.SILENT, "hours")).set_value(8).run()
+    here.toggle(key=key(AlertKind.SILENT, "on")).set_value(False).run()
+    assert stored(database) == [AlertRule(AlertKind.SILENT, None, 8.0, is_enabled=False)]
+    here.toggle(key=key(AlertKind.SILENT, "on", times=1)).set_value(True).run()
+    assert here.number_input(key=key(AlertKind.SILENT, "hours", times=1)).value == 8
+
+
 @pytest.mark.usefixtures("site")
 def test_a_limit_that_was_set_elsewhere_is_shown_as_it_is(
     open_page: OpenPage, database: Database

@@ -83,6 +83,32 @@ def test_the_same_weekdays_of_four_weeks_are_one_yardstick(
     assert {metric.label: metric.delta for metric in app.metric}["People"] == "no change"
 
 
+@pytest.mark.parametrize(
+    ("period", "weeks", "versus"),
+    [
+        ("Last day", [7], "the Monday before"),
+        ("Last day", [7, 14, 21], "the 3 Mondays before"),
+        ("Last 7 days", [7, 13], "the same weekdays of the week before"),
+        # The first of three weeks is not whole.
+        ("Last 7 days", [7, 13, 14], "the same weekdays of the week before"),
+        ("Last 7 days", [7, 13, 14, 20], "the same weekdays of the 2 weeks before"),
+    ],
+)
+def test_weeks_before_anybody_was_seen_count_in_no_comparison(
+    open_page: OpenPage,
+    database: Database,
+    camera: int,
+    period: str,
+    weeks: list[int],
+    versus: str,
+) -> None:
+    now = [0] if period == "Last day" else [0, 6]
+    add_days(database, camera, dict.fromkeys([*now, *weeks], GLAD))
+    app = open_page("overview.py", period=period, against="Same weekdays, last 4 weeks")
+    assert f"Changes are against {versus}." in words(app)
+    assert {metric.label: metric.delta for metric in app.metric}["People"] == "no change"
+
+
 @ON_BOTH
 def test_what_changed_names_cameras_hours_and_expressions(
     open_page: OpenPage, database: Database, camera: int

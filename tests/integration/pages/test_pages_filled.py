@@ -8,14 +8,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
+from analytics.scores import DEFAULT_SCORE
 from db.engine import Database
-from db.places import create_camera, create_site, list_sites
+from db.keys import Scope, create_key
+from db.places import create_camera, create_site, list_sites, set_target
 from db.queue import claim, fail
 from db.recording_rows import get_recording
 from db.recordings import cancel_recording, footage_released
+from db.scores import save_score
+from pages.format import escaped
 from tests.chosen_database import ON_BOTH
 from tests.integration.pages.conftest import OpenPage
-from tests.integration.pages.words import buttons, metrics, words
+from tests.integration.pages.words import buttons, markdown, metrics, words
 from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_camera, add_video, read_segment
 
 pytestmark = ON_BOTH
@@ -148,17 +152,68 @@ def test_invented_data_is_marked_wherever_it_shows(open_page: OpenPage, database
     assert not open_page("model.py").warning
 
 
-def test_a_name_is_never_taken_for_markup(open_page: OpenPage, database: Database) -> None:
-    name = "**bold** :red[x] [link](http://example.org) <b>"
+NAMES = {
+    what: f"![{what}](http://example.org/{what}.png) **b** :red[x] <b>"
+    for what in ("site", "camera", "recording", "score", "key")
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "query", "named"),
+    [
+        ("overview.py", {}, {"site", "score"}),
+        ("compare.py", {}, {"camera", "score"}),
+        ("upload.py", {}, {"site", "camera", "recording"}),
+        ("recordings.py", {}, {"site", "camera", "recording"}),
+        ("recordings.py", {"recording": "1"}, {"site", "camera", "recording"}),
+        ("report.py", {}, {"score"}),
+        ("configuration.py", {}, {"site", "camera", "score", "key"}),
+        ("configuration.py", {"zones": "1"}, {"site", "camera"}),
+    ],
+)
+def test_a_name_is_never_taken_for_markup(
+    open_page: OpenPage, database: Database, file: str, query: dict[str, str], named: set[str]
+) -> None:
     with database.write() as session:
-        site = create_site(session, "A_site_", "Europe/Berlin")
-        camera = create_camera(session, site, "C")
-        recording = add_read_video(session, camera, name=name)
-        footage_released(session, recording)
-    app = open_page("recordings.py", recording=str(recording))
-    assert app.title[0].value.replace("\\", "") == name
-    assert r"\[link\]" in app.title[0].value
-    assert r"\<b\>" in app.title[0].value
+        site = create_site(session, NAMES["site"], "Europe/Berlin")
+        set_target(session, site, 90)  # an alert names the site
+        camera = create_camera(session, site, NAMES["camera"])
+        later = NOON + timedelta(hours=1)
+        for recording in (
+            add_read_video(session, camera, name=NAMES["recording"]),
+            add_video(session, camera, name=NAMES["recording"], captured_at=later),
+        ):
+            footage_released(session, recording)
+        add_read_video(session, create_camera(session, site, "Other"), name="other.mp4")
+        save_score(session, DEFAULT_SCORE.weights[::-1], name="Before")
+        save_score(session, DEFAULT_SCORE.weights, name=NAMES["score"])
+        save_score(session, DEFAULT_SCORE.weights[::-1], name=NAMES["score"])
+        create_key(session, NAMES["key"], [Scope.READ], site_ids=[site])
+    texts = markdown(open_page(file, **query))
+    written = {what for what in NAMES if any(escaped(NAMES[what]) in text for text in texts)}
+    assert written >= named
+    assert [text for text in texts if any(name in text for name in NAMES.values())] == []
+
+
+def test_a_name_is_not_taken_for_markup_in_a_dialog(
+    open_page: OpenPage, database: Database
+) -> None:
+    with database.write() as session:
+        site = create_site(session, NAMES["site"], "Europe/Berlin")
+        camera = create_camera(session, site, NAMES["camera"])
+        create_key(session, NAMES["key"], [Scope.READ])
+    for key, label in (
+        (f"edit_site_{site}", "Save"),
+        (f"delete_site_{site}", "Delete for good"),
+        (f"rename_camera_{camera}", "Save"),
+        (f"delete_camera_{camera}", "Delete for good"),
+        ("revoke_api_key_1", "Revoke"),
+    ):
+        app = open_page("configuration.py").button(key=key).click().run()
+        assert not app.exception
+        assert label in buttons(app)
+        raw = [text for text in markdown(app) if any(name in text for name in NAMES.values())]
+        assert raw == []
 
 
 def test_recordings_are_listed_with_state_people_and_error(

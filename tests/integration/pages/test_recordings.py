@@ -4,11 +4,14 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import streamlit as st
 
 from db.engine import Database
 from db.queue import claim
 from db.recording_rows import get_recording
+from db.recordings import delete_recording
 from db.retention import delete_faces, seal_people
+from jobs.stills import Still
 from tests.chosen_database import ON_BOTH
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, words
@@ -156,3 +159,26 @@ def test_what_waits_can_be_read_first(open_page: OpenPage, database: Database, c
     assert lease.recording_id == second
     app = open_page("recordings.py", recording=str(second))
     assert "Read first" not in buttons(app)
+
+
+def test_pictures_are_of_the_recording_that_is_there(
+    open_page: OpenPage, database: Database, camera: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite gives the id of a deleted recording again."""
+    looked_for = []
+
+    def found(_store: object, key: str, *_args: object, **_named: object) -> list[Still]:
+        looked_for.append(key)
+        return []
+
+    monkeypatch.setattr("jobs.stills.stills", found)
+    st.cache_data.clear()
+    for name, added in (("old.mp4", NOON), ("new.mp4", NOON + timedelta(hours=1))):
+        with database.write() as session:
+            recording = add_video(session, camera, segments=2, name=name, now=added)
+            read_segment(session, recording, Scene([Person([1000])], segments=2), 0, now=added)
+        for _ in range(2):
+            open_page("recordings.py", recording=str(recording))
+        with database.write() as session:
+            delete_recording(session, recording)
+    assert looked_for == ["key of old.mp4", "key of new.mp4"]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from analytics.alert_rules import DEFAULT_RULES, AlertKind, AlertRule
 from analytics.silence import Silence
-from db.alerts import read_rules, remove_rule, restore_rules, save_rule, silent_cameras
+from db.alerts import read_alerts, read_rules, remove_rule, save_rule, silent_cameras
 from db.engine import Database
 from db.places import create_camera, create_site, delete_site, list_sites, set_opening_hours
 from tests.unit.db.made_rows import NOON, Person, Scene, add_video, read_segment
@@ -35,8 +35,6 @@ def test_rules_are_kept_for_every_site_and_for_one(database: Database) -> None:
         assert read_rules(session) == [here, changed]
         remove_rule(session, AlertKind.SILENT, None)
         assert read_rules(session) == [here]
-        restore_rules(session, [everywhere])
-        assert read_rules(session) == [everywhere]
 
 
 def test_the_rules_of_a_site_go_with_it(database: Database) -> None:
@@ -54,13 +52,14 @@ def film(
     days: Iterable[date],
     *,
     seen: bool = True,
+    opens: int = 9,
     late: timedelta = timedelta(minutes=10),
 ) -> None:
-    """A recording from nine to six of each day, with somebody in each hour or nobody."""
+    """A recording of nine hours of each day, with somebody in each hour or nobody."""
     times = [(hour * HOUR_MS + 60_000, hour * HOUR_MS + 120_000) for hour in range(9)]
     scene = Scene([Person(list(pair)) for pair in times] if seen else [], 1, 9 * HOUR_MS)
     for day in days:
-        begin = datetime.combine(day, time(9), BERLIN).astimezone(UTC)
+        begin = datetime.combine(day, time(opens), BERLIN).astimezone(UTC)
         recording = add_video(
             session,
             camera,
@@ -157,3 +156,27 @@ def test_the_clock_of_an_invented_site_stands_where_its_data_ends(database: Data
         film(session, second, working_days(SATURDAY)[1:])
         long_after = monday_at(17) + timedelta(days=3)
         assert list(judged(session, long_after)) == [second]
+
+
+def test_a_camera_that_sees_people_until_midnight_fell_silent_on_that_day(
+    database: Database, camera: int
+) -> None:
+    """The newest day with people, on which the pages' periods end by default, says so."""
+    with database.write() as session:
+        film(session, camera, working_days(SATURDAY), opens=15)
+        (site,) = list_sites(session)
+        set_opening_hours(session, site.id, (*[(15 * 60, 24 * 60)] * 6, None))
+
+        def alerts(last: date) -> list[tuple[AlertKind, int | None]]:
+            found = read_alerts(
+                session,
+                list_sites(session),
+                first=last - timedelta(days=6),
+                last=last,
+                minimum_people=10,
+                now=monday_at(22),
+            )
+            return [(alert.kind, alert.camera_id) for alert in found]
+
+        assert alerts(SATURDAY) == [(AlertKind.SILENT, camera)]
+        assert alerts(SATURDAY - timedelta(days=1)) == []

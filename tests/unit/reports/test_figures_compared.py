@@ -93,13 +93,33 @@ def test_the_league_draws_what_is_shown_and_each_places_own_target() -> None:
     assert not nothing.data
 
 
+def test_numbers_for_names_are_names_in_the_order_they_were_given() -> None:
+    """Plotly would put them at the height of their number, outside of the axis."""
+    names = ["102", "7", "101"]
+    cameras = [
+        bucket_frame(crowd("2026-11-03 09:00", 80, camera_id=place, seed=place), camera=name)
+        for place, name in enumerate(names, start=1)
+    ]
+    table = by_camera(pd.concat(cameras, ignore_index=True), DEFAULT_SCORE, MINIMUM)
+    parts = [Part(name, -float(place), True, "") for place, name in enumerate(names, start=1)]
+    for figure, order in (
+        (league_figure(table, names, [60, 70, 80]), names),
+        (distributions_figure(table, names), names),
+        (parts_figure(parts), [*reversed(names), "All together"]),
+    ):
+        assert figure.layout.yaxis.type == "category"
+        assert figure.layout.yaxis.categoryorder is None  # as in the data
+        assert all(list(drawn.y) == order for drawn in figure.data)
+
+
 def test_distributions_side_by_side_add_up_and_withhold() -> None:
     table = by_camera(two_cameras(), DEFAULT_SCORE, MINIMUM)
     figure = distributions_figure(table, list(table["camera"]))
     totals = np.sum([bar.x for bar in figure.data], axis=0)
     assert totals[0] == pytest.approx(100)
     assert np.isnan(totals[1])
-    assert [note.text for note in figure.layout.annotations] == ["Withheld: 8 people read"]
+    (note,) = figure.layout.annotations
+    assert (note.text, note.y) == ("Withheld: 8 people read", 1)
 
 
 def test_a_trend_beside_earlier_days_names_both() -> None:
