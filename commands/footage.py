@@ -268,6 +268,8 @@ def _annotated(
         raise CannotAnnotate(f"{path}: an annotated video ends in {', '.join(sorted(CONTAINERS))}.")
     if addresses or len(files) != 1:
         raise CannotAnnotate("An annotated video shows exactly one file, and no camera.")
+    if files[0][1].lower().endswith(".zip"):
+        raise CannotAnnotate("An annotated video shows one file; unpack the zip first.")
     if path.resolve() in {file.resolve() for file, _ in files if isinstance(file, Path)}:
         raise CannotAnnotate(f"{path} is the footage itself; choose another name.")
     return AnnotatedVideo(path, plain=plain)

@@ -6,7 +6,8 @@
 A segment is read with a lead-in: the seconds before it are followed again, so that a person who
 was already there is known to be the same (``Track.lead_in``), but they give no predictions. Where
 someone was not yet seen clearly as the segment ends, the second after it may tell whether that
-was a person.
+was a person. In a lead-in unsure faces begin tracks: the segment before may follow somebody who
+was surely seen only earlier. Where samples are seldom, tracks and lead-ins are longer.
 
 Decoding, detection and reading go on at the same time (``fer_core.stages``). Several frames may be
 looked at, and several batches of faces read, at once, each in one thread: two cores get more done
@@ -19,6 +20,7 @@ once.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -36,7 +38,7 @@ from fer_core.preprocessing import align_crop
 from fer_core.quality import assess
 from fer_core.search import Seen, search
 from fer_core.stages import Behind, ahead
-from fer_core.tracking import Tracker
+from fer_core.tracking import Tracker, is_followed
 from fer_core.types import FootageInfo, FootageKind, LeadIn, SegmentPlan, SegmentResult
 
 _FRAMES_SEEN_AHEAD: Final = 2
@@ -44,6 +46,10 @@ _BATCHES_WAITING: Final = 2
 
 _LEAST_RATE: Final = 2.0
 """Frames a second under which nobody can be expected to be seen at their best."""
+
+_NOT_FOLLOWED: Final = (
+    "The frames read are so far apart that people may be counted anew in each of them."
+)
 
 
 def threads_each(cores: int) -> int:
@@ -142,28 +148,35 @@ def analyse_segment(
     ``on_progress`` is told the milliseconds of the segment's footage read so far, up to its
     length, about as often as frames are read. ``should_stop`` is asked as often; where it says
     yes, Cancelled is raised. What cannot be decoded becomes a warning; a segment of a video in
-    which nothing can be decoded is an empty result with a warning. Raises a FootageError where
-    the file cannot be opened at all.
+    which nothing can be decoded is an empty result with a warning, and too few samples a second to
+    follow people are a warning as well. Raises a FootageError where the file cannot be opened at
+    all.
     """
     warnings: list[str] = []
     is_video = info.kind is FootageKind.VIDEO
     rate = min(options.rate, info.frame_rate or options.rate)
     often = is_video and rate >= _LEAST_RATE and not options.keyframes
     people = People(needs_clear=often)
-    tracker = Tracker(options.tracker)
+    unseen_ms, lead_in_ms = options.tracked_ms(rate)
+    if is_video and not is_followed(rate):
+        warnings.append(_NOT_FOLLOWED)
+    tracker = Tracker(replace(options.tracker, max_missed_ms=unseen_ms))
     segment = _Segment(options, model, rate, in_turns=often)
     look = partial(search, path, options, detector, is_video=is_video, name=name)
 
     def follow(seen: Seen) -> list[int | None]:
         if seen.is_cut:
             tracker.cut()
-        tracks = tracker.update(seen.frame.time_ms, seen.faces)
+        time_ms = seen.frame.time_ms
+        # Not where nobody has to be seen clearly: each would be a person.
+        unsure_begin = often and time_ms < plan.start_ms
+        tracks = tracker.update(time_ms, seen.faces, unsure_begin=unsure_begin)
         for face, track in zip(seen.faces, tracks, strict=True):
             if track is not None:
-                people.saw(track, seen.frame.time_ms, clearly=options.is_clear(face))
+                people.saw(track, time_ms, clearly=options.is_clear(face))
         return tracks
 
-    start_ms = max(plan.start_ms - options.lead_in_ms, 0)
+    start_ms = max(plan.start_ms - lead_in_ms, 0)
     frames = look(start_ms, plan.end_ms, warnings.append)
     with closing(segment), closing(ahead(frames, _FRAMES_SEEN_AHEAD, "detect")) as found:
         for seen in found:
@@ -176,11 +189,10 @@ def analyse_segment(
                 segment.add(seen, tracks)
             on_progress(max(seen.frame.time_ms - plan.start_ms, 0))
         segment.finish()
-    missed_ms = options.tracker.max_missed_ms
     if is_video and plan.end_ms < info.duration_ms:
         # Warnings of that stretch belong to the segment that it is in.
-        with closing(look(plan.end_ms, plan.end_ms + missed_ms, lambda _: None)) as later:
-            while people.undecided(plan.end_ms - missed_ms):
+        with closing(look(plan.end_ms, plan.end_ms + unseen_ms, lambda _: None)) as later:
+            while people.undecided(plan.end_ms - unseen_ms):
                 following = next(later, None)
                 if following is None:
                     break

@@ -17,6 +17,7 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from fer_core.tracking import LONGEST_MISSED_MS
 from fer_core.types import UNKNOWN, Box, Frame, Prediction
 
 CONTAINERS: Final = frozenset({".mp4", ".mkv", ".mov"})
@@ -36,8 +37,6 @@ _MARGIN: Final = 0.25
 _MOSAIC: Final = 6
 """Squares across a hidden face: too few for anyone to be told, whatever sharpens them."""
 
-_LONGEST_GAP_MS: Final = 2_000
-
 
 class AnnotatedVideo:
     """Frames in, a video out: ``with AnnotatedVideo(path) as video: video.add(frame, ...)``.
@@ -55,7 +54,8 @@ class AnnotatedVideo:
 
     def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._container = av.open(str(self._unfinished), "w")
+        # The prefix keeps FFmpeg from reading meaning into the name.
+        self._container = av.open(f"file:{self._unfinished.resolve()}", "w")
         return self
 
     def __exit__(
@@ -125,7 +125,7 @@ def hide(pixels: NDArray[np.uint8], box: Box) -> None:
 class Missed:
     """Where people must have been who were not found in a frame.
 
-    Between two sights of one track, at most two seconds apart, a face went from the one place to
+    Between two sights of one track, at most five seconds apart, a face went from the one place to
     the other. ``predictions``: of one segment, in the order of time.
     """
 
@@ -135,14 +135,14 @@ class Missed:
         for now in predictions:
             last = latest.get(now.track)
             latest[now.track] = now
-            if last is not None and 0 < now.time_ms - last.time_ms <= _LONGEST_GAP_MS:
+            if last is not None and 0 < now.time_ms - last.time_ms <= LONGEST_MISSED_MS:
                 gaps.append((last, now))
         self._gaps = sorted(gaps, key=lambda gap: gap[0].time_ms)
         self._starts = [last.time_ms for last, _ in self._gaps]
 
     def at(self, time_ms: int) -> list[Box]:
         """The places at a time, for those who were seen before and after but not at it."""
-        first = bisect_right(self._starts, time_ms - _LONGEST_GAP_MS)
+        first = bisect_right(self._starts, time_ms - LONGEST_MISSED_MS)
         end = bisect_left(self._starts, time_ms)
         return [
             _between(last.box, now.box, (time_ms - last.time_ms) / (now.time_ms - last.time_ms))

@@ -53,6 +53,8 @@ _FIRST_DELAY_S: Final = 0.25
 _LONGEST_DELAY_S: Final = 10.0
 _LONGEST_STEP_MS: Final = 5_000
 _GAP_MS: Final = 2_000
+_KEPT_SAMPLES: Final = 7
+"""What ``AnalysisOptions.tracked_ms`` goes back and on over the end of a segment."""
 _LATE_MS: Final = 1_000
 """How much later than asked watching ends, where pictures are late."""
 
@@ -72,8 +74,9 @@ class Camera:
     """What ``fer_core.analyse`` takes in the place of a file.
 
     ``seconds``: how long to watch. ``rate``: samples a second. ``keep_s``: how far back a stretch
-    may begin that is asked for. ``most_waiting``: frames kept for a reader who is behind.
-    ``reach_s``: how long to try for the first picture. A camera is watched once.
+    may begin that is asked for; at few samples a second further. ``most_waiting``: frames kept
+    for a reader who is behind. ``reach_s``: how long to try for the first picture. A camera is
+    watched once.
     """
 
     def __init__(
@@ -96,7 +99,7 @@ class Camera:
         self._address = address
         self._limits = limits or FootageLimits()
         self._duration_ms = round(min(seconds * 1000, self._limits.duration_ms))
-        self._keep_ms = keep_s * 1000
+        self._keep_ms = max(keep_s, _KEPT_SAMPLES / rate) * 1000
         self._most_waiting = most_waiting
         self._reach_s = reach_s
         self._changed = threading.Condition()

@@ -17,12 +17,14 @@ _EXIF_IFD: Final = 0x8769
 _EXIF_TAGS: Final = ((0x9003, 0x9011), (0x9004, 0x9012), (0x0132, 0x9010))
 
 # 20261122_183000, 2026-11-22 18-30-00, IMG_20261122_183000123, ch01_20261122183000,
-# "WhatsApp Video 2026-11-22 at 18.30.00": a date and a time to the second, not part of a
-# longer number (milliseconds may follow).
+# "WhatsApp Video 2026-11-22 at 18.30.00", "Screen Recording 2026-11-22 at 6.30.00 PM": a date and
+# a time to the second, not part of a longer number (milliseconds may follow).
 _NAMED: Final = re.compile(
     r"(?<!\d)(?P<year>(?:19|20)\d\d)(?P<s1>[-_.]?)(?P<month>\d\d)(?P=s1)(?P<day>\d\d)"
     r"(?:[-_. T]|\s?at\s|--)?"
-    r"(?P<hour>\d\d)(?P<s2>[-_.:h]?)(?P<minute>\d\d)(?:(?P=s2)|m)(?P<second>\d\d)(?!\d{4})"
+    r"(?P<hour>\d\d|(?<!\d)\d(?=[-_.:h]))"
+    r"(?P<s2>[-_.:h]?)(?P<minute>\d\d)(?:(?P=s2)|m)(?P<second>\d\d)(?!\d{4})"
+    r"(?:\s?(?P<half>[AaPp])\.?[Mm]\.?(?![A-Za-z]))?"
 )
 
 
@@ -66,9 +68,13 @@ def from_metadata(metadata: Mapping[str, str], now: datetime) -> CaptureTime | N
 def from_name(name: str, now: datetime) -> CaptureTime | None:
     """The time in a file's name, naive: the camera's local time. ``now`` as in ``from_exif``."""
     for match in _NAMED.finditer(name.replace("\\", "/").rpartition("/")[2]):
-        parts = ("year", "month", "day", "hour", "minute", "second")
+        year, month, day, hour, minute, second = (
+            int(match[part]) for part in ("year", "month", "day", "hour", "minute", "second")
+        )
+        if match["half"] and hour <= 12:  # after noon some write 18.30 PM
+            hour = hour % 12 + 12 * (match["half"] in "Pp")
         try:
-            at = datetime(*(int(match[part]) for part in parts))  # type: ignore[arg-type]  # noqa: DTZ001
+            at = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001
         except ValueError:
             continue
         if _is_believable(at, now):

@@ -7,7 +7,7 @@ from fer_core import footage
 from fer_core.detection import FOUND_WELL_HEIGHT, GENEROUS_SIDE
 from fer_core.limits import FootageLimits
 from fer_core.quality import QualityGate
-from fer_core.tracking import TrackerOptions
+from fer_core.tracking import TrackerOptions, missed_ms
 from fer_core.types import Face
 from fer_core.zones import Zone
 
@@ -19,23 +19,23 @@ _WORTH_ENLARGING: Final = 1.5
 class AnalysisOptions:
     """How footage is read; values only, so it can be sent to another process.
 
-    ``rate``: samples a second. ``segment_ms``: length of a segment. ``lead_in_ms``: footage
-    before a segment that is followed again; longer than a track may go unseen. ``min_face``:
-    height in pixels of the smallest face that matters. ``min_face_video``: the smallest that must
-    be found in each frame of a large video; smaller ones are found less often, which is enough
-    for someone who is there for a while. ``detector_threshold``: score from which the tracker is
-    told of a face (and see ``TrackerOptions.sure_score``). ``clear_score``: score that someone in
-    a video must reach once to be a person. ``zones``: staff zones, left out before anything is
-    read. ``min_face_far``: height of the smallest face that is looked for in a small video, whose
-    frames are enlarged, since that is cheap; ``clear_score_far``: score that a face under
-    ``min_face`` must reach to be seen clearly (docs/decisions/0012). ``batch_size``: faces read by
-    the model at once. ``keyframes``: the fast mode of ``footage.sample``; frames may then be
-    seconds apart, so that somebody who stays may be a person anew in each. ``search_ms``: the
-    longest that a video goes without a frame that is searched. Where two such frames show the
-    same people in the same places, those between are looked at only there; where not, every other
-    one of them is searched, too. ``whole_ms``: the longest that it goes without one of which every
-    part is searched; the others are only where something changed. Raises ValueError where the
-    values do not go together.
+    ``rate``: samples a second. ``segment_ms``: length of a segment. ``lead_in_ms``: footage before
+    a segment that is followed again; longer than a track may go unseen (``tracked_ms`` says what
+    becomes of both at few samples a second). ``min_face``: height in pixels of the smallest face
+    that matters. ``min_face_video``: the smallest that must be found in each frame of a large
+    video; smaller ones are found less often, which is enough for someone who is there for a while.
+    ``detector_threshold``: score from which the tracker is told of a face (and see
+    ``TrackerOptions.sure_score``). ``clear_score``: score that someone in a video must reach once
+    to be a person. ``zones``: staff zones, left out before anything is read. ``min_face_far``:
+    height of the smallest face that is looked for in a small video, whose frames are enlarged,
+    since that is cheap; ``clear_score_far``: score that a face under ``min_face`` must reach to be
+    seen clearly (docs/decisions/0012). ``batch_size``: faces read by the model at once.
+    ``keyframes``: the fast mode of ``footage.sample``; frames may then be seconds apart, so that
+    somebody who stays may be a person anew in each. ``search_ms``: the longest that a video goes
+    without a frame that is searched. Where two such frames show the same people in the same places,
+    those between are looked at only there; where not, every other one of them is searched, too.
+    ``whole_ms``: the longest that it goes without one of which every part is searched; the others
+    are only where something changed. Raises ValueError where the values do not go together.
     """
 
     rate: float = footage.DEFAULT_RATE
@@ -67,6 +67,12 @@ class AnalysisOptions:
     def least_face(self) -> float:
         """Height in pixels under which no face of any footage is of interest."""
         return min(self.min_face, self.min_face_video, self.min_face_far)
+
+    def tracked_ms(self, rate: float) -> tuple[int, int]:
+        """(how long a track may go unseen, how long a segment's lead-in is) in a video that gives
+        ``rate`` samples a second, milliseconds: longer than usual where they are seldom."""
+        seldom_ms = missed_ms(rate)
+        return max(self.tracker.max_missed_ms, seldom_ms), max(self.lead_in_ms, 2 * seldom_ms)
 
     def sizes_in_video(self, width: int, height: int) -> tuple[float, float]:
         """(the smallest face that must be found, the height under which faces are dropped) in a

@@ -2,10 +2,11 @@
 
 Made for 2 to 10 samples a second, where a face may move by more than its own width between two
 frames: each track predicts where its face should be (constant velocity), and one assignment
-(Hungarian method) pairs predictions with detections at the least total cost. Detections that the
-detector is unsure of come second: they keep a track alive and never begin one (after ByteTrack,
-Zhang et al., 2022, arXiv:2110.06864). No picture of a face is compared with another, so nobody is
-recognised.
+(Hungarian method) pairs predictions with detections at the least total cost. At fewer, only who
+stays about where they are is followed. Detections that the detector is unsure of come second: they
+keep a track alive and never begin one (after ByteTrack, Zhang et al., 2022, arXiv:2110.06864),
+unless it may have begun before the tracker was shown anything. No picture of a face is compared
+with another, so nobody is recognised.
 """
 
 import math
@@ -23,6 +24,22 @@ from fer_core.types import Box, Face
 _REFUSED: Final = 1e6
 _THUMBNAIL: Final = (64, 36)
 _THIN: Final = (256, 144)
+
+_SAMPLES_MISSED: Final = 2.2
+"""Samples, a little over two: one sight may be missing between two others."""
+LONGEST_MISSED_MS: Final = 5000
+"""After longer whoever is there may be anybody, however seldom samples are taken."""
+
+
+def missed_ms(rate: float) -> int:
+    """How long a track must at least live without a detection at ``rate`` samples a second for
+    one sight to be missing; at most LONGEST_MISSED_MS."""
+    return min(math.ceil(_SAMPLES_MISSED * 1000 / rate), LONGEST_MISSED_MS)
+
+
+def is_followed(rate: float) -> bool:
+    """Whether people are followed at ``rate`` samples a second though one sight is missing."""
+    return rate * LONGEST_MISSED_MS >= _SAMPLES_MISSED * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +102,11 @@ class Tracker:
         self._follows: list[_Follow] = []
         self._next = 0
 
-    def update(self, time_ms: int, faces: Sequence[Face]) -> list[int | None]:
+    def update(
+        self, time_ms: int, faces: Sequence[Face], *, unsure_begin: bool = False
+    ) -> list[int | None]:
         """The track number of each face, in their order; None for an unsure face that no track
-        expected. Times must rise."""
+        expected. Times must rise. ``unsure_begin``: such a face begins a track, too."""
         oldest = time_ms - self._options.max_missed_ms
         self._follows = [follow for follow in self._follows if follow.seen_ms >= oldest]
         sure = [face.score >= self._options.sure_score for face in faces]
@@ -97,7 +116,7 @@ class Tracker:
             candidates = [n for n in range(len(faces)) if sure[n] is of_sure and numbers[n] is None]
             left = self._assign(time_ms, left, faces, candidates, numbers, striding=striding)
         for n, face in enumerate(faces):
-            if sure[n] and numbers[n] is None:
+            if numbers[n] is None and (sure[n] or unsure_begin):
                 numbers[n] = self._next
                 self._follows.append(_Follow(self._next, face.box, time_ms))
                 self._next += 1

@@ -127,9 +127,9 @@ class FileReader:
                     lambda ms, start=start: on_progress(name, (start + ms) / 1000, length_s),  # type: ignore[misc]
                     name=name,
                 )
+                yield _frame(name, count.take(result))
                 if self._annotated is not None and isinstance(path, Path):
                     self._draw(self._annotated, path, name, result)
-                yield _frame(name, count.take(result))
         except (FootageError, ModelError) as error:
             problem = str(error)
         except Exception:
@@ -163,7 +163,12 @@ class FileReader:
     def _add(self, name: str, count: "_Count", problem: str | None) -> None:
         self.summaries.append(
             FileSummary(
-                name, count.people, count.faces, count.unknown, tuple(count.warnings), problem
+                name,
+                count.people,
+                count.faces,
+                count.unknown,
+                tuple(dict.fromkeys(count.warnings)),  # a segment may say what another did
+                problem,
             )
         )
 

@@ -47,7 +47,8 @@ def people_of(results: Sequence[SegmentResult]) -> list[frozenset[tuple[int, int
         for track in result.tracks:
             keys = {(p.time_ms, p.face) for p in result.predictions if p.track == track.number}
             lead_in = track.lead_in
-            person = seen[(lead_in.time_ms, lead_in.face)] if lead_in else set()
+            known = seen.get((lead_in.time_ms, lead_in.face)) if lead_in else None
+            person = set() if known is None else known
             person |= keys
             for key in keys:
                 seen[key] = person

@@ -3,7 +3,7 @@
 import pickle
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +16,16 @@ from fer_core.analysis import analyse, analyse_segment, threads_each, workers_ea
 from fer_core.detection import YuNetDetector
 from fer_core.errors import Cancelled, UnreadableFootage
 from fer_core.options import AnalysisOptions
+from fer_core.search import Seen
 from fer_core.tracking import iou
 from fer_core.types import (
     EXPRESSIONS,
     UNKNOWN,
     Box,
     Face,
+    FootageInfo,
+    FootageKind,
+    Frame,
     LeadIn,
     Prediction,
     SegmentResult,
@@ -29,7 +33,7 @@ from fer_core.types import (
     UnknownReason,
 )
 from tests.fixed_reading import FixedModel, people_of, read_by_rote
-from tests.made_footage import Appearance, MadeVideo, write_picture, write_video
+from tests.made_footage import Appearance, MadeVideo, scene, write_picture, write_video
 from tests.sample_footage import sample_file
 
 PEOPLE = (
@@ -239,6 +243,75 @@ def test_who_comes_as_a_segment_ends_is_found_in_both(
     )
     assert [p.time_ms for p in first.predictions] == [2400, 2600, 2800]
     assert [track.lead_in for track in second.tracks] == [LeadIn(2800, 0)]
+
+
+def searched(detector: YuNetDetector, score: Callable[[int], float]) -> Callable[..., object]:
+    """In the place of ``search``: one who stands still, found five times a second with a score
+    by the time in milliseconds."""
+    pixels = scene((640, 360), [Appearance(320, 180)])
+    (face,) = detector.detect(pixels)
+
+    def search(
+        _p: object, _o: object, _d: object, start: int, end: int, *_: object, **__: object
+    ) -> Iterator[Seen]:
+        for time_ms in range(-(-start // 200) * 200, end, 200):
+            yield Seen(Frame(time_ms, pixels), [replace(face, score=score(time_ms))], is_cut=False)
+
+    return search
+
+
+@pytest.mark.parametrize(
+    ("unsure_ms", "people"),
+    [
+        ((7800, 10_400), 1),  # surely seen before the lead-in and after it
+        ((0, 10_400), 1),  # surely seen by the second segment alone
+        ((7800, 20_000), 1),
+        ((0, 20_000), 0),
+    ],
+)
+def test_one_seen_unsurely_for_all_of_a_lead_in_is_counted_as_in_one_go(
+    detector: YuNetDetector,
+    monkeypatch: pytest.MonkeyPatch,
+    unsure_ms: tuple[int, int],
+    people: int,
+) -> None:
+    monkeypatch.setattr(
+        "fer_core.analysis.search",
+        searched(detector, lambda ms: 0.55 if ms in range(*unsure_ms) else 0.9),
+    )
+    info = FootageInfo(FootageKind.VIDEO, 640, 360, 20_000, 10.0, "h264", 0, None)
+    for segment_ms in (20_000, 10_000):
+        results = [
+            analyse_segment(Path("a.mp4"), info, plan, AnalysisOptions(), FixedModel(), detector)
+            for plan in footage.plan_segments(info, segment_ms)
+        ]
+        assert len(people_of(results)) == people, segment_ms
+
+
+@pytest.mark.parametrize(
+    ("fps", "rate", "warned"), [(0.5, 5, False), (2, 0.5, False), (2, 0.8, False), (2, 0.3, True)]
+)
+def test_one_who_stays_is_one_at_few_samples_a_second(
+    tmp_path: Path, detector: YuNetDetector, fps: float, rate: float, warned: bool
+) -> None:
+    write_video(tmp_path / "a.mp4", [Appearance(320, 180)], fps=fps, seconds=20)
+    for segment_ms in (20_000, 10_000):
+        options = AnalysisOptions(rate=rate, segment_ms=segment_ms)
+        results = read_by_rote(tmp_path / "a.mp4", detector, options)
+        assert len(people_of(results)) == 1
+        assert [len(result.warnings) for result in results] == [int(warned)] * len(results)
+
+
+def test_one_missed_in_a_sample_of_few_is_still_one(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    person = Appearance(320, 180, hidden_s=(7.5, 8.5))
+    write_video(tmp_path / "a.mp4", [person], fps=2, seconds=20)
+    for segment_ms in (20_000, 9000):
+        options = AnalysisOptions(rate=0.5, segment_ms=segment_ms)
+        results = read_by_rote(tmp_path / "a.mp4", detector, options)
+        assert sum(track.faces for result in results for track in result.tracks) == 9
+        assert len(people_of(results)) == 1
 
 
 def test_at_few_frames_a_second_any_sight_is_a_person(

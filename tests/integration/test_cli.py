@@ -168,6 +168,7 @@ def test_analyse_shows_what_was_read(footage: Path, tmp_path: Path, plain: bool)
     [
         (["photo.jpg"], "x.exe", "ends in"),
         (["photo.jpg", "till"], "x.mp4", "exactly one file"),
+        (["two.ZIP"], "x.mp4", "unpack the zip first"),
         (["rtsp://10.0.0.7/a"], "x.mp4", "no camera"),
         (["till/day_20260105_101500.mp4"], "till/day_20260105_101500.mp4", "another name"),
     ],
@@ -180,6 +181,29 @@ def test_what_cannot_be_shown_is_said_before_anything_is_read(
     assert result.exit_code == 1
     assert said in " ".join(result.stderr.split())
     assert not home.home.exists()
+
+
+@pytest.mark.usefixtures("home")
+def test_what_was_read_is_kept_where_it_cannot_be_shown(
+    footage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("fer_core.annotation.AnnotatedVideo.add", fail)
+    out = tmp_path / "x.csv"
+    result = run("analyse", footage / "photo.jpg", "--out", out, "--annotated", tmp_path / "x.mp4")
+    assert result.exit_code == 1
+    assert len(pd.read_csv(out, encoding="utf-8-sig")) == 1
+
+
+@pytest.mark.usefixtures("home")
+def test_a_remark_is_made_once_for_all_segments(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.mp4", [Appearance(160, 90)], (320, 180), fps=1, seconds=12)
+    reader = FileReader(tmp_path, AnalysisOptions(rate=0.2, segment_ms=6000))
+    list(reader.rows([(tmp_path / "v.mp4", "v.mp4")]))
+    (summary,) = reader.summaries
+    assert len(summary.warnings) == 1
 
 
 @pytest.mark.usefixtures("home")

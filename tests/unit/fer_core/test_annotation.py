@@ -42,6 +42,13 @@ def test_every_frame_is_shown_at_its_time(tmp_path: Path, suffix: str) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
+def test_a_name_that_looks_like_an_address_is_a_name(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path)
+        written(Path("12:30.mp4"), plain=True)
+    assert [p.name for p in tmp_path.iterdir()] == ["12:30.mp4"]
+
+
 def test_faces_are_hidden_unless_asked_otherwise(tmp_path: Path) -> None:
     box = written(tmp_path / "hidden.mp4", plain=False)
     written(tmp_path / "plain.mp4", plain=True)
@@ -82,6 +89,8 @@ def test_someone_missed_between_two_sights_is_hidden_where_they_must_have_been()
     assert Missed(sights).at(200) == [Box(20, 10, 10, 15)]
     assert Missed(sights).at(0) == []
     assert Missed(sights).at(600) == []
+    seldom = [prediction(0, Box(0, 0, 10, 10)), prediction(4000, Box(40, 20, 10, 20))]
+    assert Missed(seldom).at(2000) == [Box(20, 10, 10, 15)]
     apart = [prediction(0, Box(0, 0, 10, 10)), prediction(9000, Box(40, 20, 10, 20))]
     assert Missed(apart).at(1000) == []
     others = [prediction(0, Box(0, 0, 9, 9)), prediction(400, Box(4, 2, 9, 9), track=1)]

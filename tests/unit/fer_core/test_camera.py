@@ -117,6 +117,11 @@ def test_what_was_just_seen_can_be_asked_for_again(stream: bytes) -> None:
     assert (first, again) == ([0, 200, 400, 600, 800], [600, 800, 1000, 1200])
 
 
+def test_at_few_samples_a_second_more_of_the_past_is_kept() -> None:
+    usual, seldom = (Camera("rtsp://10.0.0.7/a", 60, rate=rate)._keep_ms for rate in (5, 0.5))
+    assert (usual, seldom) == (4000, 14_000)
+
+
 def test_mjpeg_over_http_is_timed_by_its_coming(tmp_path: Path) -> None:
     write_coded(tmp_path / "v.mjpeg", Coding("mjpeg", "yuvj420p"), 12)
     parts = (tmp_path / "v.mjpeg").read_bytes().split(b"\xff\xd8\xff")[1:]

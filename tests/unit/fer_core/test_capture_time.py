@@ -37,9 +37,36 @@ def test_a_file_name_tells_local_time(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "hour", "minute"),
+    [
+        ("WhatsApp Video 2026-11-21 at 10.30.00 PM.mp4", 22, 30),
+        ("WhatsApp Image 2026-11-21 at 10.30.00 AM.jpeg", 10, 30),
+        ("WhatsApp Image 2026-11-21 at 12.30.00 AM.jpeg", 0, 30),
+        ("WhatsApp Image 2026-11-21 at 12.30.00 PM.jpeg", 12, 30),
+        ("WhatsApp Image 2026-11-21 at 6.30.00 PM.jpeg", 18, 30),
+        ("WhatsApp Image 2026-11-21 at 6.30.00 PM (1).jpeg", 18, 30),
+        ("Screen Recording 2026-11-21 at 6.30.00 PM.mov", 18, 30),
+        ("Screen Recording 2026-11-21 at 6.30.00\u202fPM.mov", 18, 30),
+        ("2026-11-21 at 6.30.00 p.m..mov", 18, 30),
+        ("2026-11-21 6-30-00.mkv", 6, 30),
+        ("2026-11-21 at 18.30.00 PM.mp4", 18, 30),
+        ("2026-11-21 at 10.30.00 Pmax.mp4", 10, 30),
+    ],
+)
+def test_a_twelve_hour_clock_is_told_by_its_half_of_the_day(
+    name: str, hour: int, minute: int
+) -> None:
+    found = capture_time.from_name(name, NOW)
+    assert found is not None
+    assert found.at == datetime(2026, 11, 21, hour, minute)  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "till.mp4",
+        "20261122_63000.mp4",
+        "202611226.30.00.mp4",
         "20261122.mp4",
         "IMG-20261122-WA0007.jpg",
         "20261322_183000.mp4",

@@ -46,6 +46,16 @@ def test_whoever_wants_no_small_faces_gets_none() -> None:
     assert options.least_face == 40
 
 
+def test_at_few_samples_a_second_tracks_and_lead_ins_are_longer() -> None:
+    options = AnalysisOptions()
+    assert [options.tracked_ms(rate) for rate in (5, 1, 0.5, 0.1)] == [
+        (1200, 2000),
+        (2200, 4400),
+        (4400, 8800),
+        (5000, 10_000),
+    ]
+
+
 def test_of_a_small_face_the_detector_must_be_surer() -> None:
     options = AnalysisOptions()
     seen = [options.is_clear(face(*one)) for one in ((30, 0.8), (20, 0.8), (20, 0.86), (30, 0.7))]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_core.tracking import CutDetector, Tracker, TrackerOptions, iou
+from fer_core.tracking import CutDetector, Tracker, TrackerOptions, iou, is_followed, missed_ms
 from fer_core.types import Box, Face
 from tests.made_footage import Appearance, scene
 
@@ -73,6 +73,17 @@ def test_an_unsure_face_keeps_a_track_alive_and_begins_none() -> None:
     assert follow([[unsure]] * 3) == [[None]] * 3
     frames = [[face(100, 100)], *[[unsure]] * 9, [face(100, 100), unsure]]
     assert follow(frames) == [*[[0]] * 10, [0, None]]
+
+
+def test_an_unsure_face_begins_a_track_where_that_is_asked_for() -> None:
+    tracker, unsure = Tracker(), face(100, 100, score=0.5)
+    assert tracker.update(0, [unsure], unsure_begin=True) == [0]
+    assert tracker.update(200, [face(100, 100), face(300, 100, score=0.5)]) == [0, None]
+
+
+def test_a_track_outlives_one_missing_sight_at_few_samples_a_second() -> None:
+    assert [missed_ms(rate) for rate in (5, 1, 0.5, 0.44, 0.1)] == [440, 2200, 4400, 5000, 5000]
+    assert [is_followed(rate) for rate in (5, 0.5, 0.44, 0.43)] == [True, True, True, False]
 
 
 def test_a_sure_face_is_chosen_before_an_unsure_one() -> None:
