@@ -196,12 +196,18 @@ def _replace(
 
 def add_to_sealed(session: Session, hours: pd.DataFrame) -> None:
     """Add ``hours`` (BUCKET_COLUMNS, of one camera whose time zone is locked) to its sealed
-    buckets."""
+    buckets. Those sealed in an earlier time zone of the site may begin at other minutes, and
+    stay beside them."""
     camera_id = int(hours["camera_id"].iloc[0])
     first, last = hours["hour"].min().to_pydatetime(), hours["hour"].max().to_pydatetime()
     sealed = _sealed(session, camera_id, first, last + _HOUR)
-    touched = (SealedBucket.camera_id == camera_id, SealedBucket.hour.between(first, last))
-    session.execute(delete(SealedBucket).where(*touched))
+    session.execute(
+        delete(SealedBucket).where(
+            SealedBucket.camera_id == camera_id,
+            SealedBucket.hour >= first,
+            SealedBucket.hour < last + _HOUR,
+        )
+    )
     _insert(session, SealedBucket, _together([sealed, hours]))
 
 

@@ -15,6 +15,7 @@ from db.spans import Footage, recordings_between
 from db.tables import Prediction, Recording, SealedBucket, Track
 
 _AT_ONCE: Final = 500
+_HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,11 @@ def _delete(session: Session, people: Sequence[int], months: Sequence[int]) -> N
 
 
 def erase_sealed(session: Session, camera_id: int, start: datetime, end: datetime) -> int:
-    """Delete the sealed hours of a camera that began in [start, end): sums of people whose rows
-    are gone already. Returns how many."""
+    """Delete the sealed hours of a camera of which a part lies in [start, end): sums of people
+    whose rows are gone already, which cannot be taken apart. Returns how many."""
     within = (
         SealedBucket.camera_id == camera_id,
-        SealedBucket.hour >= start,
+        SealedBucket.hour > start - _HOUR,
         SealedBucket.hour < end,
     )
     hours = list(session.scalars(select(SealedBucket.hour).where(*within)))

@@ -11,7 +11,7 @@ Where each month of predictions is a table of its own (db.partitions), a month g
 that was seen in it has expired.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -130,18 +130,31 @@ def _due(days: int | None, now: datetime | None) -> tuple[ColumnElement[bool], .
 
 
 def recordings_with_old_faces(
-    session: Session, days: int, *, limit: int, now: datetime | None = None
+    session: Session,
+    days: int,
+    *,
+    limit: int,
+    besides: Collection[int] = (),
+    now: datetime | None = None,
 ) -> list[int]:
-    """Ids of recordings whose predictions are older than ``days`` and still there."""
+    """Ids of recordings, ``besides`` left out, whose predictions are older than ``days`` and
+    still there."""
     there = Recording.faces_deleted_at.is_(None) & _ENDED_AND_THERE
-    return _oldest(session, (*_due(days, now), there), limit)
+    return _oldest(session, (*_due(days, now), there, Recording.id.not_in(besides)), limit)
 
 
 def recordings_with_old_people(
-    session: Session, days: int, *, limit: int, now: datetime | None = None
+    session: Session,
+    days: int,
+    *,
+    limit: int,
+    besides: Collection[int] = (),
+    now: datetime | None = None,
 ) -> list[int]:
-    """Ids of recordings whose tracks are older than ``days`` and still there."""
-    return _oldest(session, (*_due(days, now), _ENDED_AND_THERE), limit)
+    """Ids of recordings, ``besides`` left out, whose tracks are older than ``days`` and still
+    there."""
+    there = (_ENDED_AND_THERE, Recording.id.not_in(besides))
+    return _oldest(session, (*_due(days, now), *there), limit)
 
 
 def old_footage(session: Session, days: int, *, now: datetime | None = None) -> dict[int, str]:

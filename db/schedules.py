@@ -4,12 +4,16 @@ A worker takes a schedule that is due by a lease, as it takes segments: of two w
 the report, and when that one dies another does it again once the lease has run out. However many
 occasions passed while nobody worked, one report is made: that of the last.
 
+Each site counts by its own days, so a report waits until those that it covers are over at all of
+its sites: at seven in Sydney, the day before still has eleven hours to go in Los Angeles.
+
 due -> leased -> made, due at the next occasion
-          |----> failed: due again after a pause, for a day; then at the next occasion
+ |        |----> failed: due again after a pause, for a day; then at the next occasion
+ |----> postponed: due again once its days are over everywhere
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import PurePosixPath
@@ -20,8 +24,8 @@ from sqlalchemy import ColumnElement, and_, delete, exists, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from analytics.periods import Every, last_whole, latest_due, next_due
-from db.tables import ReportSchedule
+from analytics.periods import Every, day_bounds, last_whole, latest_due, next_due
+from db.tables import Camera, ReportSchedule, Site
 from fer_core.errors import SatisfaceError
 
 FORMATS: Final = ("pdf", "xlsx", "csv")
@@ -66,12 +70,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A plan with what became of it. ``waits_until``: being made, or not tried again, until
-    then."""
+    """A plan with what became of it. ``ready_at``: ``due_at``, or later where the days that it
+    covers end later at one of its sites. ``waits_until``: being made, or not tried (again),
+    until then."""
 
     id: int
     plan: Plan
     due_at: datetime
+    ready_at: datetime
     waits_until: datetime | None
     made_at: datetime | None
     error: str | None
@@ -93,8 +99,17 @@ class Due:
 def list_schedules(session: Session) -> list[Schedule]:
     """All of them, by name."""
     rows = session.scalars(select(ReportSchedule).order_by(ReportSchedule.name))
+    zones = _zones(session)
     return [
-        Schedule(row.id, _plan(row), row.due_at, row.lease_until, row.made_at, row.error)
+        Schedule(
+            id=row.id,
+            plan=(plan := _plan(row)),
+            due_at=row.due_at,
+            ready_at=_ready_at(plan, row.due_at, zones),
+            waits_until=row.lease_until,
+            made_at=row.made_at,
+            error=row.error,
+        )
         for row in rows
     ]
 
@@ -110,11 +125,12 @@ def create_schedule(session: Session, plan: Plan, now: datetime) -> int:
 
 
 def update_schedule(session: Session, schedule_id: int, plan: Plan, now: datetime) -> None:
-    """Next made at the occasion that follows ``now``. Raises ScheduleError."""
+    """Next made at the occasion that follows ``now``; one that waits for its days to end is made,
+    too. Raises ScheduleError."""
     row = _row(session, schedule_id)
     for name, value in _values(session, plan, besides=schedule_id).items():
         setattr(row, name, value)
-    row.due_at, row.lease_until, row.error = _next(plan, now), None, None
+    row.due_at, row.lease_until, row.error = _coming(session, plan, now), None, None
     session.flush()
 
 
@@ -132,7 +148,8 @@ def forget_site(session: Session, site_id: int) -> None:
 
 
 def request_now(session: Session, schedule_id: int, now: datetime) -> None:
-    """Have it made at once, beside its occasions. Raises ScheduleError."""
+    """Have it made at once, beside its occasions, whether or not its days are over at all sites.
+    Raises ScheduleError."""
     row = _row(session, schedule_id)
     if not row.is_enabled:
         raise ScheduleError(f"The schedule {row.name} is switched off. Switch it on first.")
@@ -145,10 +162,15 @@ def is_any_due(session: Session, now: datetime) -> bool:
 
 
 def claim_due(session: Session, now: datetime, *, lease: timedelta = LEASE) -> Due | None:
-    """Take the schedule that has been due for longest; None where nothing is due."""
+    """Take the schedule that has been due for longest; None where nothing is due. One whose days
+    are not over at all of its sites is postponed until they are."""
     query = select(ReportSchedule).where(_is_due(now)).order_by(ReportSchedule.due_at)
+    zones = _zones(session)
     for row in session.scalars(query).all():
-        until = now + lease
+        plan = _plan(row)
+        occasion = max(row.due_at, _last_ready(plan, now, zones))
+        ready_at = _ready_at(plan, occasion, zones)
+        until = now + lease if ready_at <= now else ready_at
         # The conditions hold again where another worker was faster (not possible in SQLite).
         taken = session.execute(
             update(ReportSchedule)
@@ -156,20 +178,15 @@ def claim_due(session: Session, now: datetime, *, lease: timedelta = LEASE) -> D
             .values(lease_until=until)
             .execution_options(synchronize_session=False)
         )
-        if not _changed(taken):
-            continue
-        plan = _plan(row)
-        occasion = max(row.due_at, latest_due(plan.every, plan.hour, plan.time_zone, now))
-        today = occasion.astimezone(ZoneInfo(plan.time_zone)).date()
-        return Due(row.id, plan, occasion, until, *last_whole(plan.every, today))
+        if _changed(taken) and ready_at <= now:
+            return Due(row.id, plan, occasion, until, *_days(plan, occasion))
     return None
 
 
 def finish(session: Session, due: Due, now: datetime, *, error: str | None = None) -> bool:
     """It was made; ``error``: what went wrong beside. False where the lease was lost."""
-    return _end(
-        session, due, due_at=_next(due.plan, now), lease_until=None, made_at=now, error=_cut(error)
-    )
+    coming = _coming(session, due.plan, now)
+    return _end(session, due, due_at=coming, lease_until=None, made_at=now, error=_cut(error))
 
 
 def fail(session: Session, due: Due, now: datetime, error: str) -> bool:
@@ -177,7 +194,8 @@ def fail(session: Session, due: Due, now: datetime, error: str) -> bool:
     is a day old. False where the lease was lost."""
     if now - due.occasion < RETRY_FOR:
         return _end(session, due, lease_until=now + RETRY_PAUSE, error=_cut(error))
-    return _end(session, due, due_at=_next(due.plan, now), lease_until=None, error=_cut(error))
+    coming = _coming(session, due.plan, now)
+    return _end(session, due, due_at=coming, lease_until=None, error=_cut(error))
 
 
 def slug(name: str) -> str:
@@ -210,6 +228,41 @@ def _changed(result: Any) -> bool:
 
 def _next(plan: Plan, now: datetime) -> datetime:
     return next_due(plan.every, plan.hour, plan.time_zone, now).astimezone(UTC)
+
+
+def _coming(session: Session, plan: Plan, now: datetime) -> datetime:
+    """The occasion after the last that can be made by ``now``. It has passed where it is postponed:
+    neither a report on request nor a change of the plan does away with it."""
+    return _next(plan, _last_ready(plan, now, _zones(session)))
+
+
+def _last_ready(plan: Plan, now: datetime, zones: Mapping[int, str]) -> datetime:
+    """The last occasion whose days are over at all sites by ``now``."""
+    occasion = latest_due(plan.every, plan.hour, plan.time_zone, now)
+    while _ready_at(plan, occasion, zones) > now:
+        before = occasion - timedelta(microseconds=1)
+        occasion = latest_due(plan.every, plan.hour, plan.time_zone, before)
+    return occasion
+
+
+def _ready_at(plan: Plan, due_at: datetime, zones: Mapping[int, str]) -> datetime:
+    """When what is due at ``due_at`` can be made: then, or once its days are over at all sites."""
+    if latest_due(plan.every, plan.hour, plan.time_zone, due_at) != due_at:
+        return due_at  # no occasion of the plan: somebody asked for it
+    sites = plan.site_ids or zones
+    ends = (day_bounds(*_days(plan, due_at), zones[site])[1] for site in sites if site in zones)
+    return max([due_at, *ends])
+
+
+def _days(plan: Plan, occasion: datetime) -> tuple[date, date]:
+    """First and last day that a report of this occasion covers."""
+    return last_whole(plan.every, occasion.astimezone(ZoneInfo(plan.time_zone)).date())
+
+
+def _zones(session: Session) -> dict[int, str]:
+    """Site id to IANA name, of the sites that have cameras."""
+    query = select(Site.id, Site.time_zone).where(exists().where(Camera.site_id == Site.id))
+    return {row.id: row.time_zone for row in session.execute(query)}
 
 
 def _row(session: Session, schedule_id: int) -> ReportSchedule:

@@ -505,7 +505,8 @@ class ReportSchedule(Base):
     endings.
     ``folder``: empty means no file is left. ``recipients``: mail addresses.
     ``due_at``: when it is made next. A worker that makes it holds a lease on it until
-    ``lease_until``. ``error``: why the last one could not be made or sent, one sentence.
+    ``lease_until``; one that was postponed waits until then. ``error``: why the last one could not
+    be made or sent, one sentence.
     """
 
     __tablename__ = "report_schedules"

@@ -3,6 +3,8 @@ small enough that reading goes on beside them."""
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Final
 
@@ -44,7 +46,8 @@ def delete_expired(
     """Delete what has expired; False where more was left when ``budget_s`` seconds were over.
 
     ``keep_footage``: whether footage is kept once it was read. Stopped at any moment it goes on
-    the next time, and nothing is counted twice.
+    the next time, and nothing is counted twice. A recording whose rows cannot be deleted is
+    logged, and left to the next sweep.
     """
     deadline = time.monotonic() + budget_s
     with database.read() as session:
@@ -88,9 +91,12 @@ def _drop_months(database: Database, days: int, deadline: float, now: datetime |
 def _delete_faces(
     database: Database, days: int | None, deadline: float, now: datetime | None
 ) -> bool:
+    stuck: set[int] = set()
     while days is not None:
         with database.read() as session:
-            old = recordings_with_old_faces(session, days, limit=_RECORDINGS_AT_ONCE, now=now)
+            old = recordings_with_old_faces(
+                session, days, limit=_RECORDINGS_AT_ONCE, besides=stuck, now=now
+            )
         if not old:
             break
         if time.monotonic() >= deadline:
@@ -98,27 +104,45 @@ def _delete_faces(
         with database.write() as session:
             gone = note_faces_gone(session, old, now=now)
         for recording_id in old:
-            if recording_id not in gone and not _faces_of(database, recording_id, deadline, now):
-                return False
+            if recording_id in gone:
+                continue
+            with _going_on(recording_id, stuck):
+                if not _faces_of(database, recording_id, deadline, now):
+                    return False
     return True
 
 
 def _delete_people(
     database: Database, days: int | None, deadline: float, now: datetime | None
 ) -> bool:
+    stuck: set[int] = set()
     while days is not None:
         with database.read() as session:
-            old = recordings_with_old_people(session, days, limit=_RECORDINGS_AT_ONCE, now=now)
+            old = recordings_with_old_people(
+                session, days, limit=_RECORDINGS_AT_ONCE, besides=stuck, now=now
+            )
         if not old:
             break
         for recording_id in old:
-            # Their faces first, so that what is one transaction is small.
-            if not _faces_of(database, recording_id, deadline, now):
-                return False
-            with database.write() as session:
-                people = seal_people(session, recording_id, now=now)
-            log.info("recording %d: %d people deleted: their time was up", recording_id, people)
+            with _going_on(recording_id, stuck):
+                # Their faces first, so that what is one transaction is small.
+                if not _faces_of(database, recording_id, deadline, now):
+                    return False
+                with database.write() as session:
+                    people = seal_people(session, recording_id, now=now)
+                log.info("recording %d: %d people deleted: their time was up", recording_id, people)
     return True
+
+
+@contextmanager
+def _going_on(recording_id: int, stuck: set[int]) -> Iterator[None]:
+    """One recording that cannot be dealt with holds up no other: it is added to ``stuck``, and is
+    tried again by the next sweep."""
+    try:
+        yield
+    except Exception:
+        log.exception("recording %d: what has expired could not be deleted", recording_id)
+        stuck.add(recording_id)
 
 
 def _faces_of(database: Database, recording_id: int, deadline: float, now: datetime | None) -> bool:

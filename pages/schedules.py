@@ -55,7 +55,8 @@ def schedules(all_sites: Sequence[SiteRow]) -> None:
 
 def _is_waiting(schedule: Schedule) -> bool:
     """Due, and not because the last try failed."""
-    return schedule.plan.is_enabled and not schedule.error and schedule.due_at <= datetime.now(UTC)
+    is_ready = schedule.ready_at <= datetime.now(UTC)
+    return schedule.plan.is_enabled and not schedule.error and is_ready
 
 
 def _watch(waiting: list[int]) -> None:
@@ -111,8 +112,8 @@ def _state_words(schedule: Schedule) -> str:
         return f"{last} Switched off."
     if _is_waiting(schedule):
         return f"{last} Being made now, if a worker runs."
-    tried_again = schedule.error and schedule.due_at <= datetime.now(UTC)
-    coming = schedule.waits_until if tried_again and schedule.waits_until else schedule.due_at
+    tried_again = schedule.error and schedule.ready_at <= datetime.now(UTC)
+    coming = schedule.waits_until if tried_again and schedule.waits_until else schedule.ready_at
     return f"{last} {'Tried again' if tried_again else 'Next'}: {moment(coming, zone)}."
 
 

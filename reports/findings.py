@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from analytics.intervals import Estimate, ends_told_apart
 from analytics.summary import Summary
 from reports.content import ReportContent, ReportFigures
 from reports.words import (
@@ -95,21 +96,27 @@ def findings(figures: ReportFigures) -> list[tuple[str, str]]:
     return found
 
 
-def _ends(rows: pd.DataFrame) -> "tuple[pd.Series[Any], pd.Series[Any]] | None":
-    """The rows of the highest and of the lowest index; None where fewer than two are shown."""
+def _ends(rows: pd.DataFrame) -> "tuple[pd.Series[Any], pd.Series[Any], int] | None":
+    """The rows of the highest and of the lowest index, and of how many that are shown; None where
+    these are fewer than two."""
     shown = rows[rows["index"].notna()]
     if len(shown) < 2:
         return None
-    return shown.iloc[int(shown["index"].argmax())], shown.iloc[int(shown["index"].argmin())]
+    high, low = shown["index"].argmax(), shown["index"].argmin()
+    return shown.iloc[int(high)], shown.iloc[int(low)], len(shown)
 
 
 def _high_and_low(
-    ends: "tuple[pd.Series[Any], pd.Series[Any]]", name: "Callable[[pd.Series[Any]], str]"
+    ends: "tuple[pd.Series[Any], pd.Series[Any], int]", name: "Callable[[pd.Series[Any]], str]"
 ) -> str:
-    high, low = ends
-    told_apart = high["index_low"] > low["index_high"]
+    high, low, shown = ends
+    told_apart = ends_told_apart(_index(high), _index(low), shown)
     sentence = (
         f"Highest: {name(high)} ({index_words(high['index'])}). "
         f"Lowest: {name(low)} ({index_words(low['index'])})."
     )
-    return sentence if told_apart else f"{sentence} Their intervals meet: it may be chance."
+    return sentence if told_apart else f"{sentence} The difference may be chance."
+
+
+def _index(row: "pd.Series[Any]") -> Estimate:
+    return Estimate(float(row["index"]), float(row["index_low"]), float(row["index_high"]))

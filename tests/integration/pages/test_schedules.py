@@ -20,7 +20,8 @@ from db.schedules import (
     fail,
     list_schedules,
 )
-from pages.format import escaped
+from pages.format import escaped, moment
+from pages.schedules import _state_words
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.test_pages_filled import add_read_video
 from tests.unit.db.made_rows import add_camera
@@ -68,6 +69,26 @@ def test_another_hour_is_all_that_changes_where_the_site_is_gone(database: Datab
     sites.set_value([])
     dialog.button(key="save_schedule").click().run()
     assert only(database).plan.site_ids == ()
+
+
+def test_a_report_that_waits_for_a_site_further_west_says_until_when(
+    database: Database, open_page: OpenPage
+) -> None:
+    daily = replace(PLAN, every=Every.DAY, hour=0, time_zone="Etc/GMT-11")
+    with database.write() as session:
+        # Its days end 23 hours after those of the plan.
+        add_read_video(session, add_camera(session, time_zone="Etc/GMT+12"))
+        create_schedule(session, daily, datetime.now(UTC))
+    schedule = only(database)
+    ready = schedule.due_at + timedelta(hours=23)
+    waits = f"Not made so far. Next: {moment(ready, daily.time_zone)}."
+    assert waits in [caption.value for caption in open_page("report.py").caption]
+
+    now = datetime.now(UTC)
+    later = now + timedelta(hours=5)
+    postponed = replace(schedule, due_at=now, ready_at=later, waits_until=later)
+    assert _state_words(postponed).endswith(f"Next: {moment(later, daily.time_zone)}.")
+    assert "Being made now" in _state_words(replace(postponed, ready_at=now))
 
 
 def _new() -> None:

@@ -11,6 +11,7 @@ from analytics.intervals import (
     Moments,
     beyond_chance,
     difference,
+    ends_told_apart,
     mean_difference,
     mean_difference_p,
     mean_interval,
@@ -170,6 +171,29 @@ def test_of_many_findings_only_the_sure_ones_are_believed() -> None:
     assert beyond_chance(p).tolist() == [False, True, False, False, True]
     assert beyond_chance(np.array([])).tolist() == []
     assert beyond_chance(np.array([np.nan])).tolist() == [False]
+
+
+@pytest.mark.parametrize("people", [10, 60])
+@pytest.mark.parametrize("among", [2, 7, 28, 98])
+def test_the_ends_of_many_rows_of_one_crowd_are_seldom_told_apart(among: int, people: int) -> None:
+    values = 50 * (1 + crowd_values(CROWDS["ordinary"], 1))
+    drawn = np.random.default_rng(among).choice(values, (300, among, people))
+    rows = mean_interval(people, drawn.sum(axis=2), (drawn**2).sum(axis=2), lowest=0, highest=100)
+    told = 0
+    for look in range(len(drawn)):
+        one = Estimates(rows.value[look], rows.low[look], rows.high[look])
+        high, low = (one.at(int(place)) for place in (one.value.argmax(), one.value.argmin()))
+        told += ends_told_apart(high, low, among)
+    assert told / len(drawn) <= 0.08
+
+
+def test_the_more_rows_there_are_the_further_apart_their_ends_must_be() -> None:
+    # Standard errors of 3 and 4, so 5 for the difference: 1.96 for 2 rows, 3.52 for 15 (105 pairs).
+    high, low = (Estimate(m, m - 1.96 * se, m + 1.96 * se) for m, se in ((60, 3), (46, 4)))
+    assert ends_told_apart(high, low, 2)
+    assert ends_told_apart(high, low, 3)
+    assert not ends_told_apart(high, low, 15)
+    assert ends_told_apart(Estimate(64, 64 - 1.96 * 3, 64 + 1.96 * 3), low, 15)
 
 
 @pytest.mark.parametrize("people", [10, 40, 300])

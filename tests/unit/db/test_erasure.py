@@ -82,3 +82,14 @@ def test_sums_of_people_who_are_gone_already_go_too(database: Database, recordin
         assert read_buckets(session).empty
         rebuild_buckets(session)
         assert read_buckets(session).empty
+
+
+def test_sums_go_whole_however_little_of_their_hour_lies_in_the_stretch(
+    database: Database, recording: int
+) -> None:
+    minute = timedelta(minutes=1)
+    with database.write() as session:
+        seal_people(session, recording)
+        assert erase_sealed(session, 1, NOON - 50 * minute, NOON) == 0
+        assert erase_sealed(session, 1, NOON + 10 * minute, NOON + 50 * minute) == 1
+        assert read_buckets(session).empty

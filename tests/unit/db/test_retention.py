@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from db.buckets import read_buckets, rebuild_buckets
 from db.engine import Database
+from db.places import update_site
 from db.recordings import (
     RecordingError,
     cancel_recording,
@@ -31,7 +32,7 @@ from db.retention import (
     segments_with_faces,
     unread_footage,
 )
-from db.tables import Prediction, Recording, Track
+from db.tables import Prediction, Recording, Site, Track
 from fer_core.types import UNKNOWN
 from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_camera, add_video, read_segment
 
@@ -167,6 +168,21 @@ def test_what_is_read_beside_sealed_people_is_added_and_taken_away_again(
         third = add_crowd(session, camera, NOON + timedelta(minutes=20))
         delete_recording(session, third)
         same_hours(hours(session), both)
+
+
+def test_hours_sealed_before_and_after_the_time_zone_was_corrected_stand_side_by_side(
+    database: Database,
+) -> None:
+    with database.write() as session:
+        camera = add_camera(session, time_zone="UTC")
+        seal_people(session, add_crowd(session, camera), now=LATER)
+        update_site(session, session.scalars(select(Site.id)).one(), time_zone="Asia/Kolkata")
+        late = add_crowd(session, camera, NOON - timedelta(minutes=90))
+        seal_people(session, late, now=LATER)
+        rebuild_buckets(session)
+        found = hours(session)
+        assert [f"{hour:%H:%M}" for hour in found["hour"]] == ["10:30", "11:30", "12:00", "13:00"]
+        assert found["people"].tolist() == [2, 1, 2, 1]
 
 
 def test_sealed_hours_outlive_their_recording(database: Database) -> None:

@@ -1,11 +1,12 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from analytics.periods import Every
+from analytics.periods import Every, last_whole, next_due
 from db.engine import Database
-from db.places import create_site, delete_site
+from db.places import create_camera, create_site, delete_site
 from db.schedules import (
     GONE_SITE,
     LEASE,
@@ -235,6 +236,109 @@ def test_send_now_covers_the_last_whole_day_and_leaves_the_plan_as_it_is(
         assert due.last_day == date(2026, 11, 2)
         assert finish(session, due, night)
     assert only(database).due_at == TUESDAY_7
+
+
+SYDNEY = replace(PLAN, time_zone="Australia/Sydney")
+SYDNEY_7 = datetime(2026, 11, 2, 20, 0, tzinfo=UTC)  # Tuesday; the day before was Monday
+LA_MIDNIGHT = datetime(2026, 11, 3, 8, 0, tzinfo=UTC)  # at which Monday ends
+
+
+@pytest.fixture
+def los_angeles(database: Database) -> None:
+    with database.write() as session:
+        site = create_site(session, "Los Angeles", "America/Los_Angeles")
+        create_camera(session, site, "Entrance")
+
+
+@pytest.mark.usefixtures("los_angeles")
+@pytest.mark.parametrize("every", Every)
+def test_it_waits_until_its_days_are_over_at_the_site_furthest_west(
+    database: Database, every: Every
+) -> None:
+    plan = replace(SYDNEY, every=every)
+    first = next_due(every, plan.hour, plan.time_zone, MONDAY)
+    ready = first + (LA_MIDNIGHT - SYDNEY_7)
+    made(database, plan)
+    assert (only(database).due_at, only(database).ready_at) == (first, ready)
+    with database.write() as session:
+        assert claim_due(session, first) is None
+        assert not is_any_due(session, first + MINUTE)
+        assert claim_due(session, ready - MINUTE) is None
+        due = claim_due(session, ready)
+        assert due is not None
+        assert (due.occasion, (due.first_day, due.last_day)) == (
+            first,
+            last_whole(every, first.astimezone(ZoneInfo(plan.time_zone)).date()),
+        )
+        assert finish(session, due, ready)
+    assert only(database).due_at == next_due(every, plan.hour, plan.time_zone, first)
+
+
+@pytest.mark.usefixtures("los_angeles")
+def test_one_that_waits_holds_up_no_other(database: Database) -> None:
+    with database.write() as session:
+        north = create_site(session, "North", "Australia/Brisbane")
+        create_camera(session, north, "Entrance")
+        create_site(session, "Without cameras", "Pacific/Honolulu")
+    made(database, SYDNEY)
+    other = made(database, replace(SYDNEY, name="North", site_ids=(north,)))
+    with database.write() as session:
+        due = claim_due(session, SYDNEY_7)
+        assert due is not None
+        assert due.id == other
+        assert claim_due(session, SYDNEY_7) is None
+        due = claim_due(session, LA_MIDNIGHT)
+        assert due is not None
+        assert due.id != other
+
+
+def test_one_that_waits_for_longer_than_a_day_is_made_each_day(database: Database) -> None:
+    """Days of Niue end 25 hours after those of Kiritimati."""
+    with database.write() as session:
+        create_camera(session, create_site(session, "Niue", "Pacific/Niue"), "Entrance")
+    made(database, replace(PLAN, hour=0, time_zone="Pacific/Kiritimati"))
+    now = MONDAY
+    days: list[date] = []
+    while len(days) < 3:
+        with database.write() as session:
+            due = claim_due(session, now)
+            if due is not None:
+                assert now >= datetime(2026, 11, due.last_day.day + 1, 11, 0, tzinfo=UTC)
+                days.append(due.last_day)
+                assert finish(session, due, now)
+        now += timedelta(minutes=20)
+    assert days == [date(2026, 11, 3), date(2026, 11, 4), date(2026, 11, 5)]
+
+
+@pytest.mark.usefixtures("los_angeles")
+def test_send_now_does_not_wait_and_leaves_what_waits(database: Database) -> None:
+    schedule = made(database, SYDNEY)
+    now = SYDNEY_7 + timedelta(hours=1)
+    with database.write() as session:
+        assert claim_due(session, SYDNEY_7) is None
+        request_now(session, schedule, now)
+        due = claim_due(session, now)
+        assert due is not None
+        assert due.last_day == date(2026, 11, 2)
+        assert finish(session, due, now)
+        assert claim_due(session, now) is None
+        due = claim_due(session, LA_MIDNIGHT)
+        assert due is not None
+        assert (due.occasion, due.last_day) == (SYDNEY_7, date(2026, 11, 2))
+        assert finish(session, due, LA_MIDNIGHT)
+    assert only(database).due_at == SYDNEY_7 + DAY
+
+
+@pytest.mark.usefixtures("los_angeles")
+def test_a_change_of_the_plan_leaves_what_waits(database: Database) -> None:
+    schedule = made(database, SYDNEY)
+    with database.write() as session:
+        assert claim_due(session, SYDNEY_7) is None
+        update_schedule(session, schedule, replace(SYDNEY, formats=("csv",)), SYDNEY_7 + MINUTE)
+        assert claim_due(session, SYDNEY_7 + MINUTE) is None
+        due = claim_due(session, LA_MIDNIGHT)
+        assert due is not None
+        assert (due.occasion, due.plan.formats) == (SYDNEY_7, ("csv",))
 
 
 def test_daylight_saving_moves_the_instant_and_not_the_clock(database: Database) -> None:
