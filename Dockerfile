@@ -1,5 +1,7 @@
 # Satisface without tensorflow: the dashboard, a worker, or a reader of a cluster, by its command.
-# docker build -t satisface .   docker run -p 127.0.0.1:8501:8501 -v satisface:/var/lib/satisface satisface
+# docker build -t satisface .
+# docker run -p 127.0.0.1:8501:8501 -e SATISFACE_PROXY_SIGNS_IN=true -v satisface:/var/lib/satisface satisface
+# Inside a container everybody comes from another address; -p says who can come at all.
 FROM python:3.12-slim-bookworm AS build
 WORKDIR /build
 COPY requirements-runtime.txt .

@@ -294,10 +294,10 @@ class _UploadServer:
             whole = await write_body(request, arrival)
             if not whole and arrival.has_checksum:
                 await run_sync(arrival.take_back)
-                return 400, arrival.offset
+                return 408, arrival.offset
             if not await run_sync(arrival.end):
                 return _CHECKSUM_MISMATCH, arrival.offset
-            return (204 if whole else 400), arrival.offset
+            return (204 if whole else 408), arrival.offset
 
 
 async def write_body(request: Request, arrival: Arrival) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from jobs.intake import Inspected, Outcome
     from jobs.uploads import Upload
 
-# Session state: what each upload was found to be; what came of the last ones, and the recordings
-# they made; capture times entered by hand, by upload.
+# Session state: what each upload was found to be; what is being taken in; what came of the last
+# ones, and the recordings they made; capture times entered by hand, by upload.
 _LOOKED_AT = "upload_looked_at"
+_TAKING_IN = "upload_taking_in"
 _OUTCOMES = "upload_outcomes"
 _RECENT = "upload_recent"
 _ENTERED = "upload_entered"
@@ -33,6 +35,16 @@ _LAW = """- Tell people. Put up signs at the entrance: that footage is read by s
 - Ask your data protection officer first; in many places an impact assessment is due beforehand.
 
 `docs/privacy.md` says more. This is no legal advice."""
+
+
+@dataclass(slots=True)
+class _TakingIn:
+    """``ids``: uploads that are still to be taken in, of ``total``. It outlives a run of the
+    page, since whatever the uploader tells begins a new one."""
+
+    ids: list[str]
+    total: int
+    camera_id: int
 
 
 def page() -> None:
@@ -60,6 +72,9 @@ def page() -> None:
         st.markdown(_LAW)
     if given.files:
         _review(given.files, place, more_to_come=given.more_to_come)
+    taking_in: _TakingIn | None = st.session_state.get(_TAKING_IN)
+    if taking_in is not None:
+        _take_in(taking_in)
     _show_outcomes()
     being_read(st.session_state.get(_RECENT, ()))
 
@@ -88,7 +103,7 @@ def _review(files: "Sequence[Upload]", place: Place, *, more_to_come: bool) -> N
     problems = [found.problem for members in looked_at for found in members if found.problem]
     zone = ZoneInfo(place.site.time_zone)
     st.subheader("What is in so far" if more_to_come else "What you chose")
-    entered, shown = _table(files, looked_at, zone)
+    shown = _table(files, looked_at, zone)
     if any(
         when is None and len(members) == 1 and not members[0].problem
         for when, members in zip(shown, looked_at, strict=True)
@@ -102,16 +117,27 @@ def _review(files: "Sequence[Upload]", place: Place, *, more_to_come: bool) -> N
             f"{counted(len(problems), 'file')} cannot be read; the others are:\n\n"
             + "\n".join(f"- {escaped(problem)}" for problem in problems)
         )
-    if st.button(
+    st.button(
         f"Read the {counted(len(files), 'file')} that {'is' if len(files) == 1 else 'are'} in"
         if more_to_come
         else "Start reading",
         key="start_reading",
         type="secondary" if more_to_come else "primary",
         icon=":material/play_arrow:",
-        disabled=all(found.problem for members in looked_at for found in members),
-    ):
-        _take_in(files, place, entered)
+        disabled=_TAKING_IN in st.session_state
+        or all(found.problem for members in looked_at for found in members),
+        # Not below: what the uploader tells meanwhile may end this run before it comes that far.
+        on_click=_begin_taking_in,
+        args=([file.id for file in files], place.camera.id),
+    )
+
+
+def _begin_taking_in(ids: Sequence[str], camera_id: int) -> None:
+    if _TAKING_IN in st.session_state:
+        return
+    st.session_state[_OUTCOMES] = []
+    st.session_state[_RECENT] = []
+    st.session_state[_TAKING_IN] = _TakingIn(list(ids), len(ids), camera_id)
 
 
 def _look_at(file: "Upload") -> "tuple[Inspected, ...]":
@@ -127,9 +153,9 @@ def _look_at(file: "Upload") -> "tuple[Inspected, ...]":
 
 def _table(
     files: "Sequence[Upload]", looked_at: "list[tuple[Inspected, ...]]", zone: ZoneInfo
-) -> tuple[dict[str, datetime], list[datetime | None]]:
-    """The editable table. Returns the times that were entered by hand, by upload, and the times
-    as shown, by row: both on the site's clock."""
+) -> list[datetime | None]:
+    """The editable table, which keeps the times that are entered by hand. Returns the times as
+    shown, by row. All are on the site's clock."""
     import pandas as pd  # not before there is a table: what arrives meanwhile needs little memory
 
     entered: dict[str, datetime] = st.session_state.setdefault(_ENTERED, {})
@@ -137,7 +163,6 @@ def _table(
     key = f"taken_{hash((zone.key, *told))}"
     if st.session_state.get("taken_key") != key:
         # The editor keeps its edits by row: a new list of files begins with what was entered.
-        st.session_state["taken_key"] = key
         st.session_state["taken_rows"] = pd.DataFrame(
             {
                 "File": [file.name for file in files],
@@ -148,6 +173,7 @@ def _table(
                 "As known": [source for _, source in told.values()],
             }
         )
+        st.session_state["taken_key"] = key
     edited = st.data_editor(
         st.session_state["taken_rows"],
         key=key,
@@ -173,7 +199,7 @@ def _table(
             entered[file_id] = value
         else:
             entered.pop(file_id, None)
-    return entered, shown
+    return shown
 
 
 def _told(members: "Sequence[Inspected]", zone: ZoneInfo) -> tuple[datetime | None, str]:
@@ -208,39 +234,51 @@ def _holds(members: "Sequence[Inspected]") -> str:
     return listed(word for word in words if word) or "nothing"
 
 
-def _take_in(files: "Sequence[Upload]", place: Place, entered: dict[str, datetime]) -> None:
+def _take_in(taking_in: _TakingIn) -> None:
+    """Whatever touches the page or the session state may end this run; the next one goes on. So
+    what belongs to one file is done without, in lists and dicts of the session state."""
     from jobs.intake import Accepted, Refused, admit
 
-    outcomes: list[Outcome] = []
+    outcomes: list[Outcome] = st.session_state.setdefault(_OUTCOMES, [])
+    recent: list[int] = st.session_state.setdefault(_RECENT, [])
+    looked_at: dict[str, tuple[Inspected, ...]] = st.session_state.setdefault(_LOOKED_AT, {})
+    entered: dict[str, datetime] = st.session_state.setdefault(_ENTERED, {})
     bar = st.progress(0.0, text="Taking in …")
-    store, kept = footage_store(), uploads()
-    for number, file in enumerate(files):
-        bar.progress(
-            number / len(files),
-            text=f"Taking in {escaped(file.name)} ({number + 1} of {len(files)}). "
-            "Please stay on this page until all are in.",
-        )
+    base, store, kept = database(), footage_store(), uploads()
+    while taking_in.ids:
+        number = taking_in.total - len(taking_in.ids)
+        file = kept.find(taking_in.ids[0])
+        if file is not None:
+            bar.progress(
+                number / taking_in.total,
+                text=f"Taking in {escaped(file.name)} ({number + 1} of {taking_in.total}). "
+                "Please stay on this page until all are in.",
+            )
+        taking_in.ids.pop(0)
+        if file is None:  # removed meanwhile
+            continue
         of_file = list(
             admit(
-                database(),
+                base,
                 store,
                 settings(),
                 path=file.path,
                 name=file.name,
-                camera_id=place.camera.id,
+                camera_id=taking_in.camera_id,
                 captured_at=entered.get(file.id),
                 sha256=file.sha256,
                 is_ours=True,
             )
         )
         outcomes += of_file
+        recent += [o.recording_id for o in of_file if isinstance(o, Accepted)]
         # Nobody sends it again because the disk was full for a moment.
         if not any(isinstance(outcome, Refused) and outcome.may_pass for outcome in of_file):
             kept.remove(file.id)
+            entered.pop(file.id, None)
+        looked_at.pop(file.id, None)
     bar.progress(1.0, text="All are in.")
-    st.session_state[_OUTCOMES] = outcomes
-    st.session_state[_RECENT] = [o.recording_id for o in outcomes if isinstance(o, Accepted)]
-    for key in (_LOOKED_AT, _ENTERED, "taken_key", "taken_rows"):
+    for key in (_TAKING_IN, "taken_key", "taken_rows"):
         st.session_state.pop(key, None)
     st.rerun()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, FileChooser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FileChooser, Page, Route, expect
 
 from jobs.uploads import Upload, Uploads
 from tests.browser.bad_network import BadNetwork
@@ -138,7 +138,54 @@ def test_a_file_survives_cuts_a_pause_and_a_restart(
         assert is_the_same(server, large)
 
 
-def test_a_closed_tab_goes_on_where_it_was(browser: Browser, server: Server, large: Path) -> None:
+@contextmanager
+def answering(page: Page, status: int) -> Iterator[None]:
+    """What a proxy answers in the server's place."""
+
+    def answer(route: Route) -> None:
+        route.fulfill(status=status)
+
+    page.route("**/api/uploads**", answer)
+    yield
+    page.unroute_all()
+
+
+def test_answers_that_pass_do_not_end_an_upload(
+    browser: Browser, server: Server, large: Path
+) -> None:
+    """A proxy whose server is restarted, one whose sign-in ran out, a line that was silent."""
+    lost, out = "The connection is lost.", "You are signed out."
+    with upload_page(browser, server) as (_, page):
+        choose(page, [large])
+        for part, status, sentence in ((5e6, 502, lost), (15e6, 401, out), (25e6, 408, lost)):
+            wait_for(page, lambda part=part: server.arrived() > part)  # type: ignore[misc]
+            with answering(page, status):
+                server.network.cut()
+                expect(page.get_by_text(sentence).first).to_be_visible()
+        expect(page.get_by_text("1 file cannot be read")).to_be_visible()
+        assert is_the_same(server, large)
+
+
+def test_a_file_that_was_taken_away_holds_up_no_other(
+    tmp_path: Path, browser: Browser, server: Server, large: Path
+) -> None:
+    taken, other = tmp_path / "card.mp4", tmp_path / "portrait.jpg"
+    taken.write_bytes(large.read_bytes())
+    write_picture(other)
+    with upload_page(browser, server) as (_, page):
+        choose(page, [taken])
+        wait_for(page, lambda: server.arrived() > 3e6)
+        taken.unlink()
+        server.network.cut()
+        sentence = "Not sent: was changed, moved or taken away; choose it again."
+        expect(page.get_by_text(sentence)).to_be_visible()
+        choose(page, [other])
+        expect(page.get_by_role("button", name="Start reading")).to_be_enabled()
+
+
+def test_a_closed_tab_goes_on_where_it_was(
+    tmp_path: Path, browser: Browser, server: Server, large: Path
+) -> None:
     with upload_page(browser, server) as (context, page):
         choose(page, [large])
         wait_for(page, lambda: server.arrived() > 15e6)
@@ -158,6 +205,30 @@ def test_a_closed_tab_goes_on_where_it_was(browser: Browser, server: Server, lar
         page = context.new_page()
         page.goto(f"{server.network.address}/upload")
         expect(page.get_by_text("1 file cannot be read")).to_be_visible()
+
+        # Chosen once more, as with its folder, it is not sent again.
+        write_picture(tmp_path / "portrait.jpg")
+        choose(page, [large, tmp_path / "portrait.jpg"])
+        expect(page.get_by_role("button", name="Start reading")).to_be_enabled()
+        assert sorted(upload.name for upload in server.uploads()) == ["monday.mp4", "portrait.jpg"]
+
+
+def test_what_is_in_is_remembered_for_all_tabs(
+    tmp_path: Path, browser: Browser, server: Server
+) -> None:
+    with upload_page(browser, server) as (context, first):
+        second = context.new_page()
+        second.goto(f"{server.network.address}/upload")
+        for page, look in ((first, "warm"), (second, "cold")):
+            picture = tmp_path / f"{look}.jpg"
+            write_picture(picture, [Appearance(320, 180, look=look)])
+            choose(page, [picture])
+            expect(page.get_by_role("button", name="Start reading")).to_be_enabled()
+            page.close()
+        page = context.new_page()
+        page.goto(f"{server.network.address}/upload")
+        page.get_by_role("button", name="Start reading").click()
+        expect(page.get_by_text("2 files taken in.")).to_be_visible()
 
 
 def test_uploads_go_on_while_another_page_is_shown(

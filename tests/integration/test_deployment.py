@@ -57,6 +57,14 @@ def test_nothing_is_published_beyond_this_machine() -> None:
     assert all(port.startswith("127.0.0.1:") for port in published)
 
 
+def test_uploads_are_taken_through_the_published_port() -> None:
+    """Behind it a container sees the bridge's address, never this machine's."""
+    run = next(line for line in DOCKERFILE.splitlines() if "docker run" in line)
+    assert "-p 127.0.0.1:" in run
+    assert "-e SATISFACE_PROXY_SIGNS_IN=true " in run
+    assert OURS["app"]["environment"]["SATISFACE_PROXY_SIGNS_IN"] == "true"
+
+
 def test_the_worker_has_the_home_folder_of_the_dashboard() -> None:
     """In which it clears half uploads away, and leaves reports."""
     assert OURS["app"]["volumes"]

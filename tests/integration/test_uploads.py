@@ -117,7 +117,7 @@ def test_a_connection_that_falls_silent_is_let_go(
     monkeypatch.setattr("api.uploads._SILENCE_S", 0.2)
     path = client.new(len(DATA))
     with client.begin(path, 0, len(DATA), DATA[:5]) as silent:
-        assert silent.recv(1000).startswith(b"HTTP/1.1 400 ")
+        assert silent.recv(1000).startswith(b"HTTP/1.1 408 ")
     assert client.ask("HEAD", path).offset == 5
 
 

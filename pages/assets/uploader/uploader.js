@@ -13,7 +13,8 @@ const DAY_MS = 24 * 3600 * 1000;
 const LONGEST_MS = 7 * DAY_MS; // one that grows every day is kept for longer than one
 const IN = "satisface-uploads-in";
 
-const items = []; // {file, name, size, state, sent, sentence, upload, id, row}
+const items = []; // {file, name, size, modified, state, sent, sentence, upload, id, row}
+const forgotten = new Set(); // ids: removed, or no longer on the server
 let options = null; // {endpoint, pass, camera, largest, told, gone}
 let page = null; // what is bound to the elements on show; null while another page is shown
 let paused = false;
@@ -64,7 +65,7 @@ function add(files) {
   announce();
 }
 
-const identity = (item) => `${item.name}\n${item.size}\n${item.file?.lastModified ?? item.id}`;
+const identity = (item) => `${item.name}\n${item.size}\n${item.modified ?? item.id}`;
 
 function pump() {
   clearTimeout(retryTimer);
@@ -98,13 +99,38 @@ async function send(item) {
     item.upload.start();
   } catch (error) {
     if (item.state !== "looking") return;
-    item.state = "waiting";
-    stop(error.sentence ?? LOST);
+    await interrupted(item, error.sentence);
   }
   render();
 }
 
+/** `sentence`: why, where it is not the connection. A file that cannot be read holds up no other. */
+async function interrupted(item, sentence) {
+  const { state } = item;
+  const isThere = sentence || (await isReadable(item));
+  if (item.state !== state) return; // removed or paused meanwhile
+  if (!isThere) {
+    fail(item, "was changed, moved or taken away; choose it again.");
+    settled(item);
+    return;
+  }
+  item.state = "waiting";
+  stop(sentence ?? LOST);
+}
+
+/** Whether the browser can read on in a file: its card may be pulled, or it is still written. */
+async function isReadable({ file, sent, size }) {
+  const next = Math.min(sent, Math.max(size - 1, 0));
+  try {
+    await file.slice(next, next + 1).arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 const LOST = "The connection is lost. It goes on by itself as soon as the server answers.";
+const SIGNED_OUT = "You are signed out. Sign in again in another tab; then it goes on by itself.";
 
 function uploadOf(tus, item) {
   return new tus.Upload(item.file, {
@@ -116,10 +142,8 @@ function uploadOf(tus, item) {
     retryDelays: [0, 1000],
     fingerprint: async () => `satisface ${options.endpoint} ${identity(item)}`,
     onBeforeRequest: (request) => request.setHeader("X-Upload-Pass", options.pass),
-    onAfterResponse: (request, response) => {
-      // To the library a refusal is the end of an upload; here it may be a pass that ran out.
-      if (response.getStatus() === 403) throw refused(response.getBody());
-    },
+    // To the library nearly every error is the end of an upload; what is thrown here is not.
+    onAfterResponse: (request, response) => throwPassing(response.getStatus(), response.getBody()),
     onShouldRetry: (error) => !(error.causingError?.sentence || permanent(error)),
     onChunkComplete: () => (tries = 0),
     onProgress: (sent) => {
@@ -133,18 +157,27 @@ function uploadOf(tus, item) {
       remember();
       settled(item);
     },
-    onError: (error) => {
+    onError: async (error) => {
       if (item.state !== "sending") return;
       if (permanent(error)) {
         fail(item, error.originalResponse.getBody().trim().replace(`${item.name}: `, ""));
         settled(item);
         return;
       }
-      item.state = "waiting";
-      stop(error.causingError?.sentence ?? LOST);
+      await interrupted(item, error.causingError?.sentence);
     },
   });
 }
+
+/** Throws for answers that say nothing of the upload: a pass or a sign-in that ran out, a server
+that is started again, a line that was silent. */
+function throwPassing(status, body) {
+  if (status === 403) throw refused(body);
+  if (status === 401) throw refused(SIGNED_OUT);
+  if (isPassing(status)) throw new Error(String(status));
+}
+
+const isPassing = (status) => (status >= 500 && status !== 507) || [401, 408, 429].includes(status);
 
 function refused(body) {
   const error = new Error("refused");
@@ -183,8 +216,9 @@ function retrySoon(delay) {
   clearTimeout(retryTimer);
   retryTimer = setTimeout(async () => {
     try {
-      // Anything that answers at all; what it answers the upload will see itself.
-      await fetch(options.endpoint, { method: "OPTIONS", cache: "no-store" });
+      // What else it answers the upload will see itself.
+      const answer = await fetch(options.endpoint, { method: "OPTIONS", cache: "no-store" });
+      if (isPassing(answer.status)) throw new Error(String(answer.status));
     } catch {
       retrySoon(Math.min(1000 * 2 ** tries++, 20000));
       return;
@@ -226,6 +260,7 @@ function remove(item) {
     fetch(url, { method: "DELETE", headers }).catch(() => {}); // a day later it is swept
   }
   drop(url);
+  forgotten.add(item.id);
   remember();
   announce();
   pump();
@@ -244,8 +279,10 @@ async function isKnown(item) {
 async function askKnown(query) {
   const headers = { "X-Upload-Pass": options.pass };
   const answer = await fetch(`${options.endpoint}/known?${query}`, { headers, cache: "no-store" });
-  if (answer.status === 403) throw refused(await answer.text());
-  if (!answer.ok) throw new Error(String(answer.status));
+  if (!answer.ok) {
+    throwPassing(answer.status, await answer.text());
+    throw new Error(String(answer.status));
+  }
   return (await answer.json()).known;
 }
 
@@ -285,10 +322,17 @@ function library() {
   return loading;
 }
 
+const remembered = () => JSON.parse(localStorage.getItem(IN) ?? "[]");
+
 function remember() {
-  const kept = items.filter((i) => i.state === "in").map(({ id, name, size }) => ({ id, name, size }));
+  const own = items
+    .filter((i) => i.state === "in")
+    .map(({ id, name, size, modified }) => ({ id, name, size, modified }));
+  const known = new Set([...forgotten, ...own.map((i) => i.id)]);
   try {
-    localStorage.setItem(IN, JSON.stringify(kept));
+    // Other tabs remember theirs at the same place.
+    const others = remembered().filter((i) => !known.has(i.id));
+    localStorage.setItem(IN, JSON.stringify([...others, ...own]));
   } catch {
     // Without its memory a browser only cannot go on after its tab was closed.
   }
@@ -296,8 +340,8 @@ function remember() {
 
 function recall() {
   try {
-    for (const { id, name, size } of JSON.parse(localStorage.getItem(IN) ?? "[]"))
-      items.push({ id, name, size, sent: size, state: "in", sentence: "" });
+    for (const { id, name, size, modified } of remembered())
+      items.push({ id, name, size, modified, sent: size, state: "in", sentence: "" });
     leftOver = [];
     for (const key of Object.keys(localStorage).filter((k) => k.startsWith("tus::satisface "))) {
       const note = JSON.parse(localStorage.getItem(key));
@@ -322,6 +366,7 @@ function drop(url) {
 
 /** Uploads that the server has no more: they were taken in, or lay there for too long. */
 function forget(ids) {
+  for (const id of ids) forgotten.add(id);
   for (const item of items.filter((i) => ids.includes(i.id))) {
     items.splice(items.indexOf(item), 1);
     item.row?.remove();
@@ -384,7 +429,9 @@ function bind(root) {
 /** Files of folders carry their way in their name; what a system hides is not footage. */
 function given(file, path = "") {
   const name = path || file.name;
-  return name.split("/").some((p) => p.startsWith(".") || p === "Thumbs.db") ? null : { file, name, size: file.size };
+  return name.split("/").some((p) => p.startsWith(".") || p === "Thumbs.db")
+    ? null
+    : { file, name, size: file.size, modified: file.lastModified };
 }
 
 /** In the place of a file or folder that the browser may not look into. */

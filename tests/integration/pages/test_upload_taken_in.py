@@ -1,0 +1,73 @@
+"""What was uploaded is taken in to the last file, whatever begins the page anew meanwhile."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+
+from db.engine import Database
+from db.recording_rows import list_recordings
+from jobs import intake
+from jobs.uploads import Uploads
+from pages.uploader import Given, uploads
+from tests.integration.pages.conftest import OpenPage
+from tests.integration.pages.words import buttons, words
+from tests.made_footage import Appearance, write_picture
+from tests.unit.db.made_rows import add_camera
+
+
+@pytest.fixture
+def kept(database: Database, monkeypatch: pytest.MonkeyPatch) -> Uploads:
+    """Uploads that the page is told of, with others still on their way."""
+    with database.write() as session:
+        add_camera(session)
+    given = uploads()
+
+    def told(camera_id: int) -> Given:  # noqa: ARG001  as the page calls it
+        ids = [entry.name.removeprefix("upload-") for entry in given.folder.glob("upload-*")]
+        found = [given.find(upload_id) for upload_id in ids]
+        files = sorted((file for file in found if file is not None), key=lambda file: file.name)
+        return Given(files, more_to_come=True)
+
+    monkeypatch.setattr("pages.uploader.uploader", told)
+    return given
+
+
+def give(kept: Uploads, name: str, look: str) -> None:
+    picture = kept.folder / name
+    write_picture(picture, [Appearance(320, 180, look=look)])
+    data = picture.read_bytes()
+    picture.unlink()
+    kept.create(name, len(data)).path.write_bytes(data)
+
+
+def test_a_file_that_arrives_meanwhile_does_not_end_it(
+    open_page: OpenPage, kept: Uploads, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, look in (("a.jpg", "warm"), ("b.jpg", "warm"), ("c.jpg", "cold"), ("d.jpg", "plain")):
+        give(kept, name, look)
+    admit = intake.admit
+
+    def interrupted(*given: Any, **named: Any) -> Iterator[intake.Outcome]:
+        """The uploader tells of another file while this one is taken in."""
+        context = get_script_run_ctx()
+        assert context is not None
+        assert context.script_requests is not None
+        context.script_requests.request_rerun(RerunData(page_script_hash=context.page_script_hash))
+        yield from admit(*given, **named)
+
+    monkeypatch.setattr(intake, "admit", interrupted)
+    app = open_page("upload.py")
+    start = next(b for b in app.button if b.label == "Read the 4 files that are in")
+    app = start.click().run()
+    assert not app.exception
+    shown = words(app)
+    assert "3 files taken in." in shown
+    assert "1 file already there, not taken in again." in shown
+    assert "b.jpg: " in shown
+    with database.read() as session:
+        names = {row.name for row in list_recordings(session, limit=10)}
+    assert names == {"a.jpg", "c.jpg", "d.jpg"}
+    assert list(kept.folder.glob("upload-*")) == []
+    assert "Hide this" in buttons(app)
