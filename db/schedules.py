@@ -128,9 +128,11 @@ def update_schedule(session: Session, schedule_id: int, plan: Plan, now: datetim
     """Next made at the occasion that follows ``now``; one that waits for its days to end is made,
     too. Raises ScheduleError."""
     row = _row(session, schedule_id)
+    waits = row.due_at <= now
     for name, value in _values(session, plan, besides=schedule_id).items():
         setattr(row, name, value)
-    row.due_at, row.lease_until, row.error = _coming(session, plan, now), None, None
+    row.due_at = _coming(session, plan, now) if waits else _next(plan, now)
+    row.lease_until, row.error = None, None
     session.flush()
 
 
@@ -191,8 +193,8 @@ def finish(session: Session, due: Due, now: datetime, *, error: str | None = Non
 
 def fail(session: Session, due: Due, now: datetime, error: str) -> bool:
     """It could not be made or sent: again after a pause, or at the next occasion where this one
-    is a day old. False where the lease was lost."""
-    if now - due.occasion < RETRY_FOR:
+    could have been made a day ago. False where the lease was lost."""
+    if now - _ready_at(due.plan, due.occasion, _zones(session)) < RETRY_FOR:
         return _end(session, due, lease_until=now + RETRY_PAUSE, error=_cut(error))
     coming = _coming(session, due.plan, now)
     return _end(session, due, due_at=coming, lease_until=None, error=_cut(error))

@@ -20,7 +20,6 @@ once.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -158,9 +157,8 @@ def analyse_segment(
     often = is_video and rate >= _LEAST_RATE and not options.keyframes
     people = People(needs_clear=often)
     unseen_ms, lead_in_ms = options.tracked_ms(rate)
-    if is_video and not is_followed(rate):
-        warnings.append(_NOT_FOLLOWED)
-    tracker = Tracker(replace(options.tracker, max_missed_ms=unseen_ms))
+    tracker = Tracker(options.tracker, unseen_ms)
+    times: list[int] = []
     segment = _Segment(options, model, rate, in_turns=often)
     look = partial(search, path, options, detector, is_video=is_video, name=name)
 
@@ -168,6 +166,7 @@ def analyse_segment(
         if seen.is_cut:
             tracker.cut()
         time_ms = seen.frame.time_ms
+        times.append(time_ms)
         # Not where nobody has to be seen clearly: each would be a person.
         unsure_begin = often and time_ms < plan.start_ms
         tracks = tracker.update(time_ms, seen.faces, unsure_begin=unsure_begin)
@@ -189,6 +188,10 @@ def analyse_segment(
                 segment.add(seen, tracks)
             on_progress(max(seen.frame.time_ms - plan.start_ms, 0))
         segment.finish()
+    # The mean rate of a file that was taken only while something moved says little.
+    seen_rate = 1000 / float(np.median(np.diff(times))) if len(times) > 1 else rate
+    if is_video and not options.keyframes and not is_followed(seen_rate):
+        warnings.append(_NOT_FOLLOWED)
     if is_video and plan.end_ms < info.duration_ms:
         # Warnings of that stretch belong to the segment that it is in.
         with closing(look(plan.end_ms, plan.end_ms + unseen_ms, lambda _: None)) as later:

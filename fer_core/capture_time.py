@@ -24,7 +24,7 @@ _NAMED: Final = re.compile(
     r"(?:[-_. T]|\s?at\s|--)?"
     r"(?P<hour>\d\d|(?<!\d)\d(?=[-_.:h]))"
     r"(?P<s2>[-_.:h]?)(?P<minute>\d\d)(?:(?P=s2)|m)(?P<second>\d\d)(?!\d{4})"
-    r"(?:\s?(?P<half>[AaPp])\.?[Mm]\.?(?![A-Za-z]))?"
+    r"(?:(?:[-_.]?\d{1,3})?[\s_(-]{0,2}(?P<half>[AaPp])\.?[Mm]\.?(?![A-Za-z]))?"
 )
 
 

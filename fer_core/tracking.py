@@ -97,17 +97,24 @@ class _Follow:
 class Tracker:
     """Feed it the frames in order; it numbers people from 0 in the order they appear."""
 
-    def __init__(self, options: TrackerOptions | None = None) -> None:
+    def __init__(
+        self, options: TrackerOptions | None = None, longest_missed_ms: int | None = None
+    ) -> None:
+        """``longest_missed_ms``: how long a track may live without a detection where frames come
+        so seldom that one sight would be missing otherwise."""
         self._options = options or TrackerOptions()
+        self._longest_missed_ms = longest_missed_ms or self._options.max_missed_ms
         self._follows: list[_Follow] = []
         self._next = 0
+        self._last_ms: int | None = None
+        self._step_ms: int | None = None
 
     def update(
         self, time_ms: int, faces: Sequence[Face], *, unsure_begin: bool = False
     ) -> list[int | None]:
         """The track number of each face, in their order; None for an unsure face that no track
         expected. Times must rise. ``unsure_begin``: such a face begins a track, too."""
-        oldest = time_ms - self._options.max_missed_ms
+        oldest = time_ms - self._may_be_missed_ms(time_ms)
         self._follows = [follow for follow in self._follows if follow.seen_ms >= oldest]
         sure = [face.score >= self._options.sure_score for face in faces]
         numbers: list[int | None] = [None] * len(faces)
@@ -121,6 +128,17 @@ class Tracker:
                 self._follows.append(_Follow(self._next, face.box, time_ms))
                 self._next += 1
         return numbers
+
+    def _may_be_missed_ms(self, time_ms: int) -> int:
+        """By the step before this one: after a gap in frames that come often, who comes may be
+        somebody else."""
+        step_ms = None if self._last_ms is None else time_ms - self._last_ms
+        usual_ms = self._step_ms or step_ms
+        self._last_ms, self._step_ms = time_ms, step_ms
+        if usual_ms is None:
+            return self._options.max_missed_ms
+        seldom_ms = min(math.ceil(_SAMPLES_MISSED * usual_ms), self._longest_missed_ms)
+        return max(self._options.max_missed_ms, seldom_ms)
 
     def _assign(
         self,

@@ -10,7 +10,6 @@ from typing import Final
 
 from db.engine import Database
 from db.partitions import MonthInUse
-from db.recordings import footage_released
 from db.retention import (
     delete_faces,
     drop_old_month,
@@ -24,7 +23,8 @@ from db.retention import (
     segments_with_faces,
     unread_footage,
 )
-from jobs.store import FootageStore, StoreUnreachable
+from jobs.store import FootageStore
+from jobs.sweep import delete_footage
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +55,7 @@ def delete_expired(
         footage = {} if days.footage is None else old_footage(session, days.footage, now=now)
         if not keep_footage:
             footage |= unread_footage(session, UNREAD_DAYS, now=now)
-    try:
-        for recording_id, key in footage.items():
-            store.delete(key)
-            with database.write() as session:
-                footage_released(session, recording_id)
-            log.info("footage of recording %d deleted: its time was up", recording_id)
-    except StoreUnreachable:
-        # Rows need not stay longer for it.
-        log.exception("footage whose time was up is left to the next sweep")
+    delete_footage(database, store, footage, "its time was up")
     if days.days_of_faces is not None:
         _drop_months(database, days.days_of_faces, deadline, now)
     return _delete_people(database, days.people, deadline, now) and _delete_faces(

@@ -6,12 +6,14 @@ the file's ending; they tell nothing of the file.
 """
 
 import errno
+import logging
 import os
 import re
 import shutil
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,9 +30,12 @@ if TYPE_CHECKING:
     # A process that only reads has no use for them, and they take long to load.
     from settings import Settings
 
+log = logging.getLogger(__name__)
+
 _UNFINISHED = ".part"
 _CHUNK = 4 * 1024 * 1024
 _PIECE: Final = 4 * 1024 * 1024
+_PATIENCE_S: Final = 5.0
 _PIECES: Final = 8
 """Pieces of a remote video in memory at a time: its index, its sound and its pictures lie apart."""
 
@@ -223,6 +228,27 @@ class FootageStore:
                 self._files.rm_file(source)
         except FileNotFoundError:
             return
+
+    def delete_each(self, keys: Iterable[str]) -> Iterator[str]:
+        """Remove footage; gives each key once it is gone. One piece that cannot be removed is
+        logged and holds up no other; after ``_PATIENCE_S`` of failures the rest is left."""
+        failed: list[str] = []
+        lost_s = 0.0
+        for key in keys:
+            began = time.monotonic()
+            try:
+                self.delete(key)
+            except StoreUnreachable as error:
+                lost_s += time.monotonic() - began
+                failed.append(f"{key}: {error.__cause__ or error}")
+                if lost_s > _PATIENCE_S:
+                    break
+            else:
+                yield key
+        if failed:
+            log.error(
+                "%d pieces of footage are left to the next sweep, first %s", len(failed), failed[0]
+            )
 
     def is_there(self) -> bool:
         """False where its folder does not exist: nothing was put there, or a disk is missing.

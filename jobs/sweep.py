@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,17 +24,29 @@ UNFINISHED_GRACE = LIFETIME
 def delete_read_footage(database: Database, store: FootageStore) -> int:
     """Delete the footage of every recording that was read to its end, by whatever worker.
 
-    The file goes first and the row is told after it, so that a crash between the two is made
-    good by the next call. Returns how many.
+    Returns how many.
     """
     with database.read() as session:
         read = footage_keys(session, [RecordingState.DONE])
-    for recording_id, key in read.items():
-        store.delete(key)
+    return delete_footage(database, store, read, "it was read")
+
+
+def delete_footage(
+    database: Database, store: FootageStore, footage: Mapping[int, str], why: str
+) -> int:
+    """Delete footage by its recording, and return how much.
+
+    The file goes first and the row is told after it, so that a crash between the two is made
+    good by the next call.
+    """
+    recordings = {key: recording_id for recording_id, key in footage.items()}
+    deleted = 0
+    for key in store.delete_each(recordings):
         with database.write() as session:
-            footage_released(session, recording_id)
-        log.info("footage of recording %d deleted after it was read", recording_id)
-    return len(read)
+            footage_released(session, recordings[key])
+        log.info("footage of recording %d deleted: %s", recordings[key], why)
+        deleted += 1
+    return deleted
 
 
 def delete_orphans(database: Database, store: FootageStore, now: datetime | None = None) -> int:
@@ -55,10 +68,11 @@ def delete_orphans(database: Database, store: FootageStore, now: datetime | None
             return 0
         known = set(footage_keys(session).values())
     orphans = [key for key in old if key not in known]
-    for key in orphans:
-        store.delete(key)
+    deleted = 0
+    for key in store.delete_each(orphans):
         log.info("footage %s deleted: no recording refers to it", key)
-    return len(orphans)
+        deleted += 1
+    return deleted
 
 
 def delete_unfinished(folder: Path, now: datetime | None = None) -> int:

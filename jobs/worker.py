@@ -29,7 +29,7 @@ from jobs.cluster import Cluster
 from jobs.pool import ProcessDied, SegmentPool
 from jobs.schedules import ScheduledReports
 from jobs.segment import SegmentOutcome, SegmentTask, prepare, run_segment
-from jobs.store import FootageStore, StoreUnreachable, unfinished_folder
+from jobs.store import FootageStore, unfinished_folder
 from jobs.sweep import delete_orphans, delete_read_footage, delete_unfinished
 from settings import Settings
 
@@ -236,12 +236,8 @@ class _Worker:
                 self._delete_read_footage()
 
     def _delete_read_footage(self) -> None:
-        if self._settings.keep_footage:
-            return
-        try:
+        if not self._settings.keep_footage:
             delete_read_footage(self._database, self._store)
-        except StoreUnreachable:
-            log.exception("worker=%s footage that was read is left to the next sweep", self._name)
 
     def _fail(self, lease: Lease, reason: str, *, died: bool = False) -> None:
         with self._database.write() as session:
@@ -274,8 +270,8 @@ class _Worker:
             )
             if not all_gone:  # soon again, with room for reading in between
                 self._sweep_at = time.monotonic() + _BACKLOG_PAUSE_S
-            delete_orphans(self._database, self._store)
             delete_unfinished(unfinished_folder(self._settings))
+            delete_orphans(self._database, self._store)
         except Exception:
             # Nothing is read less well for it, and there is another sweep to come.
             log.exception("worker=%s sweeping", self._name)

@@ -66,7 +66,7 @@ def alert_rules(sites: Sequence[SiteRow]) -> None:
                 on_click=_remove,
                 args=(None, "All rules are back to the defaults."),
             )
-    _undo()
+    _undo(sites)
     held = rules_of(rules, site.id if site else None)
     with st.container(border=True):
         for kind in AlertKind:
@@ -90,10 +90,13 @@ def _choose_site(sites: Sequence[SiteRow]) -> SiteRow | None:
     return named.get(chosen)
 
 
-def _undo() -> None:
-    """What was changed last, and the way back."""
+def _undo(sites: Sequence[SiteRow]) -> None:
+    """What was changed last, and the way back, unless its site is gone."""
     if _DONE not in st.session_state:
         return
+    places = {None, *(site.id for site in sites)}
+    if not {site_id for _, site_id in st.session_state.get(_BEFORE, ())} <= places:
+        st.session_state.pop(_BEFORE)  # for good: a later site may get the number
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":green[:material/check:] {st.session_state[_DONE]}", width="content")
         if _BEFORE in st.session_state:

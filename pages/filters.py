@@ -165,19 +165,29 @@ def choose_baseline(period: Period, covered: Period) -> Baseline:
     choices = (BEFORE, SAME_WEEKDAYS) if weekdays else (BEFORE,)
     choice = st.selectbox("Compare with", choices, key="against", bind="query-params", width=240)
     if choice == SAME_WEEKDAYS and weekdays:
-        return Baseline(weekdays, _weekdays_words(period, len(weekdays)))
+        return Baseline(weekdays, _weekdays_words(period, len(weekdays), len(weekdays)))
     words = "the day before" if period.days == 1 else f"the {period.days} days before"
     return Baseline((period.before(),), words)
 
 
-def _weekdays_words(period: Period, repeats: int) -> str:
+def _weekdays_words(period: Period, repeats: int, among: int) -> str:
+    """``repeats``: how often the period is repeated, ``among`` so many times directly before."""
+    some = f"{repeats * -(-period.days // _WEEK)} of " if repeats < among else ""
     if period.days == 1:
         weekday = weekday_words(period.first.weekday())
-        return f"the {weekday} before" if repeats == 1 else f"the {repeats} {weekday}s before"
-    weeks = repeats * -(-period.days // _WEEK)
-    return f"the same weekdays of the {'week' if weeks == 1 else f'{weeks} weeks'} before"
+        return f"{some}the {weekday if among == 1 else f'{among} {weekday}s'} before"
+    weeks = among * -(-period.days // _WEEK)
+    return f"the same weekdays of {some}the {'week' if weeks == 1 else f'{weeks} weeks'} before"
 
 
-def read_baseline(places: Sequence[Place], baseline: Baseline) -> list[pd.DataFrame]:
-    """The buckets of each of its periods; see read_period."""
-    return [read_period(places, period) for period in baseline.periods]
+def read_baseline(
+    places: Sequence[Place], baseline: Baseline, period: Period
+) -> tuple[Baseline, list[pd.DataFrame]]:
+    """What ``period`` can be compared with, and the buckets of each part of it: the parts of
+    ``baseline`` in which anybody was seen, and the newest where nobody was in any."""
+    parts = [read_period(places, part) for part in baseline.periods]
+    kept = [number for number, part in enumerate(parts) if not part.empty] or [0]
+    if len(kept) < len(parts):
+        words = _weekdays_words(period, len(kept), len(parts))
+        baseline = Baseline(tuple(baseline.periods[number] for number in kept), words)
+    return baseline, [parts[number] for number in kept]

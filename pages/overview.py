@@ -66,10 +66,10 @@ def page() -> None:
         return
 
     with filters:
-        baseline = choose_baseline(period, covered)
+        wanted = choose_baseline(period, covered)
     minimum = settings().minimum_people
     buckets = read_period(chosen, period)
-    parts = read_baseline(chosen, baseline)
+    baseline, parts = read_baseline(chosen, wanted, period)
     before = pd.concat(parts, ignore_index=True)
     comparison = compare(buckets, before, score, minimum)
     summary = comparison.now

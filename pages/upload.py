@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from threading import Lock
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,8 @@ from pages.uploader import uploader, uploads
 from settings import settings
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from jobs.intake import Inspected, Outcome
     from jobs.uploads import Upload
 
@@ -40,11 +43,13 @@ _LAW = """- Tell people. Put up signs at the entrance: that footage is read by s
 @dataclass(slots=True)
 class _TakingIn:
     """``ids``: uploads that are still to be taken in, of ``total``. It outlives a run of the
-    page, since whatever the uploader tells begins a new one."""
+    page, since whatever the uploader tells begins a new one; ``in_hand`` is held by the run that
+    has a file in hand, as the next one begins before that is ready."""
 
     ids: list[str]
     total: int
     camera_id: int
+    in_hand: Lock = field(default_factory=Lock)
 
 
 def page() -> None:
@@ -235,17 +240,29 @@ def _holds(members: "Sequence[Inspected]") -> str:
 
 
 def _take_in(taking_in: _TakingIn) -> None:
-    """Whatever touches the page or the session state may end this run; the next one goes on. So
-    what belongs to one file is done without, in lists and dicts of the session state."""
+    bar = st.progress(0.0, text="Taking in …")
+    while _take_in_next(taking_in, bar):
+        pass
+    bar.progress(1.0, text="All are in.")
+    for key in (_TAKING_IN, "taken_key", "taken_rows"):
+        st.session_state.pop(key, None)
+    st.rerun()
+
+
+def _take_in_next(taking_in: _TakingIn, bar: "DeltaGenerator") -> bool:
+    """False where none is left. Whatever touches the page or the session state may end this run;
+    the next one goes on. So what belongs to one file is done without, in lists and dicts of the
+    session state."""
     from jobs.intake import Accepted, Refused, admit
 
     outcomes: list[Outcome] = st.session_state.setdefault(_OUTCOMES, [])
     recent: list[int] = st.session_state.setdefault(_RECENT, [])
     looked_at: dict[str, tuple[Inspected, ...]] = st.session_state.setdefault(_LOOKED_AT, {})
     entered: dict[str, datetime] = st.session_state.setdefault(_ENTERED, {})
-    bar = st.progress(0.0, text="Taking in …")
     base, store, kept = database(), footage_store(), uploads()
-    while taking_in.ids:
+    with taking_in.in_hand:
+        if not taking_in.ids:
+            return False
         number = taking_in.total - len(taking_in.ids)
         file = kept.find(taking_in.ids[0])
         if file is not None:
@@ -256,7 +273,7 @@ def _take_in(taking_in: _TakingIn) -> None:
             )
         taking_in.ids.pop(0)
         if file is None:  # removed meanwhile
-            continue
+            return True
         of_file = list(
             admit(
                 base,
@@ -277,10 +294,7 @@ def _take_in(taking_in: _TakingIn) -> None:
             kept.remove(file.id)
             entered.pop(file.id, None)
         looked_at.pop(file.id, None)
-    bar.progress(1.0, text="All are in.")
-    for key in (_TAKING_IN, "taken_key", "taken_rows"):
-        st.session_state.pop(key, None)
-    st.rerun()
+    return True
 
 
 def _show_outcomes() -> None:

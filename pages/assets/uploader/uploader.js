@@ -68,7 +68,7 @@ function add(files) {
 const identity = (item) => `${item.name}\n${item.size}\n${item.modified ?? item.id}`;
 
 function pump() {
-  clearTimeout(retryTimer);
+  if (!trouble) clearTimeout(retryTimer);
   if (!paused && !trouble) {
     const busy = items.filter((i) => i.state === "sending" || i.state === "looking").length;
     for (const item of items.filter((i) => i.state === "waiting").slice(0, Math.max(PARALLEL - busy, 0))) send(item);

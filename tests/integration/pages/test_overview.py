@@ -92,6 +92,9 @@ def test_the_same_weekdays_of_four_weeks_are_one_yardstick(
         # The first of three weeks is not whole.
         ("Last 7 days", [7, 13, 14], "the same weekdays of the week before"),
         ("Last 7 days", [7, 13, 14, 20], "the same weekdays of the 2 weeks before"),
+        # Nobody was seen between.
+        ("Last day", [7, 28], "2 of the 4 Mondays before"),
+        ("Last 7 days", [7, 13, 28, 34], "the same weekdays of 2 of the 4 weeks before"),
     ],
 )
 def test_weeks_before_anybody_was_seen_count_in_no_comparison(

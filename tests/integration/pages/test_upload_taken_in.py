@@ -1,6 +1,8 @@
 """What was uploaded is taken in to the last file, whatever begins the page anew meanwhile."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from db.engine import Database
 from db.recording_rows import list_recordings
 from jobs import intake
 from jobs.uploads import Uploads
+from pages.upload import _OUTCOMES, _TAKING_IN, _TakingIn
 from pages.uploader import Given, uploads
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, words
@@ -71,3 +74,21 @@ def test_a_file_that_arrives_meanwhile_does_not_end_it(
     assert names == {"a.jpg", "c.jpg", "d.jpg"}
     assert list(kept.folder.glob("upload-*")) == []
     assert "Hide this" in buttons(app)
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_page_that_begins_anew_waits_for_the_file_in_hand(open_page: OpenPage) -> None:
+    """Streamlit begins the next run of a page before the one that takes a file in has ended."""
+    app = open_page("upload.py")
+    in_hand = _TakingIn([], 1, 1)
+    outcomes: list[intake.Outcome] = []
+    app.session_state[_TAKING_IN], app.session_state[_OUTCOMES] = in_hand, outcomes
+    in_hand.in_hand.acquire()
+
+    def ready() -> None:
+        outcomes.append(intake.Accepted("a.jpg", 1, datetime.now(UTC), "upload"))
+        in_hand.in_hand.release()
+
+    Timer(0.5, ready).start()
+    assert "1 file taken in." in words(app.run())
+    assert _TAKING_IN not in app.session_state

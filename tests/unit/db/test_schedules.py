@@ -341,6 +341,34 @@ def test_a_change_of_the_plan_leaves_what_waits(database: Database) -> None:
         assert (due.occasion, due.plan.formats) == (SYDNEY_7, ("csv",))
 
 
+@pytest.mark.usefixtures("los_angeles")
+def test_what_was_made_is_not_made_again_for_a_site_that_the_plan_gets_later(
+    database: Database,
+) -> None:
+    with database.write() as session:
+        north = create_site(session, "North", "Australia/Brisbane")
+        create_camera(session, north, "Entrance")
+    only_north = replace(SYDNEY, site_ids=(north,))
+    schedule = made(database, only_north)
+    with database.write() as session:
+        due = claim_due(session, SYDNEY_7)
+        assert due is not None
+        assert finish(session, due, SYDNEY_7)
+        update_schedule(session, schedule, SYDNEY, SYDNEY_7 + 2 * MINUTE)
+    assert only(database).due_at == SYDNEY_7 + DAY
+
+
+@pytest.mark.usefixtures("los_angeles")
+def test_one_that_waited_is_tried_again_for_a_day_too(database: Database) -> None:
+    made(database, SYDNEY)
+    now = LA_MIDNIGHT + DAY - MINUTE
+    with database.write() as session:
+        due = claim_due(session, LA_MIDNIGHT)
+        assert due is not None
+        assert fail(session, due, now, "no answer")
+    assert only(database).waits_until == now + RETRY_PAUSE
+
+
 def test_daylight_saving_moves_the_instant_and_not_the_clock(database: Database) -> None:
     saturday = datetime(2026, 3, 28, 12, 0, tzinfo=UTC)
     made(database, now=saturday)

@@ -51,6 +51,9 @@ def test_a_file_name_tells_local_time(name: str) -> None:
         ("2026-11-21 6-30-00.mkv", 6, 30),
         ("2026-11-21 at 18.30.00 PM.mp4", 18, 30),
         ("2026-11-21 at 10.30.00 Pmax.mp4", 10, 30),
+        ("2026-11-21 6-30-00_PM.mp4", 18, 30),
+        ("2026-11-21 6.30.00.123 PM.mp4", 18, 30),
+        ("2026-11-21 6.30.00 (PM).mp4", 18, 30),
     ],
 )
 def test_a_twelve_hour_clock_is_told_by_its_half_of_the_day(

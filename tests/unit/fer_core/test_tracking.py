@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 import pytest
@@ -167,6 +168,17 @@ def test_a_cut_is_told_from_movement() -> None:
     assert cuts.is_cut(scene((640, 360), background="dark"))
     assert not cuts.is_cut(scene((640, 360), background="dark"))
     assert cuts.is_cut(scene((640, 360), background="plain"))
+
+
+@pytest.mark.parametrize(
+    ("steps_ms", "is_one"), [([2000] * 4, True), ([200, 200, 200, 4000], False)]
+)
+def test_a_gap_is_bridged_only_where_frames_are_seldom(steps_ms: list[int], is_one: bool) -> None:
+    """A camera that records only while something moves leaves gaps as long as slow frames."""
+    tracker = Tracker(longest_missed_ms=5000)
+    numbers = [tracker.update(at, [face(100, 100)]) for at in accumulate(steps_ms, initial=0)]
+    assert numbers[:-1] == [[0]] * 4
+    assert numbers[-1] == [0 if is_one else 1]
 
 
 def test_a_track_lives_as_long_as_the_option_says() -> None:

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from fsspec.implementations.local import LocalFileSystem
 
 from db.engine import Database
 from db.recordings import cancel_recording
 from jobs.intake import Accepted
+from jobs.store import FootageStore, StoredFootage
 from jobs.sweep import (
     GRACE,
     UNFINISHED_GRACE,
@@ -18,6 +20,8 @@ from jobs.sweep import (
 from settings import Settings
 from tests.made_footage import write_picture
 from tests.made_jobs import made_camera, made_settings, opened, recording, store, take_in
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -73,6 +77,33 @@ def test_footage_that_a_restore_brings_stays_until_its_rows_come(
     assert store(settings).exists(key)
     made_camera(database)
     assert delete_orphans(database, store(settings), later(GRACE)) == 1
+
+
+def test_a_piece_that_cannot_be_deleted_holds_up_no_other(
+    tmp_path: Path,
+    settings: Settings,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    made_camera(database)
+    write_picture(tmp_path / "photo.jpg")
+    first, second = sorted(store(settings).put(tmp_path / "photo.jpg") for _ in range(2))
+    remove = LocalFileSystem.rm_file
+
+    def refuse(files: LocalFileSystem, path: str) -> None:
+        if path.endswith(first):
+            raise PermissionError(13, "Permission denied")
+        remove(files, path)
+
+    monkeypatch.setattr(LocalFileSystem, "rm_file", refuse)
+    monkeypatch.setattr(
+        FootageStore, "stored", lambda _: [StoredFootage(k, EPOCH) for k in (first, second)]
+    )
+    assert delete_orphans(database, store(settings)) == 1
+    assert store(settings).exists(first)
+    assert not store(settings).exists(second)
+    assert f"first {first}: [Errno 13] Permission denied" in caplog.text
 
 
 def test_only_footage_that_was_read_is_deleted(
