@@ -219,6 +219,8 @@ def test_what_is_in_is_remembered_for_all_tabs(
     with upload_page(browser, server) as (context, first):
         second = context.new_page()
         second.goto(f"{server.network.address}/upload")
+        # Drawn before anything is in, it knows of nothing but its own.
+        expect(second.get_by_role("button", name="Choose files")).to_be_visible()
         for page, look in ((first, "warm"), (second, "cold")):
             picture = tmp_path / f"{look}.jpg"
             write_picture(picture, [Appearance(320, 180, look=look)])

@@ -230,7 +230,7 @@ def test_ranks_of_what_the_network_has_not_are_named(network: Literal["residual"
 def test_data_without_votes_are_learnt_by_label_and_the_run_says_so(
     tmp_path: Path, made_data: FaceData
 ) -> None:
-    recipe = dataclasses.replace(TINY, epochs=1, label_weight=0.8, votes_weight=0.5)
+    recipe = dataclasses.replace(TINY, label_weight=0.8, votes_weight=0.5)
     train(recipe, made_data, tmp_path, verbose=0)
     config = json.loads((tmp_path / "run.json").read_text())["config"]
     assert (config["label_weight"], config["votes_weight"]) == (1.0, 0.0)
