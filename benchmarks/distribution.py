@@ -28,7 +28,6 @@ from fer_core.types import EXPRESSIONS
 from training.data import data_path, load
 from training.distribution import (
     SIZES,
-    SPLITS,
     STORE_DAY,
     counted_shares,
     days,
@@ -189,7 +188,7 @@ def page(faces: Faces, model: str, count: int, now: datetime) -> str:
         )
         parts += [f"## {title}", "", f"On average {made_of}.", ""]
         parts += [_table("method", mean_errors(contenders, tested, centre, count)), ""]
-    measured = errors(faces.p, faces.labels, count=max(1, count // SPLITS))
+    measured = errors(faces.p, faces.labels, count=count)
     coverage = ", ".join(f"{one.coverage:.1%} at {one.people}" for one in measured)
     helps = prior_shift.helps_from(measured)
     shown = f"from {helps} people on" if helps else "nowhere"

@@ -137,7 +137,7 @@ class Tracker:
         self._last_ms, self._step_ms = time_ms, step_ms
         if usual_ms is None:
             return self._options.max_missed_ms
-        seldom_ms = min(math.ceil(_SAMPLES_MISSED * usual_ms), self._longest_missed_ms)
+        seldom_ms = min(missed_ms(1000 / usual_ms), self._longest_missed_ms)
         return max(self._options.max_missed_ms, seldom_ms)
 
     def _assign(

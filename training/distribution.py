@@ -106,10 +106,12 @@ def measured(reader: ExpressionReader, split: Split) -> tuple[DistributionError,
 
 
 def errors(
-    probabilities: Floats, labels: Labels, *, count: int = DAYS // SPLITS
+    probabilities: Floats, labels: Labels, *, count: int = DAYS
 ) -> tuple[DistributionError, ...]:
     """The correction on days of one half of the readable faces, with the confusions of the other,
-    for ``SPLITS`` halves; nothing where a label has too few faces. ``count``: days of each."""
+    for ``SPLITS`` halves; nothing where a label has too few faces. ``count``: days of each size, of
+    all halves."""
+    each = max(1, count // SPLITS)
     found = []
     for split in range(SPLITS):
         known = halves(labels, split)
@@ -125,7 +127,7 @@ def errors(
         )
         compared = dataclasses.replace(confusions, faces=shared)
         tested = probabilities[~known], labels[~known]
-        found.append([_off(compared, *tested, size, count, split) for size in SIZES])
+        found.append([_off(compared, *tested, size, each, split) for size in SIZES])
     return tuple(
         DistributionError(
             people, float(counted.round(5)), float(corrected.round(5)), float(held.round(4))

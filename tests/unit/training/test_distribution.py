@@ -48,7 +48,7 @@ def test_a_recogniser_with_a_habit_is_corrected() -> None:
     taken = rng.random(len(labels)) < 0.3
     # Three faces in ten are taken for the next expression.
     p[taken] = np.roll(p[taken], 1, axis=1)
-    found = errors(p, labels, count=2)
+    found = errors(p, labels, count=20)
     assert [error.people for error in found] == [30, 100, 300, 1000]
     assert found[-1].corrected < 0.5 * found[-1].counted
     assert found[-1].coverage > 0.8
@@ -60,7 +60,7 @@ def test_errors_are_those_of_many_halves(monkeypatch: pytest.MonkeyPatch) -> Non
     rng = np.random.default_rng(3)
     taken = rng.random(len(labels)) < 0.3
     p[taken] = np.roll(p[taken], 1, axis=1)
-    together = errors(p, labels, count=3)[-1]
+    together = errors(p, labels, count=30)[-1]
     monkeypatch.setattr(distribution, "SPLITS", 1)
     alone = []
     for split in range(10):
