@@ -82,7 +82,10 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
                 changed[table] = values.get(table, {}) | changed[table]
         values |= changed
     try:
-        return _RECIPES.validate_python(values)
+        recipe = _RECIPES.validate_python(values)
     except ValidationError as error:
         wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
         raise DataError(f"{path} is no recipe: {'; '.join(wrong)}.") from error
+    if recipe.warmup_epochs >= recipe.epochs:
+        raise DataError(f"{path} is no recipe: warmup_epochs: must be less than epochs.")
+    return recipe

@@ -213,6 +213,7 @@ def test_a_setting_that_does_not_exist_is_named(tmp_path: Path) -> None:
         ("network='stduy'", "network: Input should be 'residual' or 'study'"),
         ("epochs='many'", "epochs: Input should be a valid integer"),
         ("ranks.stage3_1_b='few'", "ranks.stage3_1_b: Input should be a valid integer"),
+        ("epochs=2\nwarmup_epochs=2.0", "warmup_epochs: must be less than epochs"),
     ],
 )
 def test_a_value_that_a_setting_cannot_have_is_named(change: str, told: str) -> None:
