@@ -4,9 +4,11 @@
 # make test-postgresql   the tests on PostgreSQL in place of SQLite
 SHELL := /bin/sh
 PYTHON ?= python3
-VENV ?= .venv
-HOST ?= 127.0.0.1
-PORT ?= 8501
+# Not from the environment: some shells export HOST, and `make clean` deletes VENV. Say otherwise as
+# in `make run HOST=0.0.0.0`.
+VENV = .venv
+HOST = 127.0.0.1
+PORT = 8501
 # Of settings that lead to the real installation a demonstration has none: variables that are empty
 # count before lines of .env. As APART in commands/rows.py.
 APART = SATISFACE_DATABASE_URL= SATISFACE_FOOTAGE_URL= SATISFACE_SCHEDULER_ADDRESS= \

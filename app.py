@@ -60,7 +60,11 @@ def _get_ready() -> None:
 
 @asynccontextmanager
 async def _lifespan(_: st.App) -> AsyncIterator[None]:
-    """Run a worker for as long as the server runs."""
+    """Run a worker for as long as the server runs. A setting that cannot be what it is ends the
+    start, with what is wrong with it."""
+    from settings import settings
+
+    settings()
     ready = asyncio.create_task(run_in_threadpool(_get_ready))
     try:
         yield

@@ -40,7 +40,9 @@ class Settings(BaseSettings):
         "empty means a folder inside the home folder.",
     )
     keep_footage: bool = Field(
-        default=False, description="Keep footage after it was read instead of deleting it."
+        default=False,
+        description="Keep footage after it was read instead of deleting it. The same for every "
+        "program of an installation: one that has it off deletes what the others kept.",
     )
     start_worker: bool = Field(
         default=True, description="Whether the dashboard starts a worker of its own."

@@ -161,7 +161,9 @@ def ingest(
 
     accepted, refused = [], 0
     with sentences(), opened_database() as database:
-        camera_id = camera_named(database, camera, create=create, time_zone=time_zone)
+        camera_id = camera_named(
+            database, camera, create=create, time_zone=time_zone, hint=" --create makes it."
+        )
         store = FootageStore(settings().resolved_footage_url)
         files = list(given_files(paths))
         sizes = [path.stat().st_size if path.is_file() else 0 for path, _ in files]
@@ -277,12 +279,13 @@ def _annotated(
 
 def _summary(summaries: "list[FileSummary]") -> None:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("file", "people", "faces", "unread", "remarks")
     for found in summaries:
         remarks = "\n".join([*([found.problem] if found.problem else []), *found.warnings])
         cells = (str(found.people), str(found.faces), str(found.faces_unknown))
-        table.add_row(found.name, *cells, remarks)
+        table.add_row(*map(Text, (found.name, *cells, remarks)))
     console().print(table)
 
 

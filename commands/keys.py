@@ -1,7 +1,7 @@
 """Commands about the keys of programs: keys create, list, revoke."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from db.keys import ApiKeyRow
+
+_WIDEST: Final = 100_000
 
 
 def create(
@@ -52,7 +54,9 @@ def create(
 
 def list_() -> None:
     """List the keys: what each opens, when it was used, and whether it is in force."""
-    from rich.table import Table
+    from rich.measure import Measurement
+    from rich.table import Column, Table
+    from rich.text import Text
 
     from db.keys import list_keys
     from db.places import list_sites
@@ -64,9 +68,10 @@ def list_() -> None:
         say("There are no keys.")
         return
     now = datetime.now(UTC)
-    table = Table("Number", "Name", "Key", "Scopes", "Sites", "Made", "Last used", "State")
+    columns = ("Number", "Name", "Key", "Scopes", "Sites", "Made", "Last used", "State")
+    table = Table(*(Column(name, overflow="fold") for name in columns))
     for key in keys:
-        table.add_row(
+        cells = (
             str(key.id),
             key.name,
             f"{key.hint}…",
@@ -76,8 +81,12 @@ def list_() -> None:
             f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never",
             _state(key, now),
         )
-    # Standard output, so that it can be searched.
-    console(to_standard_output=True).print(table)
+        table.add_row(*map(Text, cells))
+    # Standard output, so that it can be searched: there a row is a line, however long.
+    shown = console(to_standard_output=True)
+    if not shown.is_terminal:
+        shown.width = Measurement.get(shown, shown.options.update_width(_WIDEST), table).maximum
+    shown.print(table)
 
 
 def revoke(
@@ -90,17 +99,18 @@ def revoke(
     now = datetime.now(UTC)
     with sentences(), opened_database() as database:
         with database.read() as session:
-            found = [
-                one
-                for one in list_keys(session)
-                if one.revoked_at is None and key in {str(one.id), one.name}
-            ]
+            keys = [one for one in list_keys(session) if one.revoked_at is None]
+        found = [one for one in keys if key == str(one.id)] or [
+            one for one in keys if key == one.name
+        ]
         if not found:
             raise ApiKeyError(f"There is no key {key} that could be revoked.")
         if len(found) > 1:
             raise ApiKeyError(f"Several keys are called {key}; revoke one by its number.")
         if not yes:
-            typer.confirm(f"Revoke the key {found[0].name}?", abort=True, err=True)
+            typer.confirm(
+                f"Revoke the key {found[0].name} (number {found[0].id})?", abort=True, err=True
+            )
         with database.write() as session:
             revoke_key(session, found[0].id, now=now)
     say(f"The key {found[0].name} was revoked.")

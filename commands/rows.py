@@ -1,6 +1,7 @@
 """Commands about what was read: export, report, delete, demo."""
 
 import contextlib
+import shlex
 import sys
 from datetime import datetime
 from enum import StrEnum
@@ -157,11 +158,12 @@ def delete(
                     if any(one.id == camera_id for one in site.cameras)
                 )
             )
-        first, last = start.replace(tzinfo=zone), end.replace(tzinfo=zone)
+        # Of an hour that clocks repeat, both: the stretch may only be longer than what was meant.
+        first, last = start.replace(tzinfo=zone), end.replace(tzinfo=zone, fold=1)
         if last <= first:
             raise SatisfaceError("The end must come after the first moment.")
         if not yes:
-            stretch = f"from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M %Z}"
+            stretch = f"from {first:%Y-%m-%d %H:%M %Z} to {last:%Y-%m-%d %H:%M %Z}"
             typer.confirm(f"Delete for good all that {camera} saw {stretch}?", abort=True)
         store = FootageStore(settings().resolved_footage_url)
         gone = erase(database, store, camera_id, first, last)
@@ -204,7 +206,9 @@ def demo(
                 progress=lambda done, total: progress.update(task, completed=done, total=total),
             )
     say(f"{recordings} recordings of {days} days invented in {home}. To look around:")
-    say(f"  SATISFACE_HOME={home} {APART} {sys.executable} -m streamlit run app.py")
+    app = Path(__file__).parents[1] / "app.py"
+    command = shlex.join([sys.executable, "-m", "streamlit", "run", str(app)])
+    say(f"  SATISFACE_HOME={shlex.quote(str(home))} {APART} {command}")
 
 
 def _utc(moment: datetime | None) -> datetime | None:

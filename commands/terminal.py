@@ -35,7 +35,7 @@ def say(sentence: str) -> None:
 
 @contextlib.contextmanager
 def sentences() -> Iterator[None]:
-    """Errors raised on purpose end the command with their sentence and status 1."""
+    """Errors that can be foreseen end the command with a sentence and status 1."""
     from fer_core.errors import SatisfaceError
 
     try:
@@ -43,6 +43,33 @@ def sentences() -> Iterator[None]:
     except SatisfaceError as error:
         say(str(error))
         raise typer.Exit(1) from None
+    except Exception as error:
+        sentence = _foreseen(error)
+        if sentence is None:
+            raise
+        say(sentence)
+        raise typer.Exit(1) from None
+
+
+def _foreseen(error: Exception) -> str | None:
+    """What is wrong around us: the disk, the database, a setting."""
+    from pydantic import ValidationError
+
+    from db.engine import TROUBLE
+
+    if isinstance(error, BrokenPipeError):
+        return None
+    if isinstance(error, OSError):
+        return f"{error.filename or 'A file'}: {error.strerror or error}."
+    if isinstance(error, TROUBLE):
+        return f"The database does not answer as it should: {str(error).splitlines()[0]}"
+    if isinstance(error, ValidationError) and error.title == "Settings":
+        wrong = (
+            f"SATISFACE_{'_'.join(map(str, one['loc'])).upper()}: {one['msg']}"
+            for one in error.errors()
+        )
+        return f"A setting cannot be what it is. {'; '.join(wrong)}."
+    return None
 
 
 def shown_progress(figures: str = "{task.percentage:>3.0f} %") -> "Progress":
@@ -120,28 +147,38 @@ def opened_database() -> "Iterator[Database]":
 
 
 def camera_named(
-    database: "Database", name: str, *, create: bool = False, time_zone: str | None = None
+    database: "Database",
+    name: str,
+    *,
+    create: bool = False,
+    time_zone: str | None = None,
+    hint: str = "",
 ) -> int:
-    """The id of "Site/Camera". Raises PlaceError where it is missing and not to be made."""
+    """The id of "Site/Camera", either of which may hold a slash. Raises PlaceError where it is
+    missing and not to be made."""
     from db.places import PlaceError, create_camera, create_site, list_sites
 
     site_name, slash, camera_name = (part.strip() for part in name.rpartition("/"))
     if not (slash and site_name and camera_name):
         raise PlaceError(f'{name} is not a camera; write it as "Site/Camera".')
     with database.write() as session:
-        sites = {site.name: site for site in list_sites(session)}
-        site = sites.get(site_name)
-        for camera in site.cameras if site else ():
-            if camera.name == camera_name:
-                return camera.id
+        sites = list_sites(session)
+        named = {
+            written: camera.id
+            for site in sites
+            for camera in site.cameras
+            for written in ((site.name, camera.name), f"{site.name}/{camera.name}")
+        }
+        found = named.get((site_name, camera_name)) or named.get(name.strip())
+        if found is not None:
+            return found
         if not create:
-            raise PlaceError(f"There is no camera {name}; --create makes it.")
-        if site is None:
+            raise PlaceError(f"There is no camera {name}.{hint}")
+        site_id = next((site.id for site in sites if site.name == site_name), None)
+        if site_id is None:
             zone = time_zone or local_time_zone()
             site_id = create_site(session, site_name, zone)
             say(f"The site {site_name} was made, in the time zone {zone}.")
-        else:
-            site_id = site.id
         return create_camera(session, site_id, camera_name)
 
 

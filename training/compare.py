@@ -10,6 +10,7 @@ its own.
 
 import argparse
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -163,9 +164,14 @@ def main() -> None:
         split = face_data.load(arguments.data, clean=False).validation
         if split.votes is None:
             parser.error(f"{arguments.data} holds no FER+ votes.")
-    print(table([read_run(folder, split) for folder in arguments.runs]))  # noqa: T201
+    runs = [path for path in arguments.runs if (path / "run.json").is_file()]
+    if not runs:
+        parser.error("There is no run among them: a run's folder holds a run.json.")
+    for path in sorted(set(arguments.runs) - set(runs)):
+        print(f"{path} is no run: left out.", file=sys.stderr)  # noqa: T201
+    print(table([read_run(folder, split) for folder in runs]))  # noqa: T201
     if split is not None:
-        for text in filter(None, (shares(folder, split) for folder in arguments.runs)):
+        for text in filter(None, (shares(folder, split) for folder in runs)):
             print(f"\n{text}")  # noqa: T201
 
 

@@ -66,6 +66,18 @@ the model is unsure of count as *unknown* and are left out of the index.
   carries no such labels.** Do not compare groups of people with it.
 """
 
+_SOURCES: Final = """\
+## Where the data come from
+
+- FER2013: Goodfellow et al., 2013, "Challenges in representation learning" (arXiv:1307.0414), a
+  contest of ICML 2013. Its pictures were collected by web search; it came without a licence for
+  them that we know of. None of them is part of Satisface.
+- FER+: Barsoum et al., 2016 (arXiv:1608.01041), ten people's votes for the same pictures, MIT.
+- The weights are our own, trained from random ones, and come under Satisface's licence,
+  Apache-2.0. Whether weights learnt from such pictures are free of others' rights is not settled
+  in law everywhere: ask your own counsel where that matters to you.
+"""
+
 
 def page(card: ModelCard, measured: ModelMetrics) -> str:
     """The model card as Markdown."""
@@ -93,6 +105,7 @@ def page(card: ModelCard, measured: ModelMetrics) -> str:
         "![Accuracy and loss by epoch](../models/figures/curves.png)",
         "### Labels in the data",
         _labels(measured),
+        _SOURCES,
     ]
     splits = [split for split in (measured.test, measured.validation) if split is not None]
     for split in splits:

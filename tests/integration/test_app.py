@@ -144,3 +144,17 @@ def test_a_worker_that_hangs_does_not_outlive_its_dashboard(tmp_path: Path) -> N
                 worker.kill()
     assert worker.returncode == 1
     assert b"did not end in time" in said
+
+
+def test_a_setting_that_cannot_be_ends_the_start_with_its_name(tmp_path: Path) -> None:
+    settings = made_settings(tmp_path)
+    wrong = environment(settings) | {"SATISFACE_SAMPLE_RATE": "0"}
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless=true"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        command.append(f"--server.port={free.getsockname()[1]}")
+    ended = subprocess.run(
+        command, cwd=ROOT, env=wrong, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.returncode != 0
+    assert "sample_rate" in ended.stdout + ended.stderr

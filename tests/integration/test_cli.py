@@ -24,7 +24,7 @@ from jobs.direct import FileReader
 from settings import Settings
 from tests.chosen_database import ALL_ON_SERVER, ON_BOTH
 from tests.made_footage import Appearance, bad_uploads, write_picture, write_video, write_zip
-from tests.made_jobs import away, hold_footage, made_settings, opened, read_all, rows
+from tests.made_jobs import ROOT, away, hold_footage, made_settings, opened, read_all, rows
 from tests.made_streams import served
 from tests.unit.db.made_rows import MINUTE, Person, Scene, add_camera, add_video, read_segment
 
@@ -324,6 +324,37 @@ def test_ingest_says_what_is_wrong(footage: Path, tmp_path: Path) -> None:
     assert "x.mp4: the file is empty." in refused.stderr
 
 
+def test_a_camera_whose_name_holds_a_slash_is_found(home: Settings, footage: Path) -> None:
+    upgrade_if_needed()
+    with opened(home) as database, database.write() as session:
+        create_camera(session, create_site(session, "Main", "Europe/Berlin"), "In/Out")
+    assert run("ingest", footage, "--camera", "Main/In/Out", "--create").exit_code == 0
+    with opened(home) as database, database.read() as session:
+        assert [site.name for site in list_sites(session)] == ["Main"]
+        assert {row.camera for row in list_recordings(session)} == {"In/Out"}
+    gone = run(
+        *("delete", "--yes", "--camera", "Main/In/Out"),
+        *("--from", "2026-01-05", "--to", "2026-01-06"),
+    )
+    assert gone.exit_code == 0
+    missing = run("export", "tracks", "--camera", "Main/In")
+    assert missing.exit_code == 1
+    assert "There is no camera Main/In." in missing.stderr
+    assert "--create" not in missing.stderr
+
+
+@pytest.mark.usefixtures("home")
+def test_trouble_around_us_is_a_sentence(tmp_path: Path) -> None:
+    nothing = run("backup", tmp_path / "copy")
+    assert nothing.exit_code == 1
+    assert "database" in nothing.stderr
+    upgrade_if_needed()
+    (tmp_path / "file").write_bytes(b"no folder")
+    unwritable = run("export", "tracks", "--out", tmp_path / "file" / "x.csv")
+    assert unwritable.exit_code == 1
+    assert str(tmp_path / "file") in unwritable.stderr
+
+
 @pytest.mark.embedded
 def test_db_upgrade(home: Settings) -> None:
     assert not is_current(home.resolved_database_url)
@@ -356,6 +387,23 @@ def test_delete_takes_whom_a_camera_saw_on_the_clock_of_its_site(home: Settings)
     assert "There is no camera A/B" in missing.stderr
 
 
+def test_delete_takes_both_hours_that_clocks_repeat(home: Settings) -> None:
+    made = made_settings(home.home.parent, database_url=home.database_url)
+    again = datetime(2026, 10, 25, 1, tzinfo=UTC)  # 2:00 in Berlin, the second time
+    with opened(made) as database, database.write() as session:
+        site = create_site(session, "Main Street", "Europe/Berlin")
+        recording = add_video(
+            session, create_camera(session, site, "Entrance"), segments=1, captured_at=again
+        )
+        read_segment(session, recording, Scene([Person([1000])], 1), 0)
+    hold_footage(made, recording)
+    gone = run(
+        *("delete", "--camera", "Main Street/Entrance", "--yes"),
+        *("--from", "2026-10-25T01:00", "--to", "2026-10-25T02:30"),
+    )
+    assert "people 1, pieces of footage 1" in gone.stderr
+
+
 def test_delete_says_what_a_store_that_is_away_still_holds(home: Settings) -> None:
     made = made_settings(home.home.parent)
     with opened(made) as database, database.write() as session:
@@ -386,6 +434,7 @@ def test_the_demonstration_is_marked_and_apart(home: Settings) -> None:
     result = run("demo", "--days", 1)
     assert result.exit_code == 0
     assert f"SATISFACE_HOME={home.home / 'demo'} {APART} " in result.stderr
+    assert str(ROOT / "app.py") in result.stderr
     assert not (home.home / "satisface.db").exists()
     demo = home.model_copy(update={"home": home.home / "demo"})
     with opened(demo) as database, database.read() as session:

@@ -17,7 +17,6 @@ from tests.unit.db.made_rows import add_camera
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     made = made_settings(tmp_path, database_url="", footage_url="")
     monkeypatch.setattr("settings.settings", lambda: made)
-    monkeypatch.setenv("COLUMNS", "200")
     with opened(made) as database, database.write() as session:
         add_camera(session)
     return made
@@ -86,3 +85,24 @@ def test_what_cannot_be_made_is_said(
     assert made.exit_code == 1
     assert sentence in made.stderr
     assert keys(home) == []
+
+
+def test_a_list_that_is_piped_holds_names_whole_whatever_they_are(home: Settings) -> None:
+    names = ("Till [/old]", "Till [north] :key:", "The recorder at the entrance of Main Street")
+    for name in names:
+        run("create", name, "--scope", "read")
+    shown = run("list").stdout
+    for row in keys(home):
+        assert any(row.name in line and row.hint in line for line in shown.splitlines())
+
+
+def test_a_number_revokes_its_key_though_another_is_named_so(home: Settings) -> None:
+    run("create", "till", "--scope", "read")
+    run("create", "1", "--scope", "read")
+    assert run("revoke", "1", "--yes").exit_code == 0
+    assert {row.name: row.revoked_at is not None for row in keys(home)} == {
+        "till": True,
+        "1": False,
+    }
+    assert run("revoke", "1", "--yes").exit_code == 0
+    assert all(row.revoked_at for row in keys(home))

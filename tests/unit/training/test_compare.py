@@ -8,7 +8,7 @@ import pytest
 
 from training import history
 from training.augmentation import Augmentation
-from training.compare import read_run, table
+from training.compare import main, read_run, table
 from training.data import DataError
 from training.recipe import Recipe
 
@@ -64,3 +64,20 @@ def test_a_run_of_an_older_training_is_named(tmp_path: Path) -> None:
     (tmp_path / "a" / "history.csv").write_text("epoch,val_accuracy\n1,0.7\n")
     with pytest.raises(DataError, match=r"history\.csv; train again with --fresh"):
         read_run(tmp_path / "a")
+
+
+def test_what_is_no_run_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "a", Recipe(name="plain"), [(0.7, 0.9)])
+    (tmp_path / "low.keras").write_bytes(b"a network")
+    (tmp_path / "screening").mkdir()
+    monkeypatch.setattr("sys.argv", ["compare", *map(str, sorted(tmp_path.iterdir()))])
+    main()
+    shown = capsys.readouterr()
+    assert "| plain |" in shown.out
+    assert "low.keras is no run" in shown.err
+    assert "screening is no run" in shown.err
+    monkeypatch.setattr("sys.argv", ["compare", str(tmp_path / "low.keras")])
+    with pytest.raises(SystemExit):
+        main()
