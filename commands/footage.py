@@ -324,22 +324,29 @@ def _watching(stop: threading.Event) -> Iterator[None]:
     import logging
 
     from fer_core.errors import SatisfaceError
+    from jobs.watch import LOOK_S, watched_folder
     from jobs.watch import watch as watch_on
-    from jobs.watch import watched_folder
     from settings import settings
 
     if not settings().watch_folder:
         yield
         return
-    try:
-        watched = watched_folder(settings())
-    except SatisfaceError as error:
-        # Reading goes on without it.
-        logging.getLogger(__name__).error("%s", error)
-        yield
-        return
+
+    def watch_once_there(database: "Database") -> None:
+        # A share may be mounted later than the worker starts.
+        told = ""
+        while not stop.is_set():
+            try:
+                watched = watched_folder(settings())
+            except SatisfaceError as error:
+                if told != (told := str(error)):
+                    logging.getLogger(__name__).error("%s", error)
+                stop.wait(LOOK_S)
+            else:
+                watch_on(settings(), database, watched, stop)
+
     with opened_database() as database:
-        thread = threading.Thread(target=watch_on, args=(settings(), database, watched, stop))
+        thread = threading.Thread(target=watch_once_there, args=(database,))
         thread.start()
         try:
             yield

@@ -7,6 +7,7 @@ A crash between taking in and moving does no harm: the camera has that file alre
 """
 
 import logging
+import os
 import re
 import threading
 import time
@@ -16,12 +17,11 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from db.engine import Database
 from db.places import list_sites
+from db.tables import RecordingState
 from fer_core.errors import SatisfaceError
-from jobs.intake import Outcome, Refused, admit
+from jobs.intake import Duplicate, Outcome, Refused, admit
 from jobs.store import FootageStore
 from settings import Settings
 
@@ -58,6 +58,9 @@ class PathMeaning:
     site: str
     camera: str
     captured_at: datetime | None
+
+
+_GIVEN_UP: Final = frozenset({RecordingState.FAILED, RecordingState.CANCELLED})
 
 
 class PathPattern:
@@ -220,7 +223,8 @@ def watch(
     while not stop.is_set():
         try:
             take_in_settled(settings, database, watched, stop, tell)
-        except (SQLAlchemyError, OSError):
+        except Exception:
+            # Whatever it is, what comes in tomorrow is to be looked at.
             log.exception("looking into %s", watched.folder)
         stop.wait(LOOK_S)
 
@@ -239,16 +243,16 @@ def take_in_settled(
     for path in watched.settled():
         if stop.is_set():
             return
-        name = path.relative_to(watched.folder).as_posix()
+        # A recorder may write names in another encoding, which are no text that can be stored.
+        name = os.fsencode(path.relative_to(watched.folder)).decode("utf-8", "replace")
         left_with = sentences = watched.left_with(path)
         if sentences is None:
             outcomes = _take_in(settings, database, store, watched.pattern, path, name)
             for outcome in outcomes:
                 tell(outcome.sentence)
-            refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
-            if any(outcome.may_pass for outcome in refused):
+            if any(isinstance(outcome, Refused) and outcome.may_pass for outcome in outcomes):
                 continue
-            sentences = [outcome.sentence for outcome in refused]
+            sentences = [why for outcome in outcomes if (why := _not_in(outcome))]
         try:
             watched.put_aside(path, sentences)
         except OSError as error:
@@ -256,6 +260,18 @@ def take_in_settled(
                 what = "it cannot" if sentences else "it was taken in but cannot"
                 reason = error.strerror or error
                 tell(f"{name}: {what} be moved ({reason}); let Satisface write in its folder.")
+
+
+def _not_in(outcome: Outcome) -> str | None:
+    """Why this file is not to go where files are that were taken in."""
+    if isinstance(outcome, Refused):
+        return outcome.sentence
+    if isinstance(outcome, Duplicate) and outcome.recording.state in _GIVEN_UP:
+        return (
+            f"{outcome.sentence} Read it again on the Recordings page; or delete it there, and "
+            "give the file again."
+        )
+    return None
 
 
 def _take_in(

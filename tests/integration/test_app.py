@@ -69,12 +69,14 @@ def workers(server: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 def test_the_worker_of_the_server_looks_after_the_watched_folder(tmp_path: Path) -> None:
     photo = tmp_path / "in" / "Site of Entrance" / "Entrance" / "photo.jpg"
-    photo.parent.mkdir(parents=True)
     settings = made_settings(tmp_path, watch_folder=str(tmp_path / "in"), watch_settle_seconds=0.5)
     with opened(settings) as database:
         made_camera(database)
-    write_picture(photo)
+    log = settings.home / "server.log"
     with serving(settings):
+        until(lambda: "there is no such folder" in log.read_text())
+        photo.parent.mkdir(parents=True)  # a share that is mounted late
+        write_picture(photo)
         until(lambda: (tmp_path / "in" / "done").is_dir() and not photo.exists())
     with opened(settings) as database, database.read() as session:
         (row,) = list_recordings(session)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from db.engine import Database
 from db.recording_rows import list_recordings
+from db.recordings import cancel_recording
 from fer_core.errors import SatisfaceError
 from jobs.watch import PathPattern, WatchedFolder, take_in_settled, watched_folder
 from settings import Settings
@@ -267,6 +268,48 @@ def test_after_a_crash_between_taking_in_and_moving_nothing_is_there_twice(
     assert aside(folder) == {"done/Site of Entrance/Entrance/a.jpg"}
     with database.read() as session:
         assert len(list_recordings(session)) == 1
+
+
+def test_a_name_in_another_encoding_holds_up_no_other(
+    settings: Settings,
+    database: Database,
+    folder: Path,
+    inbox: Path,
+    watched: WatchedFolder,
+    clock: Clock,
+) -> None:
+    write_picture(inbox / os.fsdecode(b"K\xe4se.jpg"))
+    (inbox / os.fsdecode(b"K\xe4se.mp4")).write_bytes(b"no video")
+    write_picture(inbox / "other.jpg", [Appearance(30, 30)])
+    look(settings, database, watched, clock)
+    kept = {os.fsencode(path.name) for path in (folder / "done").rglob("*.jpg")}
+    assert kept == {b"K\xe4se.jpg", b"other.jpg"}
+    (reason,) = (folder / "failed").rglob("*.txt")
+    assert "K\ufffdse.mp4" in reason.read_text()
+    with database.read() as session:
+        names = {row.name for row in list_recordings(session)}
+    assert names == {f"Site of Entrance/Entrance/{name}" for name in ("K\ufffdse.jpg", "other.jpg")}
+
+
+def test_the_file_of_a_recording_that_failed_is_not_said_to_be_in(
+    settings: Settings,
+    database: Database,
+    folder: Path,
+    inbox: Path,
+    watched: WatchedFolder,
+    clock: Clock,
+) -> None:
+    watched.delete_done = True
+    write_picture(inbox / "a.jpg")
+    look(settings, database, watched, clock)
+    assert aside(folder) == set()
+    with database.write() as session:
+        cancel_recording(session, 1, now=datetime.now(UTC))
+    write_picture(inbox / "a.jpg")
+    look(settings, database, watched, clock)
+    again = "failed/Site of Entrance/Entrance/a.jpg"
+    assert aside(folder) == {again, f"{again}.txt"}
+    assert "delete it there" in (folder / f"{again}.txt").read_text()
 
 
 def test_a_file_waits_while_the_database_or_the_disk_is_to_blame(
