@@ -60,7 +60,8 @@ def back_up(settings: Settings, folder: Path, progress: Progress = lambda *_: No
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
         unfinished = Path(scratch) / folder.name
         (unfinished / _FOOTAGE).mkdir(parents=True)
-        store = FootageStore(settings.resolved_footage_url)
+        # What comes from elsewhere may be larger than the system's temporary folder.
+        store = FootageStore(settings.resolved_footage_url, Path(scratch))
         # Footage that is read and deleted from here on is wanted by nobody; what comes is added.
         _fetch(store, unfinished, _kept(settings.resolved_database_url), progress)
         _snapshot(settings.resolved_database_url, unfinished / _DATABASE, progress)

@@ -3,6 +3,7 @@
 import smtplib
 import ssl
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -14,6 +15,9 @@ from fer_core.errors import SatisfaceError
 from settings import Settings
 
 _TIMEOUT_S: Final = 60.0
+_TAKING_S: Final = 300.0
+"""A server may look through attachments before it takes a mail (RFC 5321, 4.5.3.2.6)."""
+
 _TYPES: Final = {
     ".pdf": ("application", "pdf"),
     ".xlsx": ("application", "vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -67,10 +71,15 @@ def send(mail: Mail, settings: Settings) -> list[str]:
         )
     server = f"{settings.smtp_host}:{settings.smtp_port}"
     try:
-        with _connected(settings) as smtp:
+        with closing(_connected(settings)) as smtp:
             if settings.smtp_user:
                 smtp.login(settings.smtp_user, settings.smtp_password)
+            if smtp.sock is not None:
+                smtp.sock.settimeout(_TAKING_S)
             refused = smtp.send_message(message(mail, settings.smtp_from))
+            # It has the mail: whatever it says to the farewell, the mail is not to be sent again.
+            with suppress(smtplib.SMTPException, OSError):
+                smtp.quit()
     except UnicodeEncodeError as error:
         # smtplib writes user names and passwords in ASCII only.
         raise MailError(

@@ -21,6 +21,7 @@ class MailServer:
     password: str = ""
     context: ssl.SSLContext | None = None
     refused: set[str] = field(default_factory=set)
+    farewell: str = "221 bye"
     mails: list[EmailMessage] = field(default_factory=list)
     recipients: list[list[str]] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
@@ -38,7 +39,7 @@ class _Conversation(socketserver.StreamRequestHandler):
         while line := self.rfile.readline().decode().strip():
             verb, _, rest = line.partition(" ")
             if verb.upper() == "QUIT":
-                self._say("221 bye")
+                self._say(self.kept.farewell)
                 return
             answer = getattr(self, f"do_{verb.lower()}", None)
             if answer is None:

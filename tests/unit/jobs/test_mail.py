@@ -111,6 +111,13 @@ def test_who_is_refused_is_told() -> None:
     assert server.recipients == [["ada@example.org"]]
 
 
+@pytest.mark.parametrize("farewell", ["421 in a hurry", "250 whatever", "???"])
+def test_a_mail_that_was_taken_was_sent_whatever_the_farewell(farewell: str) -> None:
+    with mail_server(farewell=farewell) as server:
+        assert send(MAIL, settings_for(server.port)) == []
+    assert len(server.mails) == 1
+
+
 def test_a_server_that_is_not_there_is_named() -> None:
     with mail_server() as server:
         port = server.port
