@@ -20,6 +20,7 @@ from typing import Final
 
 import anyio
 from anyio.to_thread import run_sync
+from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -61,8 +62,8 @@ class UploadOptions:
     known: Known
 
 
-Door = Callable[[Request, UploadOptions], Awaitable[None]]
-"""Lets a request in, or raises Refused."""
+Door = Callable[[Request, UploadOptions], Awaitable[BackgroundTask | None]]
+"""Lets a request in, or raises Refused. Tells what is to be done once it was answered."""
 
 Say = Callable[[int, str, Mapping[str, str]], Response]
 """A refusal as it is sent: status, sentence, headers."""
@@ -140,7 +141,8 @@ class _UploadServer:
         """Before a file is sent: is it there already? The answer is ``{"known": ...}``: see
         ``Known``."""
         try:
-            options = await self._admitted(request)
+            options = await self._opened()
+            await self._door(request, options)
             camera, size = (_number(request.query_params.get(n)) for n in ("camera", "size"))
             found = await run_sync(options.known, camera, size, request.query_params.get("sha256"))
         except Refused as refused:
@@ -161,11 +163,6 @@ class _UploadServer:
             self._options = await run_sync(self._read_options)
         return self._options
 
-    async def _admitted(self, request: Request) -> UploadOptions:
-        options = await self._opened()
-        await self._door(request, options)
-        return options
-
     def _refused(self, refused: Refused) -> Response:
         return self._say(refused.status, refused.sentence, refused.headers)
 
@@ -177,17 +174,21 @@ class _UploadServer:
         """What holds for every request of the protocol."""
         # For clients whose network lets only GET and POST through.
         method = request.headers.get("x-http-method-override", request.method).upper()
+        afterwards: BackgroundTask | None = None
         try:
+            options = await self._opened()
             if method == "OPTIONS":
-                response = self._abilities(await self._opened())
+                response = self._abilities(options)
             else:
                 _check_version(request)
-                response = await handler(request, method, await self._admitted(request))
+                afterwards = await self._door(request, options)
+                response = await handler(request, method, options)
         except Refused as refused:
             response = self._refused(refused)
         except NoRoom as error:
             response = self._say(HTTPStatus.INSUFFICIENT_STORAGE, str(error), {})
         response.headers["Tus-Resumable"] = VERSION
+        response.background = afterwards
         return response
 
     def _abilities(self, options: UploadOptions) -> Response:

@@ -1,7 +1,7 @@
 """Hours and figures of a period: the same functions, and the same that is withheld, as on the
 pages."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
 from typing import Annotated, Any, Final, Literal
@@ -212,7 +212,7 @@ def _hours_csv(here: Here, key: ReadKey, asked: HoursAsked) -> Response:
     done = here.heavy.take()
     try:
 
-        def pieces() -> Iterator[bytes]:
+        def pieces() -> Generator[bytes]:
             with here.database.read() as session:
                 sites = chosen_sites(session, key, asked.site, asked.camera)
                 chosen = [(site, camera_ids_of([site])) for site in sites]

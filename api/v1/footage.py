@@ -11,12 +11,13 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.background import BackgroundTask
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from api.refused import Refused
 from api.uploads import UploadOptions, tus_routes, write_body
-from api.v1.here import Here, HereNow, UploadKey, admitted, noted_use
+from api.v1.here import Here, HereNow, UploadKey, admitted
 from api.v1.places import Id, PathId, chosen_sites
 from api.v1.problems import answer, documented
 from api.v1.queries import Asked, Moment
@@ -167,19 +168,21 @@ def key_tus_routes(path: str, public: str, here: Here) -> list[BaseRoute]:
             known=lambda *_: False,
         )
 
-    async def door(request: Request, _options: UploadOptions) -> None:
+    async def door(request: Request, _options: UploadOptions) -> BackgroundTask | None:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         bearer = given.strip() if scheme.lower() == "bearer" else None
-        await run_sync(_let_in, here, bearer or None)
+        return await run_sync(_let_in, here, bearer or None)
 
     return tus_routes(path, public, options, door, answer)
 
 
-def _let_in(here: Here, given: str | None) -> None:
+def _let_in(here: Here, given: str | None) -> BackgroundTask | None:
+    """Raises Refused. That the key was used is noted after the answer."""
     now = datetime.now(UTC)
     key = admitted(here.database, given, Scope.UPLOAD, now)
-    if is_use_to_be_noted(key, now):
-        noted_use(here.database, key, now)
+    if not is_use_to_be_noted(key, now):
+        return None
+    return BackgroundTask(here.uses.note, here.database, key.id, now)
 
 
 def _reached_camera(here: Here, key: ApiKeyRow, camera_id: Id) -> None:
@@ -247,7 +250,8 @@ async def _arrived(here: Here, request: Request, upload: Upload, expected: bytes
 def _taken_in(
     here: Here, key: ApiKeyRow, upload: Upload, camera_id: int, captured_at: datetime | None
 ) -> Response:
-    """From an upload to recordings that wait. Its file is then somebody else's to delete."""
+    """From an upload to recordings that wait. Its file is then somebody else's to delete; where the
+    answer is 503 it is still needed, since some of a zip may not have been taken in."""
     # With it come the decoders.
     from jobs.intake import Refused as NotTaken
     from jobs.intake import admit
@@ -267,11 +271,14 @@ def _taken_in(
         )
     )
     refused = [outcome for outcome in found if isinstance(outcome, NotTaken)]
+    passing = next((outcome for outcome in refused if outcome.may_pass), None)
+    if passing is not None:
+        there = len(found) - len(refused)
+        rest = f" Taken in so far: {there}; repeat the request for the rest." if there else ""
+        return answer(503, passing.sentence + rest, {"Retry-After": "30"})
     if len(refused) == len(found):
         sentence = refused[0].sentence if refused else f"{upload.name}: holds no footage."
         more = f" So it is with {len(refused) - 1} more." if len(refused) > 1 else ""
-        if any(outcome.may_pass for outcome in refused):
-            return answer(503, sentence + more, {"Retry-After": "30"})
         return answer(422, sentence + more)
     outcomes = [_outcome(outcome, key) for outcome in found]
     is_new = any(outcome.outcome == "accepted" for outcome in outcomes)

@@ -8,13 +8,12 @@ from typing import Annotated, Final
 
 from fastapi import BackgroundTasks, Depends, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
 from api.refused import Refused
-from api.v1.problems import log
+from api.v1.uses import Uses
 from db.engine import Database
-from db.keys import ApiKeyRow, Scope, find_key, is_use_to_be_noted, note_use
+from db.keys import ApiKeyRow, Scope, find_key, is_use_to_be_noted
 from jobs.uploads import RunningHashes, Uploads
 from settings import Settings
 
@@ -63,6 +62,7 @@ class Here:
     hashes: RunningHashes = field(default_factory=RunningHashes)
     heavy: Turns = field(default_factory=lambda: Turns(HEAVY_AT_ONCE))
     bodies: Turns = field(default_factory=lambda: Turns(BODIES_AT_ONCE))
+    uses: Uses = field(default_factory=Uses)
 
 
 def here_of(request: Request) -> Here:
@@ -96,7 +96,7 @@ class Needs:
         now = datetime.now(UTC)
         key = admitted(here.database, given.credentials if given else None, self._scope, now)
         if is_use_to_be_noted(key, now):
-            background.add_task(noted_use, here.database, key, now)
+            background.add_task(here.uses.note, here.database, key.id, now)
         return key
 
 
@@ -122,15 +122,6 @@ def admitted(database: Database, given: str | None, scope: Scope, now: datetime)
             {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope.value}"'},
         )
     return key
-
-
-def noted_use(database: Database, key: ApiKeyRow, now: datetime) -> None:
-    """Nobody is refused because it could not be noted that they came."""
-    try:
-        with database.write() as session:
-            note_use(session, key.id, now)
-    except SQLAlchemyError:
-        log.warning("the use of the key %d could not be noted", key.id)
 
 
 ReadKey = Annotated[ApiKeyRow, Depends(Needs(Scope.READ))]

@@ -1,6 +1,6 @@
 """Recordings: listed, one with its state, and the rows of its faces and people."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -278,7 +278,7 @@ def _csv(here: Here, key: ApiKeyRow, recording_id: int, iterate: Any, table: str
     done = here.heavy.take()
     try:
 
-        def pieces() -> Iterator[bytes]:
+        def pieces() -> Generator[bytes]:
             with here.database.read() as session:
                 row = _reached(session, key, recording_id)
                 yield from csv_chunks(iterate(session, recording_ids=[row.id]))

@@ -1,16 +1,15 @@
 """Rows of faces, people and hours as JSON: the columns that reports.tables describes, with a
 model for each table, so that the document says of a column what the files say."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 from pydantic import BaseModel, Field, create_model
-from starlette.responses import StreamingResponse
 
-from api.downloads import closing
+from api.streams import Streamed
 from reports.tables import BUCKET_COLUMNS, PREDICTION_COLUMNS, TRACK_COLUMNS
 
 _TYPES: Final[Mapping[str, Any]] = {
@@ -120,35 +119,12 @@ def first_records(frames: Iterator[pd.DataFrame], number: int) -> list[dict[str,
 
 
 def streamed_csv(
-    first: bytes, pieces: Iterator[bytes], file_name: str, done: Any
-) -> StreamingResponse:
-    """``first``: read already, so that a database that is away is told by the status. ``done``: is
-    called at the end, also where nobody waits for it any more."""
-
-    def all_pieces() -> Iterator[bytes]:
-        try:
-            yield first
-            yield from pieces
-        finally:
-            done()
-
-    return _Ending(
-        closing(all_pieces()),
+    first: bytes, rest: Generator[bytes], file_name: str, done: Callable[[], None]
+) -> Streamed:
+    return Streamed(
+        first,
+        rest,
         done,
         headers={"Content-Disposition": f'attachment; filename="{file_name}"'},
         media_type=CSV,
     )
-
-
-class _Ending(StreamingResponse):
-    """A generator that was never begun runs no ``finally``."""
-
-    def __init__(self, content: Any, done: Any, **options: Any) -> None:
-        super().__init__(content, **options)
-        self._done = done
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            self._done()

@@ -1,14 +1,17 @@
 """The API of programs: who is let in, what they see, in which pages, and what stays withheld."""
 
+import asyncio
 import csv
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from starlette.types import ASGIApp
 
 from analytics.scores import DEFAULT_SCORE
 from analytics.summary import by_camera, by_day, summarise
@@ -432,3 +435,45 @@ def test_who_finds_no_turn_left_comes_again(client: Client, here: Here) -> None:
     assert client.get(f"/summary?{DAYS}").status == 200
     for give in [here.heavy.take() for _ in range(HEAVY_AT_ONCE)]:
         give()
+
+
+def test_who_reads_no_further_keeps_no_turn(
+    here: Here, there: Filled, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.streams.TAKEN_WITHIN_S", 0.05)
+    app, key = mounted(here), key_for(database)
+    for path in (f"/recordings/{there.recordings[0]}/tracks", "/buckets"):
+        for _ in range(HEAVY_AT_ONCE + 1):
+            assert _status_unread(app, key, path) == 200
+    for give in [here.heavy.take() for _ in range(HEAVY_AT_ONCE)]:
+        give()
+
+
+def _status_unread(app: ASGIApp, key: str, path: str) -> int:
+    """Of an answer as CSV whose reader takes its head and stays; it has to be over all the same."""
+    found: list[int] = []
+    asked = DAYS if path == "/buckets" else ""
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": PREFIX + path,
+        "query_string": f"{asked}&format=csv".encode(),
+        "headers": [(b"authorization", f"Bearer {key}".encode())],
+    }
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        if message["type"] != "http.response.start":
+            await asyncio.Event().wait()
+        found.append(message["status"])
+
+    async def answered() -> None:
+        async with asyncio.timeout(60):
+            await app(scope, receive, send)
+
+    # In a thread: the browser's tests leave a loop running in this one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(answered())).result()
+    return found[0]

@@ -5,6 +5,7 @@ import hashlib
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -225,6 +226,51 @@ def test_a_full_disk_is_said_and_may_pass(
     assert client.ask("PUT", path, video).status == 201
 
 
+@pytest.fixture
+def zipped(tmp_path: Path) -> bytes:
+    """Four pictures that differ."""
+    for number in range(4):
+        write_picture(tmp_path / f"{number}.jpg", (), (320 + number, 240))
+    members = {f"{number}.jpg": tmp_path / f"{number}.jpg" for number in range(4)}
+    write_zip(tmp_path / "day.zip", members)
+    return (tmp_path / "day.zip").read_bytes()
+
+
+def full_once(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
+    """The disk is full for one file, once so many were put into the store."""
+    put, puts = FootageStore.put, iter(range(1000))
+
+    def sometimes(*given: Any, **options: Any) -> str:
+        if next(puts) == at:
+            raise OSError(28, "No space left on device")
+        return put(*given, **options)
+
+    monkeypatch.setattr("jobs.store.FootageStore.put", sometimes)
+
+
+def test_a_zip_that_came_in_by_half_is_not_said_to_be_in(
+    client: Client,
+    database: Database,
+    here: Here,
+    camera: int,
+    zipped: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    full_once(monkeypatch, 1)
+    path = f"/cameras/{camera}/footage/day.zip"
+    answer = client.ask("PUT", path, zipped)
+    assert answer.status == 503
+    assert answer.headers["retry-after"]
+    assert "there is no space left to store it" in answer.problem
+    assert "Taken in so far: 3; repeat the request for the rest." in answer.problem
+    assert count(database) == 3
+    again = client.ask("PUT", path, zipped)
+    assert again.status == 201
+    assert {one["outcome"] for one in again.json["outcomes"]} == {"accepted", "duplicate"}
+    assert count(database) == 4
+    assert unfinished(here) == []
+
+
 # Resumable, by tus
 
 
@@ -349,6 +395,25 @@ def test_an_upload_stays_when_the_disk_was_full(
         assert taken_in(client, camera, path).status == 503
     assert taken_in(client, camera, path).status == 201
     assert count(database) == 1
+
+
+def test_an_upload_stays_until_all_of_a_zip_is_in(
+    client: Client,
+    database: Database,
+    here: Here,
+    camera: int,
+    zipped: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = begun(client, len(zipped), "day.zip")
+    add(client, path, 0, zipped)
+    full_once(monkeypatch, 1)
+    assert taken_in(client, camera, path).status == 503
+    assert 0 < count(database) < 4
+    assert stands_at(client, path) == len(zipped)
+    assert taken_in(client, camera, path).status == 201
+    assert count(database) == 4
+    assert unfinished(here) == []
 
 
 def test_a_long_body_is_not_read_before_the_key_is_asked_for(client: Client) -> None:

@@ -5,20 +5,25 @@ import io
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
 
 import api.downloads
+import api.streams
 from api.downloads import DownloadOptions, download_routes
 from db.engine import Database
 from jobs.downloads import LIFETIME_S, Rows, make_link
 from tests.chosen_database import ON_BOTH
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
+
+PREDICTIONS = Rows("predictions", "csv", "2026-03-02", "2026-03-02")
 
 
 class Answer:
@@ -32,10 +37,25 @@ class Answer:
         return b"".join(self.pieces)
 
 
-def get(app: Starlette, path: str, *, leave_after: int | None = None) -> Answer:
-    """What the application answers; the browser leaves after so many pieces."""
+def get(
+    app: Starlette,
+    path: str,
+    *,
+    leave_after: int | None = None,
+    stop_after: int | None = None,
+    asgi: str = "2.0",
+) -> Answer:
+    """What the application answers. After so many pieces the browser leaves, or stays and reads no
+    further; a minute later the answer has to be over."""
     answer = Answer()
-    scope = {"type": "http", "method": "GET", "path": path, "headers": [], "query_string": b""}
+    scope = {
+        "type": "http",
+        "asgi": {"spec_version": asgi},
+        "method": "GET",
+        "path": path,
+        "headers": [],
+        "query_string": b"",
+    }
     left = asyncio.Event()  # of whichever loop first waits for it
 
     async def receive() -> dict[str, Any]:
@@ -53,10 +73,16 @@ def get(app: Starlette, path: str, *, leave_after: int | None = None) -> Answer:
             if len(answer.pieces) == leave_after:
                 left.set()
                 await asyncio.sleep(0.05)
+            if len(answer.pieces) == stop_after:
+                await asyncio.Event().wait()
+
+    async def answered() -> None:
+        async with asyncio.timeout(60):
+            await app(scope, receive, send)
 
     # In a thread: the browser's tests leave a loop running in this one.
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(app(scope, receive, send))).result()
+        thread.submit(lambda: asyncio.run(answered())).result()
     return answer
 
 
@@ -119,24 +145,81 @@ def test_an_old_link_says_where_a_new_one_is(app: Starlette, options: DownloadOp
     assert b"Open the Reports page, or that of the recording" in answer.body
 
 
-@ON_BOTH
-def test_rows_are_read_as_they_are_sent_and_let_go_when_nobody_wants_them(
-    app: Starlette, options: DownloadOptions, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[int] = []
-    ended: list[bool] = []
+@dataclass
+class Endless:
+    """Rows without an end: how many frames were made, and whether they were closed."""
 
-    def endless(*_: object) -> Iterator[pd.DataFrame]:
+    made: int = 0
+    ended: bool = False
+
+    def frames(self, *_: object) -> Iterator[pd.DataFrame]:
         try:
             while True:
-                made.append(len(made))
-                yield pd.DataFrame({"n": [len(made)]})
+                self.made += 1
+                yield pd.DataFrame({"n": [self.made]})
         finally:
-            ended.append(True)
+            self.ended = True
 
-    monkeypatch.setattr(api.downloads, "row_frames", endless)
-    rows = Rows("predictions", "csv", "2026-03-02", "2026-03-02")
-    answer = get(app, path_of(options, rows), leave_after=5)
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch) -> Endless:
+    made = Endless()
+    monkeypatch.setattr(api.downloads, "row_frames", made.frames)
+    return made
+
+
+@ON_BOTH
+def test_rows_are_read_as_they_are_sent_and_let_go_when_nobody_wants_them(
+    app: Starlette, options: DownloadOptions, endless: Endless
+) -> None:
+    answer = get(app, path_of(options, PREDICTIONS), leave_after=5)
     assert 5 <= len(answer.pieces) < 1000
-    assert len(made) - len(answer.pieces) <= 2
-    assert ended == [True]
+    assert endless.made - len(answer.pieces) <= 2
+    assert endless.ended
+
+
+@ON_BOTH
+@pytest.mark.parametrize("asgi", ["2.3", "2.4"])
+def test_rows_are_let_go_when_somebody_stays_and_reads_no_further(
+    app: Starlette,
+    options: DownloadOptions,
+    endless: Endless,
+    monkeypatch: pytest.MonkeyPatch,
+    asgi: str,
+) -> None:
+    monkeypatch.setattr(api.streams, "TAKEN_WITHIN_S", 0.05)
+    answer = get(app, path_of(options, PREDICTIONS), stop_after=3, asgi=asgi)
+    assert answer.status == 200
+    assert len(answer.pieces) == 3
+    assert endless.ended
+
+
+def test_a_long_piece_is_sent_in_parts_that_a_slow_line_takes_in_time(
+    app: Starlette, options: DownloadOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.DataFrame({"n": range(100_000)})
+    monkeypatch.setattr(api.downloads, "row_frames", lambda *_: iter([frame]))
+    answer = get(app, path_of(options, PREDICTIONS))
+    assert max(map(len, answer.pieces)) <= 65_536
+    assert pd.read_csv(io.BytesIO(answer.body))["n"].tolist() == list(range(100_000))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("SELECT 1", None, Exception("the server is starting up")),
+        OSError(28, "No space left on device"),
+    ],
+)
+def test_rows_that_cannot_be_read_are_told_of_by_the_status(
+    app: Starlette, options: DownloadOptions, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def failing(*_: object) -> Iterator[pd.DataFrame]:
+        raise error
+
+    monkeypatch.setattr(api.downloads, "row_frames", failing)
+    answer = get(app, path_of(options, PREDICTIONS))
+    assert answer.status == 503
+    assert answer.body == b"The rows cannot be read at the moment. Try again in a while."
+    assert answer.headers["retry-after"]
+    assert "content-disposition" not in answer.headers
