@@ -1,6 +1,6 @@
 """What a manager should hear of without asking: alerts from buckets and rules."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum
@@ -35,7 +35,8 @@ class Severity(IntEnum):
 @dataclass(frozen=True, slots=True)
 class WatchedSite:
     """``cameras``: names by id. ``today``: the local day that is not over yet. ``rules``: see
-    alert_rules.rules_of. ``silent``: the cameras that are."""
+    alert_rules.rules_of. ``silent``: the cameras that are. ``unread``: local days with footage
+    that is not read yet."""
 
     site_id: int
     name: str
@@ -44,6 +45,7 @@ class WatchedSite:
     today: date
     rules: Mapping[AlertKind, AlertRule]
     silent: Mapping[int, Silence]
+    unread: Collection[date] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +186,8 @@ def _sudden_drops(
         ordinary_low, ordinary_high = chart.ordinary(rule.threshold)
         for at in np.flatnonzero(chart.score[place] < -rule.threshold).tolist():
             day = calendar[at].date()
-            # A day that is not over lacks its evening, which may be unlike its morning.
-            if not first <= day < site.today:
+            # A day that is not over, or not read, lacks hours which may be unlike the others.
+            if not first <= day < site.today or day in site.unread:
                 continue
             yield Alert(
                 AlertKind.SUDDEN_DROP,

@@ -117,11 +117,11 @@ def _changes(
     ``total``   their sum; all totals add up to the change of the index
     A group that one period lacks has moved by its mix alone. Groups with some people, but fewer
     than the minimum, in either period are one row together: ``rest`` is true, its keys and index
-    are missing. Also ``people_before``, ``people_now`` (read; Int64), ``index_before``,
-    ``index_now``, ``change`` with ``change_low`` and ``change_high`` (Welch's interval; missing
-    where a period lacks the group) and ``told_apart`` (bool): the group's own index moved by more
-    than chance would explain, by Holm's step-down over the rows. No rows where either period is
-    withheld.
+    are missing; see _too_few. Also ``people_before``, ``people_now`` (read; Int64),
+    ``index_before``, ``index_now``, ``change`` with ``change_low`` and ``change_high`` (of the
+    group's own index, Welch's interval; missing where a period lacks the group) and
+    ``told_apart`` (bool): ``total`` is more than chance would explain, by Holm's step-down over
+    the rows; see _total_p. No rows where either period is withheld.
     """
     names = ["people", "total", "squares"]
     sides = []
@@ -136,10 +136,7 @@ def _changes(
     counted = [f"{name}_{side}" for side in ("now", "before") for name in names]
     both[counted] = both[counted].fillna(0.0)
     both = both[(both["people_now"] > 0) | (both["people_before"] > 0)].reset_index(drop=True)
-    too_few = np.zeros(len(both), dtype=bool)
-    for side in ("now", "before"):
-        people = both[f"people_{side}"]
-        too_few |= ((people > 0) & (people < minimum_people)).to_numpy()
+    too_few = _too_few(both[["people_now", "people_before"]].to_numpy(), minimum_people)
     if too_few.any():
         # The keys of the row of the rest are missing.
         rest = both.loc[too_few, counted].sum().to_frame().T.reindex(columns=both.columns)
@@ -149,6 +146,22 @@ def _changes(
         rows = both
     rows[REST] = np.arange(len(rows)) >= len(rows) - int(too_few.any())
     return _parts(rows, keys, score, minimum_people)
+
+
+def _too_few(people: NDArray[np.float64], minimum_people: int) -> NDArray[np.bool_]:
+    """Which groups are shown only together; ``people``: (groups, periods).
+
+    Those with some people, but fewer than the minimum, in a period. What they add together can be
+    told from the others, as all parts add up: where they are fewer than the minimum in a period
+    even together, the smallest other group that has people in it joins them. That one has enough.
+    """
+    too_few = np.asarray(((people > 0) & (people < minimum_people)).any(axis=1))
+    for period in range(people.shape[1]):
+        together = people[too_few, period].sum()
+        others = np.flatnonzero(~too_few & (people[:, period] > 0))
+        if 0 < together < minimum_people and len(others):
+            too_few[others[people[others].sum(axis=1).argmin()]] = True
+    return too_few
 
 
 def _parts(
@@ -175,7 +188,6 @@ def _parts(
     within = (share_now + share_before) / 2 * (index_now - index_before)
     rest = rows[REST].to_numpy(dtype=bool)
     change = mean_difference(now, before)
-    p = np.where(rest, np.nan, mean_difference_p(now, before))
     frame = pd.DataFrame(
         {
             **{key: rows[key] for key in keys},
@@ -188,12 +200,51 @@ def _parts(
             "mix": mix,
             "within": within,
             "total": mix + within,
-            "told_apart": beyond_chance(p),
+            "told_apart": beyond_chance(_total_p(now, before)),
         }
     )
     return frame.sort_values(
         "total", key=lambda total: -total.abs(), kind="mergesort", ignore_index=True
     )
+
+
+def _total_p(now: Moments, before: Moments) -> NDArray[np.float64]:
+    """The p-value of each group's ``total``, two-sided, that it is 0 but for chance.
+
+    ``total`` is s_now m_now - s_before m_before - (s_now - s_before) M: of all people the mean of
+    1(in the group) (x - M), now less before. M is of the same people, so by the delta method a
+    person adds k (x - M_period) to that, with k = (s_before - s_now) / 2 now and less that before;
+    these sum to 0 and change only the spread. So it is Welch's test of two means, of values that
+    tell of their spread by the people of the group: those of all others hardly vary.
+    """
+    middle = (_mean_of_all(now) + _mean_of_all(before)) / 2
+    leaning = (_shares(before.count) - _shares(now.count)) / 2
+    return mean_difference_p(
+        _contributions(now, middle, leaning),
+        _contributions(before, middle, -leaning),
+        telling=(np.maximum(now.count, 2), np.maximum(before.count, 2)),
+    )
+
+
+def _contributions(groups: Moments, middle: float, leaning: NDArray[np.float64]) -> Moments:
+    """Of all people of a period, once for each group: what a person adds to its ``total``."""
+    everybody = groups.count.sum()
+    mean = _mean_of_all(groups)
+    total = groups.total - middle * groups.count
+    own = groups.squares - middle * (groups.total + total)
+    crossed = groups.squares - mean * groups.total - middle * (groups.total - mean * groups.count)
+    spread = groups.squares.sum() - everybody * mean**2
+    return Moments(
+        count=np.full(len(total), everybody),
+        total=total,
+        squares=own + 2 * leaning * crossed + leaning**2 * spread,
+        lowest=groups.lowest - middle,
+        highest=groups.highest - middle,
+    )
+
+
+def _mean_of_all(groups: Moments) -> float:
+    return float(groups.total.sum() / groups.count.sum()) if len(groups.count) else np.nan
 
 
 def _shown(

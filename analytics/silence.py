@@ -37,13 +37,15 @@ class Silence:
     """``hours``: opening hours without people, to the hour. ``usual``: the longest such stretch in
     the weeks before. ``last_seen``: the end of the local hour in which people were last seen.
     ``is_filmed``: footage of the time since was read, and nobody was in it. ``by_habit``: the
-    opening hours are not known."""
+    opening hours are not known. ``has_failed``: footage of that time came in and was not read: it
+    failed or was cancelled."""
 
     hours: int
     usual: int
     last_seen: datetime
     is_filmed: bool
     by_habit: bool
+    has_failed: bool = False
 
 
 def silence(
@@ -54,11 +56,13 @@ def silence(
     until: datetime,
     filmed_until: datetime,
     threshold: float,
+    failed_until: datetime | None = None,
 ) -> Silence | None:
     """``hours``: the beginnings of the local hours in which a camera saw people (aware), of
     HISTORY_DAYS + FORGOTTEN_DAYS days or more before ``until``, the time up to which its footage
     ought to have been read. ``filmed_until``: the end of the newest footage that was.
-    ``threshold``: opening hours that are never too long.
+    ``threshold``: opening hours that are never too long. ``failed_until``: the end of the newest
+    footage that came in and was not read; None where all was.
 
     None where the camera is not silent, or where that cannot be told.
     """
@@ -95,6 +99,7 @@ def silence(
         last_seen=end,
         is_filmed=filmed_until > end,
         by_habit=not opening_hours,
+        has_failed=failed_until is not None and failed_until > end,
     )
 
 

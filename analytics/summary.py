@@ -47,6 +47,7 @@ class Summary:
     ``counts``: people for each of EXPRESSIONS and "unknown".
     ``withheld``: fewer people were read than a figure may be made of; then ``counts`` is empty
     and every estimate None, but for ``unknown_share`` where enough people were seen.
+    ``unread``: recordings of the period that are still being read, where somebody counted them.
     """
 
     people: int
@@ -59,6 +60,7 @@ class Summary:
     unknown_share: Estimate | None
     counts: dict[str, int]
     withheld: bool
+    unread: int = 0
 
     @property
     def read(self) -> int:
@@ -207,9 +209,10 @@ def figures_of(merged: pd.DataFrame, score: ScoreDefinition, minimum_people: int
 
     Key columns, then ``people``, ``unknown``, ``faces`` (int64); ``index``, ``happy``,
     ``negative``, ``net`` and ``unknown_share``, each with ``_low`` and ``_high`` (float64, index
-    0 to 100, the others shares); ``n_<expression>`` (Int64); ``withheld`` (bool). Where withheld,
-    all but the first three are missing; ``unknown_share`` is missing where fewer than the minimum
-    were seen at all.
+    0 to 100, the others shares); ``index_squares``, the sum of the squares of the read people's
+    indices (float64; see index_moments), with which rows are tested against each other;
+    ``n_<expression>`` (Int64); ``withheld`` (bool). Where withheld, all but the first three are
+    missing; ``unknown_share`` is missing where fewer than the minimum were seen at all.
     """
     read = (merged["people"] - merged["unknown"]).to_numpy(dtype=np.int64)
     withheld = read < minimum_people
@@ -244,6 +247,7 @@ def figures_of(merged: pd.DataFrame, score: ScoreDefinition, minimum_people: int
         figures[name] = np.where(hidden, np.nan, estimate.value)
         figures[f"{name}_low"] = np.where(hidden, np.nan, estimate.low)
         figures[f"{name}_high"] = np.where(hidden, np.nan, estimate.high)
+    figures["index_squares"] = np.where(withheld, np.nan, index.squares)
     for expression in EXPRESSIONS:
         figures[f"n_{expression}"] = merged[f"n_{expression}"].astype("Int64").mask(withheld)
     figures["withheld"] = withheld

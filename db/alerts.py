@@ -21,13 +21,14 @@ from db.buckets import read_buckets
 from db.places import SiteRow
 from db.scores import active_score
 from db.tables import AlertRule, Bucket, Recording, RecordingState
+from db.unread import UNFINISHED, unread_between
 
 _READ_BACK: Final = timedelta(days=HISTORY_DAYS + FORGOTTEN_DAYS)
 _BROUGHT_LATER_S: Final = 24 * 3600
 """Footage that mostly comes later than this is brought now and then: nobody can tell yet whether
 its camera saw people today."""
 
-_UNFINISHED: Final = (RecordingState.QUEUED.value, RecordingState.READING.value)
+_NOT_READ: Final = (RecordingState.FAILED.value, RecordingState.CANCELLED.value)
 
 
 def read_rules(session: Session) -> list[Rule]:
@@ -83,6 +84,7 @@ def read_alerts(
         if _last_day_seen(since) <= last
     }
     first = max(first, last - timedelta(days=RECENT_DAYS - 1))
+    unread = _unread_days(session, sites, first, last)
     watched = [
         WatchedSite(
             site_id=site.id,
@@ -92,6 +94,7 @@ def read_alerts(
             today=now.astimezone(ZoneInfo(site.time_zone)).date(),
             rules=rules_of(rules, site.id),
             silent={camera.id: silent[camera.id] for camera in site.cameras if camera.id in silent},
+            unread=frozenset().union(*(unread.get(camera.id, ()) for camera in site.cameras)),
         )
         for site in sites
     ]
@@ -108,24 +111,42 @@ def _last_day_seen(since: Silence) -> date:
 
 def _buckets(session: Session, sites: Sequence[SiteRow], first: date, last: date) -> pd.DataFrame:
     """Of each site by its own days."""
-    zones: dict[str, list[int]] = {}
-    for site in sites:
-        zones.setdefault(site.time_zone, []).extend(camera.id for camera in site.cameras)
     frames = []
-    for zone, cameras in zones.items():
+    for zone, cameras in _by_zone(sites).items():
         start, end = day_bounds(first, last, zone)
         frames.append(read_buckets(session, start=start, end=end, camera_ids=cameras))
     filled = [frame for frame in frames if not frame.empty] or frames[:1]
     return pd.concat(filled, ignore_index=True)
 
 
+def _unread_days(
+    session: Session, sites: Sequence[SiteRow], first: date, last: date
+) -> dict[int, set[date]]:
+    """By camera id, the days of its site with footage that is not read yet."""
+    days: dict[int, set[date]] = {}
+    for zone, cameras in _by_zone(sites).items():
+        for one in unread_between(session, *day_bounds(first, last, zone), cameras):
+            days.setdefault(one.camera_id, set()).update(one.days(zone))
+    return days
+
+
+def _by_zone(sites: Sequence[SiteRow]) -> dict[str, list[int]]:
+    """Ids of their cameras by time zone."""
+    zones: dict[str, list[int]] = {}
+    for site in sites:
+        zones.setdefault(site.time_zone, []).extend(camera.id for camera in site.cameras)
+    return zones
+
+
 @dataclass(slots=True)
 class _Arrivals:
-    """``ends``: of footage that was read. ``delays_s``: seconds from there to when that was
-    done. ``is_behind``: some still waits."""
+    """``ends``: of footage that was read. ``delays_s``: seconds from there to when it was added.
+    ``failed_until``: the end of the newest that failed or was cancelled. ``is_behind``: some
+    still waits."""
 
     ends: list[datetime] = field(default_factory=list)
     delays_s: list[float] = field(default_factory=list)
+    failed_until: datetime | None = None
     is_behind: bool = False
 
 
@@ -163,6 +184,7 @@ def silent_cameras(
                 opening_hours=site.opening_hours,
                 until=until,
                 filmed_until=max(came.ends),
+                failed_until=came.failed_until,
                 threshold=threshold,
             )
             if silent is not None:
@@ -171,7 +193,8 @@ def silent_cameras(
 
 
 def _read_until(came: _Arrivals, clock: datetime) -> datetime | None:
-    """Up to when a camera's footage has been read by now, if it comes as it always did."""
+    """Up to when a camera's footage has come in by now, if it comes as it always did; all that
+    came in was read, or ``is_behind`` says that some was not."""
     delays = came.delays_s
     if came.is_behind or len(delays) < 2 or median(delays) > _BROUGHT_LATER_S:
         return None
@@ -185,18 +208,21 @@ def _arrivals(session: Session, cameras: Sequence[int], now: datetime) -> Mappin
             Recording.camera_id,
             Recording.captured_at,
             Recording.duration_ms,
-            Recording.finished_at,
+            Recording.created_at,
             Recording.state,
         ).where(Recording.camera_id.in_(cameras), Recording.captured_at >= now - _READ_BACK)
     )
     arrivals: dict[int, _Arrivals] = {}
-    for camera_id, captured_at, duration_ms, finished_at, state in rows:
+    for camera_id, captured_at, duration_ms, created_at, state in rows:
         came = arrivals.setdefault(camera_id, _Arrivals())
-        came.is_behind |= state in _UNFINISHED
-        if state == RecordingState.DONE.value and finished_at is not None:
-            end = captured_at + timedelta(milliseconds=duration_ms)
+        came.is_behind |= state in UNFINISHED
+        end = captured_at + timedelta(milliseconds=duration_ms)
+        if state in _NOT_READ:
+            came.failed_until = max(end, came.failed_until or end)
+        if state == RecordingState.DONE.value:
             came.ends.append(end)
-            came.delays_s.append(max((finished_at - end).total_seconds(), 0))
+            # Not from when it was read: reading it again would make it late.
+            came.delays_s.append(max((created_at - end).total_seconds(), 0))
     return arrivals
 
 

@@ -43,6 +43,7 @@ FACE_DAYS: Final = 14
 
 _HOUR_MS: Final = 3_600_000
 _RATE: Final = 1.0
+_NO_FOOTAGE: Final = "never-there"
 _NAMES: Final = np.array([*EXPRESSIONS, UNKNOWN], dtype=object)
 
 
@@ -253,12 +254,12 @@ def _recording(
         bytes=plan.end_ms * 125,
         captured_at=opened,
         captured_from=CaptureSource.METADATA.value,
-        footage_key="never-there",
+        footage_key=_NO_FOOTAGE,
         sample_rate=_RATE,
         now=closed,
     )
     read = closed + timedelta(minutes=10)
-    footage_released(session, recording_id)
+    footage_released(session, recording_id, _NO_FOOTAGE)
     session.execute(
         update(Segment)
         .where(Segment.recording_id == recording_id)

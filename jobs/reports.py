@@ -16,6 +16,7 @@ from db.buckets import read_buckets
 from db.exports import iterate_buckets
 from db.places import SiteRow, list_sites
 from db.scores import active_score
+from db.unread import unread_between
 from fer_core.errors import ModelError, SatisfaceError
 from fer_core.model_card import read_card
 from reports.content import SECTIONS, ReportContent
@@ -66,6 +67,7 @@ def report_content(
         sections=tuple(sections),
         model_version=_model_version(),
         demonstration=any(site.is_demonstration for site in sites),
+        unread=_count_unread(session, chosen, first_day, last_day),
     )
 
 
@@ -94,6 +96,14 @@ def read_days(session: Session, chosen: Chosen, first_day: date, last_day: date)
         frames.append(read_buckets(session, start=start, end=end, camera_ids=camera_ids))
     filled = [frame for frame in frames if not frame.empty] or frames[:1]
     return pd.concat(filled, ignore_index=True)
+
+
+def _count_unread(session: Session, chosen: Chosen, first_day: date, last_day: date) -> int:
+    """Recordings that touch these days and are not read yet."""
+    return sum(
+        len(unread_between(session, *day_bounds(first_day, last_day, time_zone), camera_ids))
+        for time_zone, camera_ids in _by_zone(chosen).items()
+    )
 
 
 def hours_of_days(

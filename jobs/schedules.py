@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from db.engine import Database
 from db.schedules import Due, claim_due, fail, finish, is_any_due, slug
 from fer_core.errors import SatisfaceError
+from jobs.heartbeat import patiently
 from jobs.mail import Mail, send
 from jobs.pool import SegmentPool
 from settings import Settings
@@ -103,9 +104,14 @@ def _make(database: Database, settings: Settings, due: Due, now: datetime) -> No
         log.exception("schedule %r: making the report", name)
         _failed(database, due, now, "An unexpected fault stopped the report; the log tells more.")
     else:
-        with database.write() as session:
-            finish(session, due, now, error=remark)
+        # What is not noted is made, and mailed, again.
+        patiently(lambda: _finish(database, due, now, remark))
         log.info("schedule %r: report of %s to %s made", name, due.first_day, due.last_day)
+
+
+def _finish(database: Database, due: Due, now: datetime, remark: str | None) -> None:
+    with database.write() as session:
+        finish(session, due, now, error=remark)
 
 
 def _failed(database: Database, due: Due, now: datetime, sentence: str) -> None:
@@ -179,7 +185,13 @@ def mail_subject(content: "ReportContent") -> str:
 def mail_text(content: "ReportContent", schedule: str) -> str:
     """The first figures in plain text; the rest is attached."""
     from reports.content import report_figures
-    from reports.findings import change_sentence, findings, people_sentence, target_sentence
+    from reports.findings import (
+        change_sentence,
+        findings,
+        people_sentence,
+        target_sentence,
+        unread_sentence,
+    )
     from reports.words import (
         index_interval_words,
         index_words,
@@ -205,7 +217,11 @@ def mail_text(content: "ReportContent", schedule: str) -> str:
         ]
         if summary.unknown_share:
             lines.append(f"Could not be read: {share_words(summary.unknown_share.value)}")
-        told = (change_sentence(content, figures), target_sentence(summary, content.target))
+        told = (
+            unread_sentence(content.unread),
+            change_sentence(content, figures),
+            target_sentence(summary, content.target),
+        )
         lines += ["", *(sentence for sentence in told if sentence)]
         lines += ["", *(f"{lead} {text}" for lead, text in findings(figures))]
     else:

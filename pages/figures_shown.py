@@ -9,8 +9,10 @@ import streamlit as st
 
 from analytics.comparison import Comparison, told_apart
 from analytics.intervals import Estimate
+from analytics.scores import ScoreDefinition
 from analytics.summary import Summary
 from pages.filters import Period
+from reports.method import index_ends, index_when_neutral
 from reports.words import (
     change_interval_words,
     index_interval_words,
@@ -38,15 +40,16 @@ def cards(
     period: Period,
     minimum_people: int,
     *,
+    score: ScoreDefinition,
     comparison: Comparison | None = None,
     versus: str = "",
     times: int = 1,
 ) -> None:
     """The five figures of a period, each beside what it was before.
 
-    ``comparison``: with ``before``, for the intervals of the differences; without it none is
-    shown. ``versus``: what ``before`` is; without it as many days before. ``times``: how many
-    periods of this length ``before`` holds.
+    ``score``: that the figures were made with. ``comparison``: with ``before``, for the intervals
+    of the differences; without it none is shown. ``versus``: what ``before`` is; without it as
+    many days before. ``times``: how many periods of this length ``before`` holds.
     """
     versus = versus or _versus(period)
     if before is None or not before.people:
@@ -62,8 +65,9 @@ def cards(
             minimum_people=minimum_people,
             share=False,
             good=1,
-            about="From 0 to 100; 50 is neutral. The mean over all people whose expression could "
-            "be read, by the weights on the Settings page.",
+            about=f"{index_ends(score).capitalize()}; {index_when_neutral(score)} is neutral. "
+            "The mean over all people whose expression could be read, by the weights on the "
+            "Settings page.",
         )
         card(
             "People",

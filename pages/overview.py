@@ -92,6 +92,7 @@ def page() -> None:
         comparison.before,
         period,
         minimum,
+        score=score,
         comparison=comparison,
         versus=baseline.words,
         times=len(baseline.periods),

@@ -2,23 +2,24 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
+from db.retention import kept_days
 from jobs.downloads import Format, Table
 from jobs.reports import report_content
 from pages.downloads import rows_link
 from pages.empty import count_all, no_figures_yet
 from pages.figures_shown import camera_table, cards
 from pages.filters import Period, choose_period, covered_days
-from pages.format import escaped
+from pages.format import counted, escaped
 from pages.schedules import schedules
-from pages.state import Place, database, places, sites
+from pages.state import Place, browser_zone, database, places, sites
 from reports.content import SECTIONS, ReportContent, ReportFigures, report_figures
-from reports.findings import change_sentence, findings, target_sentence
+from reports.findings import change_sentence, findings, target_sentence, unread_sentence
 from reports.words import period_words
 from settings import settings
 
@@ -59,6 +60,8 @@ def page() -> None:
             text="Upload footage and let it be read; then a PDF for the meeting, a workbook and "
             "all rows can be downloaded here, or sent each day, week or month.",
         )
+        # What was set up earlier goes on.
+        schedules(all_sites)
         return
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = _choose_cameras(everywhere)
@@ -66,12 +69,15 @@ def page() -> None:
         period = choose_period(covered) if covered else None
     if period is None:
         st.info("Nobody was seen by these cameras yet. Choose others.")
+        schedules(all_sites)
         return
     content = _content(everywhere, chosen, period, _choose_sections())
     st.caption(
         f"{period_words(period.first, period.last)}, on each site's own clock. "
         f"Intervals are 95%. Scored by {escaped(content.score.label)}."
     )
+    if unread := unread_sentence(content.unread):
+        st.info(unread, icon=":material/hourglass_top:")
     if content.buckets.empty:
         st.info(
             "Nobody was seen in this period. Choose another one; the footage of these cameras is "
@@ -116,7 +122,7 @@ def _choose_sections() -> tuple[str, ...]:
 def _content(
     everywhere: Sequence[Place], chosen: Sequence[Place], period: Period, sections: Sequence[str]
 ) -> ReportContent:
-    zone = ZoneInfo(st.context.timezone or chosen[0].site.time_zone)
+    zone = ZoneInfo(browser_zone() or chosen[0].site.time_zone)
     every_camera = len(chosen) == len(everywhere)
     with database().read() as session:
         return report_content(
@@ -137,6 +143,7 @@ def _figures(content: ReportContent, figures: ReportFigures, period: Period) -> 
         figures.before,
         period,
         minimum,
+        score=content.score,
         comparison=figures.comparison,
         versus=content.versus,
     )
@@ -227,6 +234,7 @@ def _fingerprint(content: ReportContent) -> str:
         content.sections,
         content.minimum_people,
         content.model_version,
+        content.unread,
     )
     known.update(repr(told).encode())
     return known.hexdigest()
@@ -244,11 +252,18 @@ def _rows(figures: ReportFigures, chosen: list[Place], period: Period) -> None:
         "predictions": figures.summary.faces,
         "buckets": figures.hour_rows,
     }
+    with database().read() as session:
+        kept = kept_days(session)
+    days: dict[Table, int | None] = {
+        "tracks": kept.people,
+        "predictions": kept.days_of_faces,
+        "buckets": None,
+    }
     with st.grid(3, min_column_width=240):
         for table, title, about in _TABLES:
             with st.container(border=True, height="stretch"):
                 st.markdown(f"**{title}**  \n:small[{about}]")
-                st.caption(f"About {count[table]:,} {'row' if count[table] == 1 else 'rows'}")
+                st.caption(_count_words(count[table], days[table], period))
                 with st.container(horizontal=True):
                     for kind, name in _KINDS:
                         if kind == "xlsx" and count[table] > _EXCEL_ROWS:
@@ -259,6 +274,15 @@ def _rows(figures: ReportFigures, chosen: list[Place], period: Period) -> None:
                             icon=":material/download:",
                             key=f"download_{table}_{kind}",
                         )
+
+
+def _count_words(count: int, days: int | None, period: Period) -> str:
+    """``count``: from the sums of hours, which stay when rows go. ``days``: for which those are
+    kept; None for good."""
+    rows = counted(count, "row")
+    if days is not None and period.first <= datetime.now(UTC).date() - timedelta(days=days):
+        return f"At most {rows}: those older than {counted(days, 'day')} are deleted"
+    return f"About {rows}"
 
 
 if __name__ == "__main__":

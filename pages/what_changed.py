@@ -42,16 +42,16 @@ def what_changed(
     st.subheader("What changed")
     st.caption(
         f"What each part added to the change of the index against {versus}, in points. The parts "
-        "add up. A pale bar may be chance."
+        "add up. Where chance may explain all that a part added, its bar is pale."
     )
     hours = changes_by_hour(now, before, score, minimum_people)
     cameras = changes_by_camera(now, before, score, minimum_people)
     several = cameras["site"].nunique() > 1
-    # A single hour or camera is the whole change.
     shown = [
         ("Hours", "hours", _group_parts(hours, _hour)),
         ("Cameras", "cameras", _group_parts(cameras, _place if several else _camera)),
     ]
+    # A single hour or camera is the whole change.
     shown = [each for each in shown if len(each[2]) > 1]
     shown.append(("Expressions", "expressions", _expression_parts(expressions)))
     with st.grid(len(shown), min_column_width=260):
@@ -63,6 +63,13 @@ def what_changed(
                     key=f"changed_{key}",
                     says=f"What each of the {key} added to the change of the index",
                 )
+    named = (("Hours", hours), ("Cameras", cameras))
+    withheld = [title for title, changes in named if changes[REST].all()]
+    if withheld:
+        st.caption(
+            f"{' and '.join(withheld).capitalize()} are withheld: too few people to show what "
+            "each added."
+        )
 
 
 def _group_parts(
@@ -73,7 +80,8 @@ def _group_parts(
         if row[REST]:
             called = "Too few people"
             says = (
-                f"Parts with too few people to show, together {points_words(row['total'])} points"
+                f"Parts with too few people to show each, together {_lead(row)}<br>"
+                "Where these alone are too few, the smallest other is among them."
             )
         else:
             called = name(row)
@@ -83,9 +91,10 @@ def _group_parts(
 
 
 def _sentence(name: str, row: Mapping[Hashable, Any]) -> str:
-    """``Entrance: −1.2 points. Its own index was 55.0 and is 48.1 (down 6.9 points, more than
-    chance would explain), which adds −1.1; its share of people adds −0.1``."""
-    lead = f"{name}: {points_words(row['total'])} points."
+    """``Entrance: −1.2 points, more than chance would explain. Its own index was 55.0 and is 48.1:
+    down 6.9 points, more than chance would explain. That adds −1.1; that more or fewer of all
+    people came here adds −0.1``."""
+    lead = f"{name}: {_lead(row)}"
     if np.isnan(row["change"]):
         when = "now" if row["people_now"] else "before"
         return (
@@ -99,6 +108,12 @@ def _sentence(name: str, row: Mapping[Hashable, Any]) -> str:
         f"That adds {points_words(row['within'])}; that more or fewer of all people<br>"
         f"came here adds {points_words(row['mix'])}."
     )
+
+
+def _lead(row: Mapping[Hashable, Any]) -> str:
+    """``−1.2 points, which chance could explain.``"""
+    why = "more than chance would explain" if row["told_apart"] else "which chance could explain"
+    return f"{points_words(row['total'])} points, {why}."
 
 
 def _hour(row: Mapping[Hashable, Any]) -> str:

@@ -90,6 +90,8 @@ def next_step(alert: Alert) -> str:
         case AlertKind.UNKNOWN_SHARE:
             return "Look at the camera: is the lens clean, the light on, the view as it was?"
         case AlertKind.SILENT:
+            if alert.silence is not None and alert.silence.has_failed:
+                return _not_read(is_filmed=alert.silence.is_filmed)
             if alert.silence is not None and alert.silence.is_filmed:
                 return (
                     "Its footage comes in, but nobody is in it: see whether it is covered, turned "
@@ -99,3 +101,13 @@ def next_step(alert: Alert) -> str:
                 "No footage of that time came in: see whether the camera and its upload run. If "
                 "the store was closed, nothing is wrong."
             )
+
+
+def _not_read(*, is_filmed: bool) -> str:
+    """``is_filmed``: other footage of that time was."""
+    if is_filmed:
+        return (
+            "Some footage of that time could not be read, or was cancelled: see Recordings. Nobody "
+            "is in the rest: see whether the camera is covered, turned away or in the dark."
+        )
+    return "Footage of that time came in but could not be read, or was cancelled: see Recordings."

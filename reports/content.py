@@ -1,7 +1,7 @@
 """What a report is made of, and its figures: computed once, for PDF, Excel, mail and screen."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -32,6 +32,8 @@ SECTIONS: Final[Mapping[str, str]] = {
 the method belong to every report."""
 
 MOST_TREND_DAYS: Final = 92
+_MOST_NAMES: Final = 3
+"""So many sites or cameras are named in a line; more are counted."""
 _MOST_DAYS: Final = 35
 _MOST_WEEKS: Final = 27
 
@@ -45,7 +47,8 @@ class ReportContent:
     already cut to period and cameras; ``before``: the same of as many days before, None where
     nothing is to be compared. ``target``: the index aimed at. ``sections``: of SECTIONS; none
     means all. ``generated_at``: aware, shown on its own clock. ``model_version``: of the
-    recogniser; empty when unknown. ``demonstration``: invented data.
+    recogniser; empty when unknown. ``demonstration``: invented data. ``unread``: recordings of
+    the period and cameras that are still being read.
     """
 
     sites: Sequence[str]
@@ -61,9 +64,13 @@ class ReportContent:
     model_version: str = ""
     cameras: Sequence[str] = ()
     demonstration: bool = False
+    unread: int = 0
 
     @property
     def title(self) -> str:
+        """The names of a few sites, the number of many: a heading, and a mail's subject."""
+        if len(self.sites) > _MOST_NAMES:
+            return f"{len(self.sites)} sites"
         return " · ".join(self.sites) or "All sites"
 
     @property
@@ -79,7 +86,16 @@ class ReportContent:
     def cameras_words(self) -> str:
         if not self.cameras:
             return "all cameras"
+        if len(self.cameras) > _MOST_NAMES:
+            return f"{len(self.cameras)} cameras"
         return ("camera " if len(self.cameras) == 1 else "cameras ") + ", ".join(self.cameras)
+
+    @property
+    def counted_names(self) -> dict[str, Sequence[str]]:
+        """The names of the sites and cameras that are too many for ``title`` and
+        ``cameras_words``, by what they are."""
+        named = {"Sites": self.sites, "Cameras": self.cameras}
+        return {what: names for what, names in named.items() if len(names) > _MOST_NAMES}
 
     def has(self, section: str) -> bool:
         """Whether the section of that name (see SECTIONS) is wanted."""
@@ -90,13 +106,15 @@ class ReportContent:
 class ReportFigures:
     """The figures of a report; for the frames see analytics.summary.
 
-    ``comparison``: with the period before; None where that holds nobody. ``trend``: days, or
-    weeks where a line of days would be noise (``trend_weekly``); its key is ``day``.
+    ``score``: of every index. ``comparison``: with the period before; None where that holds
+    nobody. ``trend``: days, or weeks where a line of days would be noise (``trend_weekly``); its
+    key is ``day``.
     ``stretches``: days, weeks or months, so many that a page or two hold them, with their names
     in the column ``name``; ``stretch``: which of the three. ``hours``: of the week;
     ``hours_of_day``: all days together. ``hour_rows``: how many hours of cameras they rest on.
     """
 
+    score: ScoreDefinition
     summary: Summary
     comparison: Comparison | None
     days: pd.DataFrame
@@ -134,7 +152,8 @@ def report_figures(content: ReportContent) -> ReportFigures:
     cameras = by_camera(*args)
     several = cameras["site"].nunique() > 1
     return ReportFigures(
-        summary=summarise(*args),
+        score=content.score,
+        summary=replace(summarise(*args), unread=content.unread),
         comparison=comparison,
         days=days,
         trend=by_week(*args).rename(columns={"week": "day"}) if weekly else days,

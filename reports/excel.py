@@ -125,6 +125,7 @@ def satisfaction_workbook(content: ReportContent) -> bytes:
     made = _Book(file, content)
     summary = made.book.add_worksheet("Summary")
     minimum = content.minimum_people
+    days = _every_day(figures.days, content)
     figure_columns = _figure_columns(minimum)
     made.table(
         "Days",
@@ -132,7 +133,7 @@ def satisfaction_workbook(content: ReportContent) -> bytes:
             _Column("Day", lambda row: row["day"].to_pydatetime(), _DAY, 17),
             *figure_columns,
         ],
-        figures.days,
+        days,
     )
     made.table(
         "Hours",
@@ -154,9 +155,21 @@ def satisfaction_workbook(content: ReportContent) -> bytes:
     )
     _expressions(made, figures)
     _about(made, content)
-    _summary(made, summary, content, figures)
+    _summary(made, summary, content, figures, days)
     made.book.close()
     return file.getvalue()
+
+
+def _every_day(days: pd.DataFrame, content: ReportContent) -> pd.DataFrame:
+    """A row for each day of the period: where nobody was seen, 0 people and no figures. A chart
+    of days that are not there would draw its line straight through them."""
+    period = pd.date_range(content.first_day, content.last_day, name="day")
+    every = days.set_index("day").reindex(period).reset_index()
+    counts = ["people", "unknown", "faces"]
+    return every.assign(
+        **{name: every[name].fillna(0) for name in counts},
+        withheld=every["withheld"].eq(True),
+    )
 
 
 def _figure_columns(minimum_people: int) -> list[_Column]:
@@ -168,6 +181,8 @@ def _figure_columns(minimum_people: int) -> list[_Column]:
         return of
 
     def remark(row: "pd.Series[Any]") -> Cell:
+        if row["people"] == 0:
+            return "nobody seen"
         if not row["withheld"]:
             return None
         return withheld_words(int(row["people"] - row["unknown"]), minimum_people)
@@ -193,7 +208,13 @@ def _figure_columns(minimum_people: int) -> list[_Column]:
     return [*columns, _Column("Remark", remark, width=44)]
 
 
-def _summary(made: _Book, sheet: Worksheet, content: ReportContent, figures: ReportFigures) -> None:
+def _summary(
+    made: _Book,
+    sheet: Worksheet,
+    content: ReportContent,
+    figures: ReportFigures,
+    days: pd.DataFrame,
+) -> None:
     sheet.hide_gridlines(2)
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 4, 15)
@@ -261,20 +282,22 @@ def _summary(made: _Book, sheet: Worksheet, content: ReportContent, figures: Rep
         if sentence:
             row += 1
             sheet.write_string(row, 0, sentence)
-    if figures.days["index"].notna().sum() > 1:
-        sheet.insert_chart(row + 2, 0, _trend_chart(made, figures))
+    if days["index"].notna().sum() > 1:
+        sheet.insert_chart(row + 2, 0, _trend_chart(made, days))
     sheet.fit_to_pages(1, 1)
     sheet.activate()
 
 
-def _trend_chart(made: _Book, figures: ReportFigures) -> Any:
-    """A line of the Days sheet's index between its bounds; withheld days are gaps."""
+def _trend_chart(made: _Book, days: pd.DataFrame) -> Any:
+    """A line of the Days sheet's index between its bounds; days without an index are gaps."""
     chart = made.book.add_chart({"type": "line"})
-    last = len(figures.days)
-    for column, name, line in (
-        (3, "Index", {"color": ACCENT, "width": 2.25}),
-        (4, "Lower bound (95%)", {"color": ACCENT, "width": 0.75, "dash_type": "dash"}),
-        (5, "Upper bound (95%)", {"color": ACCENT, "width": 0.75, "dash_type": "dash"}),
+    last = len(days)
+    bound = {"color": ACCENT, "width": 0.75, "dash_type": "dash"}
+    # A day between two gaps has no line, only its marks.
+    for column, name, line, mark in (
+        (3, "Index", {"color": ACCENT, "width": 2.25}, "circle"),
+        (4, "Lower bound (95%)", bound, "short_dash"),
+        (5, "Upper bound (95%)", bound, "short_dash"),
     ):
         chart.add_series(
             {
@@ -282,10 +305,16 @@ def _trend_chart(made: _Book, figures: ReportFigures) -> Any:
                 "categories": ["Days", 1, 0, last, 0],
                 "values": ["Days", 1, column, last, column],
                 "line": line,
+                "marker": {
+                    "type": mark,
+                    "size": 4,
+                    "fill": {"color": ACCENT},
+                    "border": {"color": ACCENT},
+                },
             }
         )
     chart.set_title({"name": "Index by day", "overlay": False, "name_font": {"size": 12}})
-    low, high = figures.days["index_low"].min(), figures.days["index_high"].max()
+    low, high = days["index_low"].min(), days["index_high"].max()
     chart.set_y_axis(
         {
             "name": "Index (0 to 100)",
@@ -346,8 +375,8 @@ def _about(made: _Book, content: ReportContent) -> None:
     sheet.set_column(1, 1, 100)
     facts = [
         ("Period", period_words(content.first_day, content.last_day)),
-        ("Sites", content.title),
-        ("Cameras", content.cameras_words),
+        ("Sites", " · ".join(content.sites) or content.title),
+        ("Cameras", " · ".join(content.cameras) or content.cameras_words),
         ("Made", moment_words(content.generated_at)),
         ("Score", content.score.label),
         ("Model", content.model_version or "not known"),

@@ -95,8 +95,8 @@ def distribution_figure(summary: Summary, corrected: pd.DataFrame | None = None)
             },
             customdata=[
                 f"{name}: {share_words(e.value)} ({share_interval_words(e)}), "
+                f"{'' if corrected is None else 'as counted '}"
                 f"{people_words(people)} of {summary.read:,} read"
-                f"{'' if corrected is None else ' as counted'}"
                 for name, e, people in zip(names, estimates, shares["people"], strict=True)
             ],
             hovertemplate="%{customdata}<extra></extra>",
@@ -107,7 +107,9 @@ def distribution_figure(summary: Summary, corrected: pd.DataFrame | None = None)
         figure.add_annotation(
             x=100 * estimate.high,
             y=name,
-            text=f"<b>{share_words(estimate.value)}</b> · {people:,}",
+            # Beside a corrected share the people counted would be taken for its own.
+            text=f"<b>{share_words(estimate.value)}</b>"
+            + (f" · {people:,}" if corrected is None else ""),
             showarrow=False,
             xanchor="left",
             xshift=6,

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from analytics.intervals import Estimate, ends_told_apart
+from analytics.intervals import Moments, ends_told_apart
+from analytics.scores import ScoreDefinition
 from analytics.summary import Summary
 from reports.content import ReportContent, ReportFigures
 from reports.words import (
@@ -23,7 +25,21 @@ from reports.words import (
 
 
 def people_sentence(summary: Summary, minimum_people: int) -> str:
-    """How many people the figures rest on, or why there are none."""
+    """How many people the figures rest on, or why there are none; and whether more will come."""
+    unread = unread_sentence(summary.unread)
+    people = _people(summary, minimum_people)
+    return people if unread is None else f"{people} {unread}"
+
+
+def unread_sentence(recordings: int) -> str | None:
+    """That so many of the period are still being read; None where none is."""
+    if recordings == 0:
+        return None
+    what = "recording of this time is" if recordings == 1 else "recordings of this time are"
+    return f"{recordings:,} {what} still being read; the figures will change."
+
+
+def _people(summary: Summary, minimum_people: int) -> str:
     if summary.people == 0:
         return "Nobody was seen in this period."
     seen = f"{people_words(summary.people)} {'was' if summary.people == 1 else 'were'} seen"
@@ -61,21 +77,22 @@ def findings(figures: ReportFigures) -> list[tuple[str, str]]:
     """What stands out, as (lead, text): days, hours, cameras and expressions. Nothing where too
     little is known."""
     found = []
+    score = figures.score
     trend_words = week_words if figures.trend_weekly else day_words
     days = _ends(figures.trend)
     if days:
         unit = "Weeks" if figures.trend_weekly else "Days"
-        found.append((f"{unit}.", _high_and_low(days, lambda row: trend_words(row["day"]))))
+        found.append((f"{unit}.", _high_and_low(days, score, lambda row: trend_words(row["day"]))))
     hours = _ends(figures.hours)
     if hours:
 
         def hour(row: "pd.Series[Any]") -> str:
             return f"{weekday_words(int(row['weekday']))}, {hour_words(int(row['hour']))}"
 
-        found.append(("Hours of the week.", _high_and_low(hours, hour)))
+        found.append(("Hours of the week.", _high_and_low(hours, score, hour)))
     cameras = _ends(figures.cameras)
     if cameras:
-        found.append(("Cameras.", _high_and_low(cameras, lambda row: str(row["name"]))))
+        found.append(("Cameras.", _high_and_low(cameras, score, lambda row: str(row["name"]))))
     summary = figures.summary
     if not summary.withheld:
         most = sorted(
@@ -107,10 +124,12 @@ def _ends(rows: pd.DataFrame) -> "tuple[pd.Series[Any], pd.Series[Any], int] | N
 
 
 def _high_and_low(
-    ends: "tuple[pd.Series[Any], pd.Series[Any], int]", name: "Callable[[pd.Series[Any]], str]"
+    ends: "tuple[pd.Series[Any], pd.Series[Any], int]",
+    score: ScoreDefinition,
+    name: "Callable[[pd.Series[Any]], str]",
 ) -> str:
     high, low, shown = ends
-    told_apart = ends_told_apart(_index(high), _index(low), shown)
+    told_apart = ends_told_apart(_moments(high, score), _moments(low, score), shown)
     sentence = (
         f"Highest: {name(high)} ({index_words(high['index'])}). "
         f"Lowest: {name(low)} ({index_words(low['index'])})."
@@ -118,5 +137,12 @@ def _high_and_low(
     return sentence if told_apart else f"{sentence} The difference may be chance."
 
 
-def _index(row: "pd.Series[Any]") -> Estimate:
-    return Estimate(float(row["index"]), float(row["index_low"]), float(row["index_high"]))
+def _moments(row: "pd.Series[Any]", score: ScoreDefinition) -> Moments:
+    read = float(row["people"] - row["unknown"])
+    return Moments(
+        count=np.array([read]),
+        total=np.array([read * float(row["index"])]),
+        squares=np.array([float(row["index_squares"])]),
+        lowest=score.lowest,
+        highest=score.highest,
+    )

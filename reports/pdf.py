@@ -40,6 +40,8 @@ _WIDTH: Final = 660
 """Of a chart over the whole page, in pixels: one of ours is then one of the paper's."""
 _FEW_DAYS: Final = 3
 """Up to so many days have their hours in a row; more in a grid of the week."""
+_HEAD_LETTERS: Final = 240
+"""Names of more than these, about two lines, stand at the end and not under the title."""
 
 Json = dict[str, object]
 
@@ -91,11 +93,14 @@ def _typeset(
 def _document(content: ReportContent) -> Json:
     """Everything report.typ prints, as strings."""
     figures = report_figures(content)
-    open_circles = content.has("trend") and figures.trend["withheld"].any()
+    names = [f"{what}: {' · '.join(of)}" for what, of in content.counted_names.items()]
+    few_names = sum(map(len, names)) <= _HEAD_LETTERS
     return {
         "title": content.title,
         "period": period_words(content.first_day, content.last_day),
         "cameras": content.cameras_words,
+        "names_first": names if few_names else [],
+        "names_last": [] if few_names else names,
         "demonstration": content.demonstration,
         "headline": _headline(content, figures),
         "people": people_sentence(figures.summary, content.minimum_people),
@@ -112,9 +117,6 @@ def _document(content: ReportContent) -> Json:
         "distribution": _distribution(content, figures),
         "hours": _hours(content, figures),
         "cameras_chart": _cameras(content, figures),
-        "withheld_note": f"Open circles: withheld, fewer than {content.minimum_people} people read."
-        if open_circles
-        else None,
         "tables": _tables(content, figures),
         "method": [{"lead": lead, "text": text} for lead, text in method(content)],
         "footer": " · ".join(
@@ -202,6 +204,9 @@ def _trend(content: ReportContent, figures: ReportFigures) -> Json | None:
         "alt": f"Index by {unit}, {len(shown)} {unit}s. "
         f"Lowest: {words(low['day'])}, {index_words(low['index'])}. "
         f"Highest: {words(high['day'])}, {index_words(high['index'])}.",
+        "note": f"Open circles: withheld, fewer than {content.minimum_people} people read."
+        if figures.trend["withheld"].any()
+        else None,
     }
 
 
@@ -218,22 +223,22 @@ def _distribution(content: ReportContent, figures: ReportFigures) -> Json | None
 
 
 def _hours(content: ReportContent, figures: ReportFigures) -> Json | None:
-    hours = figures.hours
+    few_days = content.days <= _FEW_DAYS
+    hours = figures.hours_of_day if few_days else figures.hours
     shown = hours[hours["index"].notna()]
     if not content.has("hours") or shown.empty:
         return None
-    if content.days <= _FEW_DAYS:
-        by_hour = figures.hours_of_day
+    if few_days:
         return {
             "title": "Index by hour of the day",
-            "svg": hours_svg(by_hour, width=_WIDTH, height=190),
+            "svg": hours_svg(hours, width=_WIDTH, height=190),
             "alt": "Index by hour of the day: "
             + ", ".join(
                 f"{int(row['hour'])}:00 {index_words(row['index'])}"
-                for row in by_hour[by_hour["index"].notna()].to_dict("records")
+                for row in shown.to_dict("records")
             ),
             "note": "Open circles: withheld, too few people read."
-            if by_hour["withheld"].any()
+            if hours["withheld"].any()
             else None,
         }
     low, high = (shown.iloc[place] for place in (shown["index"].argmin(), shown["index"].argmax()))
@@ -260,9 +265,11 @@ def _cameras(content: ReportContent, figures: ReportFigures) -> Json | None:
     shown = figures.cameras[~figures.cameras["withheld"]]
     if not content.has("cameras") or not 1 < len(shown) <= MOST_CAMERAS:
         return None
+    # That of several sites together is not what any one camera is measured by.
+    target = content.target if figures.cameras["site"].nunique() == 1 else None
     return {
         "title": "Index by camera, with its 95% interval",
-        "svg": cameras_svg(figures.cameras, width=_WIDTH, target=content.target),
+        "svg": cameras_svg(figures.cameras, width=_WIDTH, target=target),
         "alt": "Index by camera: "
         + ", ".join(
             f"{row['name']} {index_words(row['index'])}" for row in shown.to_dict("records")

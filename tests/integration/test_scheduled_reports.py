@@ -17,7 +17,7 @@ from analytics.scores import DEFAULT_SCORE
 from analytics.summary import summarise
 from db.buckets import read_buckets
 from db.engine import Database
-from db.places import create_camera, create_site, delete_site
+from db.places import create_camera, create_site, delete_site, list_sites
 from db.schedules import Plan, Schedule, create_schedule, list_schedules
 from jobs import schedules
 from jobs.schedules import make_due_reports
@@ -28,6 +28,7 @@ from tests.chosen_database import ON_BOTH
 from tests.made_jobs import in_a_thread, made_settings, opened, until
 from tests.made_mail_server import MailServer, mail_server
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
+from tests.workbooks import Book
 
 TUESDAY_7 = datetime(2026, 3, 3, 6, 0, tzinfo=UTC)
 PLAN = Plan(
@@ -120,6 +121,28 @@ def test_the_report_lies_in_its_folder_and_comes_by_mail_with_the_same_figures(
     assert (schedule.error, schedule.made_at) == (None, TUESDAY_7)
     assert make_due_reports(settings, TUESDAY_7 + timedelta(hours=1)) == 0
     assert len(server.mails) == 1
+
+
+def test_footage_that_is_still_being_read_is_told_in_mail_pdf_and_workbook(
+    settings: Settings, database: Database, server: MailServer
+) -> None:
+    planned(database)
+    with database.write() as session:
+        (site,) = list_sites(session)
+        (camera,) = site.cameras
+        add_video(session, camera.id, name="evening.mp4", captured_at=NOON + timedelta(hours=6))
+        add_video(session, camera.id, name="later.mp4", captured_at=NOON + timedelta(days=1))
+    make_due_reports(settings, TUESDAY_7)
+    said = "1 recording of this time is still being read; the figures will change."
+    (mail,) = server.mails
+    body = mail.get_body()
+    assert body is not None
+    assert said in body.get_content()
+    folder = settings.home / "reports" / "daily"
+    printed = " ".join(page.extract_text() for page in PdfReader(folder / f"{STEM}.pdf").pages)
+    assert said in re.sub(r"\s+", " ", printed)
+    rows = Book((folder / f"{STEM}.xlsx").read_bytes()).rows("Summary")
+    assert any(said in str(row.get("A")) for row in rows)
 
 
 def test_a_mail_server_that_is_down_is_told_and_tried_again(

@@ -4,7 +4,7 @@ What it shows of a period alone, and of none, is tested with the other pages.
 """
 
 import json
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -44,6 +44,19 @@ def figures(app: AppTest) -> dict[str, Any]:
         key = element.proto.id.split("-")[-1]
         found[key] = json.loads(element.proto.spec)
     return found
+
+
+def test_days_are_heeded_in_either_order(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    """An address may name the later one first."""
+    add_days(database, camera, {0: FAIR, 1: FAIR, 2: FAIR})
+    app = open_page("overview.py", period="Choose dates")
+    first, last = date(2026, 3, 1), date(2026, 3, 2)
+    for dates in ((first, last), (last, first)):
+        app.date_input(key="dates").set_value(dates).run()
+        assert not app.exception
+        assert metrics(app)["People"] == "44"
 
 
 def test_a_change_is_said_with_its_interval(
@@ -133,6 +146,19 @@ def test_what_changed_names_cameras_hours_and_expressions(
     parts = figures(app)["changed_cameras"]["data"][0]
     assert parts["y"][-1] == "All together"
     assert parts["text"][-1] == metrics_delta(app)
+
+
+def test_a_few_people_of_one_camera_are_not_told_by_what_is_left_of_the_other(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    add_days(database, camera, {0: GLAD, 1: SAD})
+    with database.write() as session:
+        other = add_camera(session, "Checkout")
+        add_read_video(session, other, ("happy",), name="one.mp4", captured_at=NOON)
+    app = open_page("overview.py", period="Last day")
+    assert "Cameras are withheld: too few people to show what each added." in words(app)
+    assert "changed_expressions" in figures(app)
+    assert not {"changed_cameras", "changed_hours"} & set(figures(app))
 
 
 def metrics_delta(app: AppTest) -> str:

@@ -8,15 +8,19 @@ import pandas as pd
 import pytest
 from pypdf import PdfReader
 from starlette.applications import Starlette
+from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from analytics.periods import Every
 from analytics.scores import DEFAULT_SCORE
 from api.downloads import DownloadOptions, download_routes
 from db.engine import Database
+from db.places import list_sites
+from db.retention import KeptDays, keep_for
 from db.schedules import Plan, claim_due, create_schedule, fail, list_schedules
 from fer_core.types import EXPRESSIONS, UNKNOWN
 from jobs.reports import report_content
+from pages.state import browser_zone
 from reports.excel import satisfaction_workbook
 from reports.pdf import satisfaction_pdf
 from settings import settings
@@ -25,7 +29,7 @@ from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.test_pages_filled import FAIR, add_read_video
 from tests.integration.pages.words import metrics, words
 from tests.integration.test_downloads import get
-from tests.unit.db.made_rows import NOON, add_camera
+from tests.unit.db.made_rows import NOON, add_camera, add_video
 from tests.workbooks import Book
 
 PLAN = Plan("Weekly", Every.WEEK, 7, "Europe/Berlin", recipients=("ada@example.org",))
@@ -55,6 +59,15 @@ def links(app: AppTest, kind: str) -> dict[str, str]:
 def server(filled: Database) -> Starlette:
     options = DownloadOptions(settings().home, filled, settings().minimum_people)
     return Starlette(routes=download_routes("/api/downloads", lambda: options))
+
+
+def test_footage_that_is_still_being_read_is_told(open_page: OpenPage, filled: Database) -> None:
+    said = "1 recording of this time is still being read; the figures will change."
+    assert said not in words(open_page("report.py"))
+    with filled.write() as session:
+        (site,) = list_sites(session)
+        add_video(session, site.cameras[0].id, name="evening.mp4")
+    assert said in words(open_page("report.py"))
 
 
 @ON_BOTH
@@ -162,6 +175,60 @@ def test_a_preview_shows_every_page(open_page: OpenPage) -> None:
     app.toggle(key="preview").set_value(True).run(timeout=240)
     assert not app.exception
     assert app.get("image")
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("told", "known"), [("Etc/Unknown", None), (None, None), ("Asia/Tokyo", "Asia/Tokyo")]
+)
+def test_a_browser_that_does_not_know_its_time_zone_still_gets_its_report(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, told: str | None, known: str | None
+) -> None:
+    """Chrome tells Etc/Unknown where the system does not know its zone."""
+    monkeypatch.setattr(ContextProxy, "timezone", told)
+    app = open_page("report.py")
+    assert metrics(app)["People"] == "47"
+    assert browser_zone() == known
+    app = app.button(key="new_schedule").click().run()
+    (zone,) = (one for one in app.selectbox if one.label == "Time zone")
+    assert zone.value == (known or "Europe/Berlin")
+
+
+def test_rows_whose_time_is_up_are_not_promised(open_page: OpenPage, filled: Database) -> None:
+    def said() -> list[str]:
+        shown = words(open_page("report.py")).splitlines()
+        return [line for line in shown if line.startswith(("About", "At most"))]
+
+    assert said() == ["About 47 rows", "About 94 rows", "About 2 rows"]
+    with filled.write() as session:
+        # Nothing of March 2026 is so old.
+        keep_for(session, KeptDays(faces=36_500, people=36_500))
+    assert said() == ["About 47 rows", "About 94 rows", "About 2 rows"]
+    with filled.write() as session:
+        keep_for(session, KeptDays(faces=1, people=36_500))
+    gone = "At most 94 rows: those older than 1 day are deleted"
+    assert said() == ["About 47 rows", gone, "About 2 rows"]
+    with filled.write() as session:
+        keep_for(session, KeptDays(people=30))
+    old = "rows: those older than 30 days are deleted"
+    assert said() == [f"At most 47 {old}", f"At most 94 {old}", "About 2 rows"]
+
+
+def test_schedules_are_shown_while_there_is_nothing_to_report(
+    open_page: OpenPage, database: Database
+) -> None:
+    with database.write() as session:
+        camera = add_camera(session)
+        create_schedule(session, PLAN, datetime.now(UTC))
+    shown = words(open_page("report.py"))
+    assert "There is nothing to report yet" in shown
+    assert "Each Monday at 7:00" in shown
+    with database.write() as session:
+        add_read_video(session, camera)
+        add_camera(session, "Back door")
+    shown = words(open_page("report.py", cameras="Site of Back door / Back door"))
+    assert "Nobody was seen by these cameras yet" in shown
+    assert "Each Monday at 7:00" in shown
 
 
 def test_a_schedule_says_when_it_comes_for_whom_and_why_it_failed(

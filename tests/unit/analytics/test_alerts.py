@@ -124,6 +124,13 @@ def test_a_day_that_is_not_over_is_no_drop_yet() -> None:
     assert found(buckets, replace(SITE, today=SUNDAY)) == []
 
 
+def test_a_day_whose_footage_is_still_being_read_is_no_drop_yet() -> None:
+    buckets = weeks(looks={SUNDAY: GLOOMY})
+    assert found(buckets, replace(SITE, unread={SUNDAY})) == []
+    (alert,) = found(buckets, replace(SITE, unread={SUNDAY - timedelta(days=1)}))
+    assert alert.kind is AlertKind.SUDDEN_DROP
+
+
 def test_a_day_of_too_few_people_is_withheld() -> None:
     buckets = weeks(looks={SUNDAY: GLOOMY}, numbers={SUNDAY: 9}, unknown={SUNDAY: 0.0})
     assert found(buckets, replace(SITE, target=50.0)) == []

@@ -173,27 +173,46 @@ def test_of_many_findings_only_the_sure_ones_are_believed() -> None:
     assert beyond_chance(np.array([np.nan])).tolist() == [False]
 
 
+@pytest.mark.parametrize("crowd", CROWDS)
 @pytest.mark.parametrize("people", [10, 60])
 @pytest.mark.parametrize("among", [2, 7, 28, 98])
-def test_the_ends_of_many_rows_of_one_crowd_are_seldom_told_apart(among: int, people: int) -> None:
-    values = 50 * (1 + crowd_values(CROWDS["ordinary"], 1))
+def test_the_ends_of_many_rows_of_one_crowd_are_seldom_told_apart(
+    among: int, people: int, crowd: str
+) -> None:
+    values = 50 * (1 + crowd_values(CROWDS[crowd], 1))
     drawn = np.random.default_rng(among).choice(values, (300, among, people))
-    rows = mean_interval(people, drawn.sum(axis=2), (drawn**2).sum(axis=2), lowest=0, highest=100)
+    count = np.full(among, float(people))
     told = 0
-    for look in range(len(drawn)):
-        one = Estimates(rows.value[look], rows.low[look], rows.high[look])
-        high, low = (one.at(int(place)) for place in (one.value.argmax(), one.value.argmin()))
+    for total, squares in zip(drawn.sum(axis=2), (drawn**2).sum(axis=2), strict=True):
+        rows = Moments(count, total, squares, lowest=0, highest=100)
+        high, low = (rows.at(np.array([place])) for place in (total.argmax(), total.argmin()))
         told += ends_told_apart(high, low, among)
     assert told / len(drawn) <= 0.08
 
 
+def people_like(mean: float, error: float, count: int) -> Moments:
+    """One row of people whose mean has that standard error, but for the little that is added at
+    the ends of the scale: these are at the mean."""
+    squares = (count - 1) * count * error**2 + count * mean**2
+    return Moments(
+        np.array([float(count)]), np.array([count * mean]), np.array([squares]), mean, mean
+    )
+
+
 def test_the_more_rows_there_are_the_further_apart_their_ends_must_be() -> None:
     # Standard errors of 3 and 4, so 5 for the difference: 1.96 for 2 rows, 3.52 for 15 (105 pairs).
-    high, low = (Estimate(m, m - 1.96 * se, m + 1.96 * se) for m, se in ((60, 3), (46, 4)))
+    high, low = people_like(60, 3, 2000), people_like(46, 4, 2000)
     assert ends_told_apart(high, low, 2)
     assert ends_told_apart(high, low, 3)
     assert not ends_told_apart(high, low, 15)
-    assert ends_told_apart(Estimate(64, 64 - 1.96 * 3, 64 + 1.96 * 3), low, 15)
+    assert ends_told_apart(people_like(64, 3, 2000), low, 15)
+
+
+def test_few_people_must_be_further_apart_than_many() -> None:
+    # 18 points are 3.6 standard errors. Of 105 pairs t wants 3.52 of many people, 4.33 of ten.
+    assert ends_told_apart(people_like(64, 3, 2000), people_like(46, 4, 2000), 15)
+    assert not ends_told_apart(people_like(64, 3, 10), people_like(46, 4, 10), 15)
+    assert ends_told_apart(people_like(70, 3, 10), people_like(46, 4, 10), 15)
 
 
 @pytest.mark.parametrize("people", [10, 40, 300])

@@ -9,17 +9,32 @@ import pytest
 from sqlalchemy.orm import Session
 
 from analytics.alert_rules import DEFAULT_RULES, AlertKind, AlertRule
+from analytics.alerts import WatchedSite
 from analytics.silence import Silence
 from db.alerts import read_alerts, read_rules, remove_rule, save_rule, silent_cameras
 from db.engine import Database
 from db.places import create_camera, create_site, delete_site, list_sites, set_opening_hours
-from tests.unit.db.made_rows import NOON, Person, Scene, add_video, read_segment
+from db.queue import fail
+from db.recordings import cancel_recording, readable_again, retry_recording
+from tests.unit.db.made_rows import (
+    NOON,
+    Person,
+    Scene,
+    add_video,
+    lease_segment,
+    read_segment,
+)
 
 SATURDAY = date(2026, 11, 21)
 MONDAY = SATURDAY + timedelta(days=2)
 BERLIN = ZoneInfo("Europe/Berlin")
 SILENT = DEFAULT_RULES[AlertKind.SILENT]
 HOUR_MS = 3_600_000
+WORKING_DAY = Scene(
+    [Person([hour * HOUR_MS + 60_000, hour * HOUR_MS + 120_000]) for hour in range(9)],
+    1,
+    9 * HOUR_MS,
+)
 
 
 def test_rules_are_kept_for_every_site_and_for_one(database: Database) -> None:
@@ -54,12 +69,14 @@ def film(
     seen: bool = True,
     opens: int = 9,
     late: timedelta = timedelta(minutes=10),
-) -> None:
-    """A recording of nine hours of each day, with somebody in each hour or nobody."""
-    times = [(hour * HOUR_MS + 60_000, hour * HOUR_MS + 120_000) for hour in range(9)]
-    scene = Scene([Person(list(pair)) for pair in times] if seen else [], 1, 9 * HOUR_MS)
+) -> list[int]:
+    """A recording of nine hours of each day, with somebody in each hour or nobody, added ``late``
+    after its end and read within a minute; returns their ids."""
+    scene = WORKING_DAY if seen else Scene([], 1, 9 * HOUR_MS)
+    added = []
     for day in days:
         begin = datetime.combine(day, time(opens), BERLIN).astimezone(UTC)
+        came = begin + timedelta(hours=9) + late
         recording = add_video(
             session,
             camera,
@@ -67,9 +84,11 @@ def film(
             segment_ms=9 * HOUR_MS,
             name=f"{day}.mp4",
             captured_at=begin,
-            now=begin,
+            now=came,
         )
-        read_segment(session, recording, scene, 0, now=begin + timedelta(hours=9) + late)
+        read_segment(session, recording, scene, 0, now=came + timedelta(minutes=1))
+        added.append(recording)
+    return added
 
 
 def working_days(last: date, count: int = 20) -> list[date]:
@@ -140,6 +159,80 @@ def test_a_camera_whose_footage_waits_is_not_silent(database: Database, camera: 
         film(session, camera, working_days(SATURDAY))
         add_video(session, camera, name="waiting.mp4", captured_at=monday_at(9))
         assert judged(session, monday_at(17)) == {}
+
+
+def test_a_camera_whose_footage_was_read_again_falls_silent_all_the_same(
+    database: Database, camera: int
+) -> None:
+    """Weeks after most of it was taken; meanwhile nobody can tell."""
+    with database.write() as session:
+        added = film(session, camera, working_days(SATURDAY))
+        assert readable_again(session, camera) == added[::-1]
+        for recording in added:
+            retry_recording(session, recording)
+        assert judged(session, monday_at(15)) == {}
+        for recording in added:
+            read_segment(session, recording, WORKING_DAY, 0, now=monday_at(10))
+        assert judged(session, monday_at(12)) == {}
+        assert judged(session, monday_at(15))[camera].hours == 5
+
+
+@pytest.mark.parametrize("is_filmed", [False, True])
+def test_footage_that_failed_is_told_from_none(
+    database: Database, camera: int, *, is_filmed: bool
+) -> None:
+    with database.write() as session:
+        film(session, camera, working_days(SATURDAY))
+        if is_filmed:
+            film(session, camera, [MONDAY], seen=False)
+        assert not judged(session, monday_at(20))[camera].has_failed
+        broken = add_video(session, camera, name="broken.mp4", captured_at=monday_at(9))
+        lease = lease_segment(session, broken, 0, now=monday_at(10))
+        fail(session, lease, "Damaged.", permanent=True, max_attempts=3, now=monday_at(10))
+        silent = judged(session, monday_at(20))[camera]
+        assert (silent.has_failed, silent.is_filmed) == (True, is_filmed)
+
+
+def test_footage_that_was_cancelled_is_told_from_none(database: Database, camera: int) -> None:
+    with database.write() as session:
+        film(session, camera, working_days(SATURDAY))
+        cancel_recording(session, add_video(session, camera, captured_at=monday_at(9)))
+        assert judged(session, monday_at(20))[camera].has_failed
+
+
+def test_footage_that_failed_before_says_nothing_of_the_silence(
+    database: Database, camera: int
+) -> None:
+    with database.write() as session:
+        film(session, camera, working_days(SATURDAY))
+        before = monday_at(9) - timedelta(days=3)
+        cancel_recording(session, add_video(session, camera, captured_at=before))
+        assert not judged(session, monday_at(20))[camera].has_failed
+
+
+def test_days_whose_footage_waits_are_told_to_whoever_looks_for_drops(
+    database: Database, camera: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of this week: a recording that waits since a month ago is no matter."""
+    told: list[WatchedSite] = []
+    monkeypatch.setattr("db.alerts.find_alerts", lambda _, sites, *__, **___: told.extend(sites))
+    with database.write() as session:
+        create_camera(session, create_site(session, "Side Street", "UTC"), "Till")
+        for days in (30, 2, 0):
+            begin = monday_at(9) - timedelta(days=days)
+            add_video(session, camera, name=f"{days}.mp4", captured_at=begin)
+        read_alerts(
+            session,
+            list_sites(session),
+            first=SATURDAY - timedelta(days=30),
+            last=MONDAY,
+            minimum_people=10,
+            now=monday_at(20),
+        )
+    assert {site.name: site.unread for site in told} == {
+        "Main Street": {SATURDAY, MONDAY},
+        "Side Street": set(),
+    }
 
 
 @pytest.mark.usefixtures("camera")

@@ -88,6 +88,17 @@ def test_what_to_do_depends_on_whether_footage_comes_in() -> None:
     assert "nobody is in it" in next_step(filmed)
 
 
+def test_footage_that_came_in_and_failed_is_not_said_to_be_missing() -> None:
+    assert SILENT.silence is not None
+    failed = replace(SILENT.silence, has_failed=True)
+    assert next_step(replace(SILENT, silence=failed)) == (
+        "Footage of that time came in but could not be read, or was cancelled: see Recordings."
+    )
+    in_part = next_step(replace(SILENT, silence=replace(failed, is_filmed=True)))
+    assert in_part.startswith("Some footage of that time could not be read")
+    assert "Nobody is in the rest" in in_part
+
+
 @pytest.mark.parametrize("kind", list(AlertKind))
 def test_every_kind_has_a_title_and_a_next_step(kind: AlertKind) -> None:
     assert TITLES[kind]

@@ -102,6 +102,33 @@ def test_days_are_dates_that_excel_can_sort() -> None:
     assert days.tolist() == [(date(2026, 11, day) - epoch).days for day in (2, 3, 4)]
 
 
+def test_a_day_without_people_is_a_row_of_no_figures_and_a_gap_in_the_line() -> None:
+    book = Book(satisfaction_workbook(content(last_day=date(2026, 11, 7))))
+    table = book.table("Days")
+    assert (table["Day"].diff().dropna() == 1).all()
+    empty = table.iloc[3:]
+    assert empty["Remark"].tolist() == ["nobody seen"] * 3
+    assert empty[["People", "Not read"]].eq(0).all(axis=None)
+    assert empty.drop(columns=["Day", "People", "Not read", "Remark"]).isna().all(axis=None)
+    (drawn,) = (name for name in book.files.namelist() if name.startswith("xl/charts/chart1"))
+    chart = book.files.read(drawn).decode()
+    assert "Days!$D$2:$D$7" in chart
+    assert "dispBlanksAs" not in chart  # Excel then leaves a gap.
+    # A day between two gaps would not be seen otherwise.
+    assert '<c:symbol val="circle"/>' in chart
+
+
+def test_about_names_all_sites_and_cameras_where_the_heading_counts_them() -> None:
+    sites = [f"Site {number}" for number in range(12)]
+    cameras = [f"{site} / Door" for site in sites]
+    book = Book(satisfaction_workbook(content(sites=sites, cameras=cameras)))
+    heading, below = (row["A"] for row in book.rows("Summary")[:2])
+    assert heading == "12 sites"
+    assert below == "2 Nov 2026 to 4 Nov 2026 · 12 cameras"
+    about = {row["A"]: row["B"] for row in book.rows("About")}
+    assert (about["Sites"], about["Cameras"]) == (" · ".join(sites), " · ".join(cameras))
+
+
 def test_what_is_withheld_is_empty_and_says_why() -> None:
     day = Book(satisfaction_workbook(content())).table("Days").iloc[2]
     assert day["People"] == 6
@@ -121,7 +148,7 @@ def test_a_withheld_period_shows_no_figure_anywhere() -> None:
 
 def test_nobody_at_all_is_still_a_workbook() -> None:
     book = Book(satisfaction_workbook(content(buckets=buckets().iloc[:0], before=None)))
-    assert book.table("Days").empty
+    assert book.table("Days")["Remark"].tolist() == ["nobody seen"] * 3
     assert any("Nobody was seen" in str(row.get("A")) for row in book.rows("Summary"))
 
 

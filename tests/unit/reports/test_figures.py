@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.scores import DEFAULT_SCORE
-from analytics.summary import by_day, by_hour, summarise
+from analytics.summary import by_day, by_hour, expression_shares, summarise
 from fer_core.types import EXPRESSIONS, UNKNOWN
 from reports.figures import (
     confusion_figure,
@@ -118,6 +118,17 @@ def test_the_distribution_names_shares_counts_and_intervals() -> None:
     assert axis_titles(figure) == [
         f"Share of {summary.read} people read (%)<br>{summary.unknown} people could not be read"
     ]
+
+
+def test_beside_a_corrected_share_no_counted_people_are_written() -> None:
+    summary = summarise(week(), DEFAULT_SCORE, MINIMUM)
+    counted = expression_shares(summary)
+    corrected = counted.assign(share=1 / 7, low=0.1, high=0.2)
+    figure = distribution_figure(summary, corrected)
+    assert set(texts(figure)) == {"<b>14%</b>"}
+    happy = f"{summary.counts['happy']} people of {summary.read} read"
+    (bars,) = figure.data
+    assert bars.customdata[0] == f"Happy: 14% (10% to 20%), as counted {happy}"
 
 
 def test_empty_and_withheld_figures_say_so() -> None:

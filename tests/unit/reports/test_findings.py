@@ -1,10 +1,11 @@
 from datetime import UTC, date, datetime
 
 import pandas as pd
+import pytest
 
 from analytics.scores import DEFAULT_SCORE
 from reports.content import ReportContent, report_figures
-from reports.findings import findings
+from reports.findings import findings, people_sentence
 from tests.unit.analytics.people import HAPPY_THIRD, bucket_frame, crowd
 
 HAPPY = (0.0, 0.0, 0.0, 0.95, 0.0, 0.0, 0.05)
@@ -25,19 +26,44 @@ def hours_of_the_week(seed: int, best: tuple[float, ...] = HAPPY_THIRD) -> str:
         for day in range(7)
         for hour in range(10)
     ]
-    content = ReportContent(
+    content = content_of(bucket_frame(pd.concat(people)))
+    return dict(findings(report_figures(content)))["Hours of the week."]
+
+
+def content_of(buckets: pd.DataFrame, unread: int = 0) -> ReportContent:
+    return ReportContent(
         sites=("Berlin Mitte",),
         cameras=(),
         first_day=date(2026, 11, 2),
         last_day=date(2026, 11, 8),
-        buckets=bucket_frame(pd.concat(people)),
+        buckets=buckets,
         before=None,
         target=None,
         score=DEFAULT_SCORE,
         minimum_people=10,
         generated_at=datetime(2026, 11, 9, 8, tzinfo=UTC),
+        unread=unread,
     )
-    return dict(findings(report_figures(content)))["Hours of the week."]
+
+
+@pytest.mark.parametrize(
+    ("unread", "said"),
+    [
+        (0, ""),
+        (1, " 1 recording of this time is still being read; the figures will change."),
+        (1200, " 1,200 recordings of this time are still being read; the figures will change."),
+    ],
+)
+@pytest.mark.parametrize("people", [0, 5, 60])
+def test_how_many_people_is_said_with_what_is_still_being_read(
+    people: int, unread: int, said: str
+) -> None:
+    seen = bucket_frame(crowd(str(MONDAY), people or 5, hours=1, shares=HAPPY_THIRD))
+    buckets = seen if people else seen.iloc[:0]
+    of_all_that_was_read = people_sentence(report_figures(content_of(buckets)).summary, 10)
+    assert of_all_that_was_read.endswith(".")
+    summary = report_figures(content_of(buckets, unread)).summary
+    assert people_sentence(summary, 10) == of_all_that_was_read + said
 
 
 def test_of_many_hours_of_one_crowd_the_ends_may_be_chance() -> None:

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from pypdf import PdfReader
 
+import reports.pdf
 from analytics.scores import DEFAULT_SCORE
 from analytics.summary import by_camera, by_day, by_weekday_hour, summarise
 from reports import words
+from reports.charts_compared import cameras_svg
 from reports.content import SECTIONS, ReportContent
 from reports.pdf import satisfaction_pdf, satisfaction_png
 from tests.unit.analytics.people import bucket_frame, crowd
@@ -133,6 +135,7 @@ def test_a_withheld_period_shows_no_figure() -> None:
     assert "7 people were seen, 7 of them could be read: figures from fewer than 10" in text
     assert "Satisfaction index" not in text
     assert "%" not in text.partition("How this was measured")[0].replace("95% interval", "")
+    assert "Open circles" not in text
 
 
 def test_an_empty_period_says_so() -> None:
@@ -180,6 +183,70 @@ def test_a_single_day_needs_no_trend() -> None:
     assert "Index by day" not in text
     assert "How people looked" in text
     assert "Hour of the day (local time)" in text
+
+
+def test_open_circles_are_explained_beside_the_trend_that_has_them() -> None:
+    note = "Open circles: withheld, fewer than 10 people read."
+    assert note in text_of(content())
+    assert "Open circles" not in text_of(content(sections=["expressions", "days"]))
+    whole = bucket_frame(pd.concat([crowd(f"2026-11-0{day} 09:00", 100) for day in (2, 3)]))
+    assert "Index by day" in text_of(content(buckets=whole))
+    one = bucket_frame(
+        pd.concat([crowd("2026-11-02 09:00", 100), crowd("2026-11-03 09:00", 6, unknown_share=0)])
+    )
+    assert "Open circles" not in text_of(content(buckets=one))
+    assert "Open circles" not in text_of(content(buckets=whole))
+
+
+def test_hours_that_are_shown_only_over_all_days_are_drawn() -> None:
+    days = [crowd(f"2026-11-0{day} 09:00", 6, hours=1, unknown_share=0) for day in (2, 3)]
+    report = content(buckets=bucket_frame(pd.concat(days)), last_day=date(2026, 11, 3))
+    assert by_weekday_hour(report.buckets, DEFAULT_SCORE, MINIMUM)["withheld"].all()
+    assert "Index by hour of the day" in text_of(report)
+
+
+def test_many_sites_and_cameras_are_counted_above_and_named_below() -> None:
+    sites = [f"Branch number {number} in a town" for number in range(1, 61)]
+    cameras = [f"{site} / Entrance" for site in sites]
+    first = opened(content(sites=sites, cameras=cameras)).pages[0].extract_text()
+    assert "60 sites" in first
+    assert "60 cameras" in first
+    assert "Satisfaction index" in first
+    text = text_of(content(sites=sites, cameras=cameras))
+    assert f"Sites: {' · '.join(sites)}" in text
+    assert f"Cameras: {' · '.join(cameras[:3])}" in text
+    assert f" · {cameras[-1]} " in text
+    assert text.index("Sites: Branch") > text.index("By day")
+
+
+def test_a_few_names_stand_under_the_title_that_counts_them() -> None:
+    text = text_of(content(sites=["Altona", "Bergedorf", "Harburg", "Wandsbek"]))
+    names = "Sites: Altona · Bergedorf · Harburg · Wandsbek"
+    assert text.index("4 sites") < text.index(names) < text.index("Satisfaction index")
+
+
+@pytest.mark.parametrize(("sites", "drawn"), [(["A", "A"], 61.5), (["A", "B"], None)])
+def test_a_target_of_several_sites_is_no_line_through_their_cameras(
+    monkeypatch: pytest.MonkeyPatch, sites: list[str], drawn: float | None
+) -> None:
+    targets: list[float | None] = []
+
+    def chart(cameras: pd.DataFrame, *, width: int, target: float | None) -> str:
+        targets.append(target)
+        return cameras_svg(cameras, width=width, target=target)
+
+    monkeypatch.setattr(reports.pdf, "cameras_svg", chart)
+    frame = pd.concat(
+        [
+            bucket_frame(
+                crowd("2026-11-02 09:00", 100, camera_id=number), site=site, camera=f"Door {number}"
+            )
+            for number, site in enumerate(sites, start=1)
+        ],
+        ignore_index=True,
+    )
+    text_of(content(buckets=frame, target=61.5))
+    assert targets == [drawn]
 
 
 def test_the_week_is_a_grid_of_hours_and_says_what_is_withheld() -> None:
