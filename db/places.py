@@ -133,10 +133,16 @@ def update_site(
     session.flush()
 
 
-def set_opening_hours(session: Session, site_id: int, hours: OpeningHours) -> None:
-    """Raises PlaceError where they are no seven days, or a day closes before it opens."""
+def set_opening_hours(
+    session: Session, site_id: int, hours: OpeningHours, *, shown: OpeningHours | None = None
+) -> None:
+    """``shown``: what ``hours`` were made from; a day that is as in it stays as it is stored now.
+    Raises PlaceError where they are no seven days, or a day closes before it opens."""
     site = _site(session, site_id)
-    site.opening_hours = _hours(hours)
+    checked = _hours(hours)
+    if shown is not None:
+        checked = _changed_days(checked, _hours(shown), site.opening_hours)
+    site.opening_hours = checked
     session.flush()
 
 
@@ -266,6 +272,19 @@ def _hours(hours: OpeningHours) -> list[list[int] | None]:
         if stretch is not None and not 0 <= stretch[0] < stretch[1] <= _MINUTES:
             raise PlaceError(f"On {day} the store must close after it opens, by midnight.")
     return [None if stretch is None else [int(m) for m in stretch] for stretch in hours]
+
+
+def _changed_days(
+    hours: list[list[int] | None], shown: list[list[int] | None], stored: list[Any]
+) -> list[Any]:
+    """``stored`` with the days that ``hours`` has otherwise than ``shown``; empty stands for a week
+    without hours, which is what comes out where no day is left."""
+    closed = [None] * len(_DAYS)
+    each = zip(hours or closed, shown or closed, stored or closed, strict=True)
+    week = [now if day == old else day for day, old, now in each]
+    if week == (stored or closed):
+        return stored
+    return week if any(week) else []
 
 
 def _as_hours(stored: list[Any]) -> OpeningHours:

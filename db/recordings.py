@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from db.months import faces_of, in_months, months_of, stretches
@@ -27,6 +27,7 @@ BACKLOG_AFTER: Final = timedelta(days=3)
 _NAME_LENGTH: Final = 255
 _UNFINISHED: Final = (SegmentState.QUEUED.value, SegmentState.LEASED.value)
 _RUNNING: Final = (RecordingState.QUEUED.value, RecordingState.READING.value)
+_GONE: Final = "This recording no longer exists."
 
 
 class RecordingError(SatisfaceError):
@@ -136,14 +137,16 @@ def cancel_unfinished_segments(session: Session, recording_id: int) -> None:
 
 def retry_recording(session: Session, recording_id: int) -> None:
     """Queue again all that was not read of a failed or cancelled recording, or all of one that
-    was read to its end: what stands there is replaced segment by segment.
+    was read to its end: what stands there is replaced segment by segment. Segments whose faces
+    were deleted since are read again, too: it is by its faces that the next segment knows a
+    person who goes on (db.chains).
 
     Raises RecordingError where it is gone, waits or is being read, where its footage is no longer
     kept, or where its people were deleted (they would count twice).
     """
     recording = _locked(session, recording_id)
     if recording is None:
-        raise RecordingError("This recording no longer exists.")
+        raise RecordingError(_GONE)
     if recording.state in _RUNNING:
         raise RecordingError(f"{recording.name} waits to be read or is being read already.")
     if recording.footage_key is None:
@@ -158,7 +161,7 @@ def retry_recording(session: Session, recording_id: int) -> None:
         )
     segments = [Segment.recording_id == recording_id]
     if recording.state != RecordingState.DONE.value:
-        segments.append(Segment.state != SegmentState.DONE.value)
+        segments.append(or_(Segment.state != SegmentState.DONE.value, _lost_faces(recording)))
     session.execute(
         update(Segment)
         .where(*segments)
@@ -180,6 +183,15 @@ def retry_recording(session: Session, recording_id: int) -> None:
     session.flush()
 
 
+def _lost_faces(recording: Recording) -> ColumnElement[bool]:
+    """Holds for segments of which only the people are left, and no face."""
+    people = exists().where(
+        Track.recording_id == recording.id, Track.segment_index == Segment.index
+    )
+    faces = exists().where(faces_of(recording), Prediction.segment_index == Segment.index)
+    return and_(people, ~faces)
+
+
 def readable_again(session: Session, camera_id: int) -> list[int]:
     """Ids of the camera's recordings that retry_recording would take, by capture time."""
     query = (
@@ -195,15 +207,22 @@ def readable_again(session: Session, camera_id: int) -> list[int]:
     return list(session.scalars(query))
 
 
-def delete_recording(session: Session, recording_id: int) -> str | None:
+def delete_recording(
+    session: Session, recording_id: int, *, added_at: datetime | None = None
+) -> str | None:
     """Delete a recording in any state, with all that was read of it. Sealed hours stay as they are
     (db.retention).
 
+    ``added_at``: its ``created_at``, from whoever saw it a while ago; None for whatever recording
+    has the id now.
+
     Returns the key of the footage that is now nobody's, None where there is none. Nothing
-    happens where the recording is gone already.
+    happens where the recording is gone already; with ``added_at`` that raises RecordingError.
     """
-    recording = _locked(session, recording_id)
+    recording = _locked(session, recording_id, added_at)
     if recording is None:
+        if added_at is not None:
+            raise RecordingError(_GONE)
         return None
     camera_id, footage_key = recording.camera_id, recording.footage_key
     span = _span(recording)
@@ -226,15 +245,17 @@ def delete_rows(session: Session, recording: Recording) -> None:
         session.execute(delete(Track).where(Track.recording_id == recording.id, tracks))
 
 
-def set_captured_at(session: Session, recording_id: int, when: datetime) -> None:
+def set_captured_at(
+    session: Session, recording_id: int, when: datetime, *, added_at: datetime | None = None
+) -> None:
     """Say when a recording was taken (aware): its people move to other hours.
 
-    Raises RecordingError where it is gone, or where its people were deleted: their hours are
-    sealed.
+    ``added_at``: as for delete_recording. Raises RecordingError where it is gone, or where its
+    people were deleted: their hours are sealed.
     """
-    recording = _locked(session, recording_id)
+    recording = _locked(session, recording_id, added_at)
     if recording is None:
-        raise RecordingError("This recording no longer exists.")
+        raise RecordingError(_GONE)
     if recording.people_deleted_at is not None:
         raise RecordingError(
             f"The people of {recording.name} were deleted; their hours can no longer be moved."
@@ -267,9 +288,23 @@ def _move_faces(session: Session, recording: Recording, months: Sequence[int]) -
             )
 
 
-def footage_released(session: Session, recording_id: int) -> None:
-    """Note that the footage was deleted from the store."""
-    session.execute(update(Recording).where(Recording.id == recording_id).values(footage_key=None))
+def footage_may_go(session: Session, recording_id: int, key: str) -> bool:
+    """Whether ``key`` is still the footage of this recording, and the recording neither waits nor
+    is being read. For a key that was looked up a while ago: SQLite gives the id of a deleted
+    recording again."""
+    ended = exists().where(
+        Recording.id == recording_id,
+        Recording.footage_key == key,
+        Recording.state.not_in(_RUNNING),
+    )
+    return bool(session.scalar(select(ended)))
+
+
+def footage_released(session: Session, recording_id: int, key: str) -> None:
+    """Note that the footage ``key`` was deleted from the store. Nothing where the recording of
+    this id has other footage."""
+    own = (Recording.id == recording_id, Recording.footage_key == key)
+    session.execute(update(Recording).where(*own).values(footage_key=None))
 
 
 def footage_keys(
@@ -296,7 +331,16 @@ def _rebuild(session: Session, camera_id: int, span: tuple[datetime, datetime]) 
     rebuild_span(session, camera_id, *span)
 
 
-def _locked(session: Session, recording_id: int) -> Recording | None:
+def _locked(
+    session: Session, recording_id: int, added_at: datetime | None = None
+) -> Recording | None:
     """The recording, so that nobody else changes it or its segments until the commit (SQLite
-    has one writer anyway)."""
-    return session.scalar(select(Recording).where(Recording.id == recording_id).with_for_update())
+    has one writer anyway).
+
+    None where it is gone, or was not added at ``added_at``: SQLite gives the id of a deleted
+    recording again.
+    """
+    query = select(Recording).where(Recording.id == recording_id)
+    if added_at is not None:
+        query = query.where(Recording.created_at == added_at)
+    return session.scalar(query.with_for_update())

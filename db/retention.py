@@ -12,7 +12,7 @@ that was seen in it has expired.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -79,11 +79,15 @@ def kept_days(session: Session) -> KeptDays:
     return KeptDays(row.prediction_days, row.track_days, row.footage_days)
 
 
-def keep_for(session: Session, days: KeptDays) -> None:
+def keep_for(session: Session, days: KeptDays, *, shown: KeptDays | None = None) -> None:
     """Set how long rows are kept. Nothing is deleted here: the worker's next sweep does it.
 
-    Raises RetentionError where a number is no number of days.
+    ``shown``: what ``days`` were chosen from; what is as in it stays as it is stored now. Raises
+    RetentionError where a number is no number of days.
     """
+    if shown is not None:
+        each = zip(astuple(days), astuple(shown), astuple(kept_days(session)), strict=True)
+        days = KeptDays(*(stored if chosen == old else chosen for chosen, old, stored in each))
     for number in (days.faces, days.people, days.footage):
         if number is not None and not 1 <= number <= _LONGEST:
             raise RetentionError(f"Rows are kept from 1 to {_LONGEST:,} days, or for good.")

@@ -14,7 +14,7 @@ due -> leased -> made, due at the next occasion
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -124,11 +124,18 @@ def create_schedule(session: Session, plan: Plan, now: datetime) -> int:
     return row.id
 
 
-def update_schedule(session: Session, schedule_id: int, plan: Plan, now: datetime) -> None:
+def update_schedule(
+    session: Session, schedule_id: int, plan: Plan, now: datetime, *, shown: Plan | None = None
+) -> None:
     """Next made at the occasion that follows ``now``; one that waits for its days to end is made,
-    too. Raises ScheduleError."""
+    too. ``shown``: what ``plan`` was made from; what is as in it stays as it is stored now. Raises
+    ScheduleError."""
     row = _row(session, schedule_id)
     waits = row.due_at <= now
+    if shown is not None:
+        names = [field.name for field in fields(Plan)]
+        changes = {n: getattr(plan, n) for n in names if getattr(plan, n) != getattr(shown, n)}
+        plan = replace(_plan(row), **changes)
     for name, value in _values(session, plan, besides=schedule_id).items():
         setattr(row, name, value)
     row.due_at = _coming(session, plan, now) if waits else _next(plan, now)

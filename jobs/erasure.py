@@ -30,11 +30,13 @@ class Erasure:
     footage_left: int
 
 
-def delete_for_good(database: Database, store: FootageStore, recording_id: int) -> bool:
-    """Delete a recording in any state, with all that was read of it, and its footage. False where
-    the footage is left to a sweep."""
+def delete_for_good(
+    database: Database, store: FootageStore, recording_id: int, added_at: datetime
+) -> bool:
+    """Delete the recording that was added then, in any state, with all that was read of it, and its
+    footage. False where the footage is left to a sweep. Raises RecordingError where it is gone."""
     with database.write() as session:
-        key = delete_recording(session, recording_id)
+        key = delete_recording(session, recording_id, added_at=added_at)
     return key is None or _deleted(store, key)
 
 
@@ -58,7 +60,7 @@ def erase(
         if erased.footage_key is not None:
             is_gone = _deleted(store, erased.footage_key)
             with database.write() as session:
-                footage_released(session, recording_id)
+                footage_released(session, recording_id, erased.footage_key)
             footage += is_gone
             footage_left += not is_gone
     with database.write() as session:

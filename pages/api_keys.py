@@ -9,7 +9,8 @@ import streamlit as st
 from db.keys import ApiKeyError, ApiKeyRow, Scope, create_key, list_keys, revoke_key
 from db.places import SiteRow
 from pages.format import ago, escaped, listed
-from pages.state import database, say_after_rerun
+from pages.state import database, say_after_rerun, show_message
+from pages.trouble import callback, in_dialog
 
 # Session state: the key that is shown this once, why none was made, and what was entered.
 _SHOWN: Final = "api_key_shown"
@@ -76,7 +77,9 @@ def _about(key: ApiKeyRow, names: dict[int, str], now: datetime) -> str:
     return " · ".join(facts)
 
 
-@st.dialog("New key for a program")
+# Closing draws the page anew, too: a key that was made then stands in the list.
+@st.dialog("New key for a program", on_dismiss="rerun")
+@in_dialog
 def _new(all_sites: Sequence[SiteRow]) -> None:
     shown = st.session_state.get(_SHOWN)
     if shown is not None:
@@ -101,15 +104,17 @@ def _new(all_sites: Sequence[SiteRow]) -> None:
     st.button("Make the key", type="primary", key="make_api_key", on_click=_make)
     if problem := st.session_state.pop(_PROBLEM, None):
         st.error(escaped(problem))
+    show_message()  # that it was not done: the page behind is not drawn
 
 
+@callback
 def _make() -> None:
     entered = st.session_state
     now = datetime.now(UTC)
     days = _LIFETIMES[str(entered[_LIFETIME])]
     try:
         with database().write() as session:
-            entered[_SHOWN], _ = create_key(
+            key, _ = create_key(
                 session,
                 entered[_NAME],
                 entered[_MAY],
@@ -119,6 +124,8 @@ def _make() -> None:
             )
     except ApiKeyError as error:
         entered[_PROBLEM] = str(error)
+        return
+    entered[_SHOWN] = key  # once it is stored
 
 
 def _show_once(key: str) -> None:
@@ -131,6 +138,7 @@ def _show_once(key: str) -> None:
 
 
 @st.dialog("Revoke this key?")
+@in_dialog
 def _revoke(key: ApiKeyRow) -> None:
     st.markdown(
         f"Programs that bring **{escaped(key.name)}** ({escaped(key.hint)}…) are refused at once. "

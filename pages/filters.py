@@ -151,10 +151,16 @@ def choose_period(covered: Period) -> Period:
         bind="query-params",
         width=260,
     )
-    if len(dates) == 2:
-        return Period(dates[0], dates[1])
-    # Only the first day is chosen so far.
-    return Period(dates[0], dates[0]) if dates else Period(*default)
+    return chosen_days(dates) or Period(*default)
+
+
+def chosen_days(dates: Sequence[date]) -> Period | None:
+    """What was entered as a stretch of days; while only the first is chosen, that day. None where
+    none is.
+
+    An address may name them in either order; the calendar gives the earlier one first.
+    """
+    return Period(min(dates), max(dates)) if dates else None
 
 
 def choose_baseline(period: Period, covered: Period) -> Baseline:

@@ -123,11 +123,13 @@ def camera_form(sites: Sequence[SiteRow], *, key: str) -> None:
                 st.session_state[NEW_CAMERA] = create_camera(session, site.id, name)
 
 
-@st.dialog("Edit the site", width="medium")
+# Fields carry the site in their keys, and closing begins anew: what was entered for one site must
+# not stand in the form of the next.
+@st.dialog("Edit the site", width="medium", on_dismiss="rerun")
 @in_dialog
 def edit_site(site: SiteRow) -> None:
-    """Name, time zone, target and opening hours."""
-    name = st.text_input("Name", value=site.name, max_chars=100)
+    """Name, time zone, target and opening hours; saved is what differs from ``site``."""
+    name = st.text_input("Name", value=site.name, max_chars=100, key=f"site_name_{site.id}")
     zone = choose_time_zone(site.time_zone, key=f"zone_{site.id}")
     if zone != site.time_zone:
         st.caption("All figures of this site are then counted anew on the other clock.")
@@ -142,6 +144,7 @@ def edit_site(site: SiteRow) -> None:
         help="The satisfaction index that the site aims at, 0 to 100: a line in its charts, and "
         "what it is measured against. Empty: none.",
         width=200,
+        key=f"site_target_{site.id}",
     )
     st.markdown("**Opening hours**")
     st.caption("Such as 9:00 to 20:00. An empty day is closed; all empty: not known.")
@@ -156,12 +159,18 @@ def edit_site(site: SiteRow) -> None:
             )
             for day, stretch in zip(WEEKDAYS, known, strict=True)
         ]
-    if st.button("Save", type="primary"):
+    if st.button("Save", type="primary", key=f"save_site_{site.id}"):
         with saving(f"{escaped(name)} was saved.") as session:
             hours = read_hours(written)
-            update_site(session, site.id, name=name, time_zone=zone)
-            set_target(session, site.id, target)
-            set_opening_hours(session, site.id, hours)
+            update_site(
+                session,
+                site.id,
+                name=name if name != site.name else None,
+                time_zone=zone if zone != site.time_zone else None,
+            )
+            if target != site.target:
+                set_target(session, site.id, target)
+            set_opening_hours(session, site.id, hours, shown=site.opening_hours)
 
 
 def read_hours(written: Sequence[str]) -> OpeningHours:

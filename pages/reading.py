@@ -14,13 +14,15 @@ from pages.trouble import callback, refreshing
 from reports.words import people_words
 
 _SHOWN = 10
+_UNFINISHED = (RecordingState.QUEUED, RecordingState.READING)
+_ENDED = tuple(state for state in RecordingState if state not in _UNFINISHED)
 _WAITING_LONG = timedelta(seconds=60)
 
 
 def being_read(recent: Collection[int]) -> None:
     """Keeps itself up to date. ``recent``: ids whose end is shown here, too."""
     with database().read() as session:
-        busy = count_recordings(session, states=(RecordingState.QUEUED, RecordingState.READING))
+        busy = count_recordings(session, states=_UNFINISHED)
     if not busy and not recent:
         return
     # Seldom while nothing happens: somebody else may start something.
@@ -40,11 +42,8 @@ def _show(recent: tuple[int, ...]) -> None:
             limit=max(_SHOWN - len(reading), 0),
         )
         waitings = count_recordings(session, states=(RecordingState.QUEUED,))
-        ended = [
-            row
-            for row in list_recordings(session, ids=recent, limit=200)
-            if row.state not in (RecordingState.QUEUED, RecordingState.READING)
-        ]
+        ended = list_recordings(session, ids=recent, states=_ENDED, limit=_SHOWN)
+        endings = count_recordings(session, ids=recent, states=_ENDED)
     if reading or waiting:
         st.subheader("Being read")
         st.caption("You can leave this page, or close it: reading goes on by itself.")
@@ -64,10 +63,10 @@ def _show(recent: tuple[int, ...]) -> None:
         ):
             st.subheader("Finished")
             st.page_link("overview.py", label="See the overview", icon=":material/monitoring:")
-        for row in ended[:_SHOWN]:
+        for row in ended:
             _finished(row)
-        if len(ended) > _SHOWN:
-            st.caption(f"… and {len(ended) - _SHOWN} more, on **Recordings**")
+        if endings > len(ended):
+            st.caption(f"… and {endings - len(ended):,} more, on **Recordings**")
 
 
 def _unfinished(row: RecordingRow) -> None:

@@ -1,6 +1,6 @@
 """One recording: what it is, who was seen when, and what can be done with it."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -48,6 +48,8 @@ _FOOTAGE_LEFT: Final = (
     "Its footage could not be deleted yet, as the footage store cannot be reached. Nobody can see "
     "it any more, and the worker deletes it once the store is back."
 )
+_EARLIEST: Final = datetime(1990, 1, 1)  # noqa: DTZ001  on a site's clock
+"""As of files' own times (fer_core.capture_time): a clock that was never set says one of before."""
 _UNFINISHED: Final = (RecordingState.QUEUED, RecordingState.READING)
 _PEOPLE_SHOWN: Final = 500
 _PICTURES: Final = 6
@@ -208,13 +210,29 @@ def _correct_time(row: RecordingRow) -> None:
         f"({row.time_zone.replace('_', ' ')})? Its people move to that time in every figure."
     )
     local = row.captured_at.astimezone(zone).replace(tzinfo=None)
-    when = st.datetime_input("Taken at", value=local, step=60, format="DD/MM/YYYY")
+    # Without bounds it takes only the ten years around the value, which may be what is wrong.
+    tomorrow = datetime.now(zone).date() + timedelta(days=1)
+    when = st.datetime_input(
+        "Taken at",
+        value=local,
+        min_value=min(_EARLIEST, local),
+        max_value=max(datetime.combine(tomorrow, time(23, 59)), local),
+        step=60,
+        format="DD/MM/YYYY",
+    )
     seconds = st.number_input("and seconds", 0, 59, local.second)
     if st.button("Save", type="primary") and isinstance(when, datetime):
-        begin = when.replace(second=int(seconds), microsecond=0, tzinfo=zone)
+        is_same_minute = when == local.replace(second=0, microsecond=0)
+        begin = when.replace(
+            second=int(seconds),
+            microsecond=0,
+            tzinfo=zone,
+            # The hour that an autumn night has twice: what was not changed stays in its own.
+            fold=local.fold if is_same_minute else 0,
+        )
         try:
             with database().write() as session:
-                set_captured_at(session, row.id, begin)
+                set_captured_at(session, row.id, begin, added_at=row.created_at)
         except RecordingError as error:
             st.error(escaped(str(error)))
             return
@@ -233,13 +251,20 @@ def _delete(row: RecordingRow) -> None:
     )
     with st.container(horizontal=True):
         if st.button("Delete for good", type="primary"):
-            is_whole = delete_for_good(database(), footage_store(), row.id)
-            say_after_rerun(
-                f"{escaped(row.name)} was deleted.", undone="" if is_whole else _FOOTAGE_LEFT
-            )
+            _delete_for_good(row)
             st.switch_page("recordings.py")
         if st.button("Keep it"):
             st.rerun()
+
+
+def _delete_for_good(row: RecordingRow) -> None:
+    try:
+        is_whole = delete_for_good(database(), footage_store(), row.id, row.created_at)
+    except RecordingError:
+        say_after_rerun(f"{escaped(row.name)} no longer exists: it was deleted meanwhile.")
+    else:
+        left = "" if is_whole else _FOOTAGE_LEFT
+        say_after_rerun(f"{escaped(row.name)} was deleted.", undone=left)
 
 
 def _after_deletion(row: RecordingRow) -> str:

@@ -10,7 +10,7 @@ import streamlit as st
 from db.recording_rows import RecordingRow, TakenBetween, count_recordings, list_recordings
 from db.tables import RecordingState
 from pages.empty import nothing_uploaded
-from pages.filters import Period, by_zone, choose_places
+from pages.filters import by_zone, choose_places, chosen_days
 from pages.format import STATES, counted, duration, escaped, moment, time_left
 from pages.reading import ending
 from pages.recording_detail import detail
@@ -114,10 +114,9 @@ class _Choice:
 
 def _stretches(chosen: Sequence[Place], days: tuple[date, ...]) -> tuple[TakenBetween, ...] | None:
     """The days as each site's clock has them; None for any time."""
-    if not days:
+    period = chosen_days(days)
+    if period is None:
         return None
-    # While only the first day is chosen, that day.
-    period = Period(days[0], days[-1])
     return tuple(
         TakenBetween(time_zone, *period.bounds(time_zone)) for time_zone in by_zone(chosen)
     )

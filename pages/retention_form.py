@@ -1,6 +1,8 @@
 """How long faces, people and footage are kept: what it means, what it would delete, and the
 setting itself."""
 
+from typing import Final
+
 import streamlit as st
 
 from db.retention import KeptDays, RetentionError, count_due, keep_for, kept_days
@@ -10,10 +12,15 @@ from pages.state import database, say_after_rerun
 from pages.trouble import in_dialog
 from settings import settings
 
+_SHOWN: Final = "retention_shown"
+"""Session state: the days that were stored when the form was last drawn."""
+
 
 def retention_form() -> None:
     with database().read() as session:
         now = kept_days(session)
+    is_new = st.session_state.get(_SHOWN, now) != now
+    st.session_state[_SHOWN] = now
     st.subheader("How long rows are kept")
     st.markdown(
         "Counted from the day a recording was taken. Empty means for good. The sums of each hour "
@@ -37,7 +44,13 @@ def retention_form() -> None:
             footage = _days("footage", "Footage, days", now.footage, _footage_words())
         chosen = KeptDays(faces, people, footage)
         if st.button("Save", key="save_retention", type="primary", disabled=chosen == now):
-            _confirm(chosen)
+            if is_new:
+                st.info(
+                    "These days were changed meanwhile, perhaps in another tab, and are shown as "
+                    "they are now. See whether they fit, and save again."
+                )
+            else:
+                _confirm(chosen, now)
 
 
 def _footage_words() -> str:
@@ -58,7 +71,8 @@ def _days(name: str, label: str, now: int | None, meaning: str) -> int | None:
             value=now,
             step=1,
             placeholder="for good",
-            key=f"keep_{name}",
+            # Where another was saved meanwhile, that shows: what is seen is what is saved.
+            key=f"keep_{name}_{now}",
         )
         st.caption(meaning)
     return None if days is None else int(days)
@@ -66,7 +80,8 @@ def _days(name: str, label: str, now: int | None, meaning: str) -> int | None:
 
 @st.dialog("Keep rows for so long?")
 @in_dialog
-def _confirm(chosen: KeptDays) -> None:
+def _confirm(chosen: KeptDays, shown: KeptDays) -> None:
+    """``shown``: what was stored when the days were chosen."""
     with database().read() as session:
         due = count_due(session, chosen)
     gone = [
@@ -89,7 +104,7 @@ def _confirm(chosen: KeptDays) -> None:
     if st.button("Save and delete" if gone else "Save", type="primary", key="confirm_retention"):
         try:
             with database().write() as session:
-                keep_for(session, chosen)
+                keep_for(session, chosen, shown=shown)
         except RetentionError as error:
             st.error(escaped(str(error)))
             return

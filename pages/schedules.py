@@ -1,6 +1,7 @@
 """Scheduled reports on the Reports page: what is made when, for whom, and what became of it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import streamlit as st
@@ -21,7 +22,7 @@ from db.schedules import (
 )
 from pages.format import escaped, listed, moment
 from pages.place_forms import time_zones
-from pages.state import database, say_after_rerun
+from pages.state import browser_zone, database, say_after_rerun
 from pages.trouble import in_dialog, refreshing
 from reports.content import SECTIONS
 from settings import settings
@@ -117,33 +118,47 @@ def _state_words(schedule: Schedule) -> str:
     return f"{last} {'Tried again' if tried_again else 'Next'}: {moment(coming, zone)}."
 
 
-@st.dialog("Schedule", width="medium")
+# Fields carry the schedule in their keys, and closing begins anew: who was entered for one must not
+# stand in the form of the next.
+@st.dialog("Schedule", width="medium", on_dismiss="rerun")
 @in_dialog
 def _edit(all_sites: Sequence[SiteRow], schedule: Schedule | None) -> None:
-    """A new schedule, or a change of one."""
-    default_zone = st.context.timezone or (all_sites[0].time_zone if all_sites else "UTC")
+    """A new schedule, or a change of one: saved is what differs from ``schedule``."""
+    key = f"schedule_{schedule.id if schedule else 'new'}"
+    default_zone = browser_zone() or (all_sites[0].time_zone if all_sites else "UTC")
     old = schedule.plan if schedule else Plan("", Every.WEEK, 7, default_zone)
-    name = st.text_input("Name", old.name, max_chars=100, placeholder="Weekly, all sites")
+    name = st.text_input(
+        "Name", old.name, max_chars=100, placeholder="Weekly, all sites", key=f"{key}_name"
+    )
     left, right = st.columns(2)
     every = left.selectbox(
-        "How often", list(_EVERY), list(_EVERY).index(old.every), format_func=_EVERY.__getitem__
+        "How often",
+        list(_EVERY),
+        list(_EVERY).index(old.every),
+        format_func=_EVERY.__getitem__,
+        key=f"{key}_every",
     )
-    hour = right.selectbox("At", range(24), old.hour, format_func=lambda hour: f"{hour}:00")
+    hour = right.selectbox(
+        "At", range(24), old.hour, format_func=lambda hour: f"{hour}:00", key=f"{key}_hour"
+    )
     zones = time_zones()
     if old.time_zone not in zones:
         zones = (old.time_zone, *zones)
-    zone = st.selectbox("Time zone", zones, zones.index(old.time_zone))
+    zone = st.selectbox("Time zone", zones, zones.index(old.time_zone), key=f"{key}_zone")
     site_names = {site.id: site.name for site in all_sites}
     # None chosen means all sites: one that is gone stays until somebody takes it out.
-    old_sites = [one if one in site_names else GONE_SITE for one in old.site_ids]
+    old_sites = tuple(
+        dict.fromkeys(one if one in site_names else GONE_SITE for one in old.site_ids)
+    )
     if GONE_SITE in old_sites:
         site_names[GONE_SITE] = _GONE
     chosen_sites = st.multiselect(
         "Sites",
         list(site_names),
-        list(dict.fromkeys(old_sites)),
+        list(old_sites),
         format_func=site_names.__getitem__,
         placeholder="All sites",
+        key=f"{key}_sites",
     )
     if GONE_SITE in site_names:
         st.caption(
@@ -156,25 +171,34 @@ def _edit(all_sites: Sequence[SiteRow], schedule: Schedule | None) -> None:
         list(old.sections),
         format_func=SECTIONS.__getitem__,
         placeholder="All sections",
+        key=f"{key}_sections",
     )
     formats = st.multiselect(
-        "As", list(_FORMATS), list(old.formats), format_func=_FORMATS.__getitem__
+        "As",
+        list(_FORMATS),
+        list(old.formats),
+        format_func=_FORMATS.__getitem__,
+        key=f"{key}_formats",
     )
     recipients = st.text_area(
         "By mail to",
         "\n".join(old.recipients),
         height=90,
         help="One address a line. Everybody sees to whom it went.",
+        key=f"{key}_recipients",
     )
     if not settings().smtp_host:
         st.caption("No mail server is set yet: see SATISFACE_SMTP_HOST in docs/operations.md.")
     keeps = st.checkbox(
-        f"Leave the files in {settings().resolved_reports_folder}", bool(old.folder)
+        f"Leave the files in {settings().resolved_reports_folder}",
+        bool(old.folder),
+        key=f"{key}_leaves",
     )
     folder = ""
     if keeps:
-        folder = st.text_input("Folder inside it", old.folder or slug(name)) or "."
-    enabled = st.checkbox("Switched on", old.is_enabled)
+        proposed = old.folder or slug(name)  # follows the name, and so does the key
+        folder = st.text_input("Folder inside it", proposed, key=f"{key}_folder_{proposed}") or "."
+    enabled = st.checkbox("Switched on", old.is_enabled, key=f"{key}_enabled")
     if not st.button("Save", type="primary", key="save_schedule"):
         return
     plan = Plan(
@@ -199,7 +223,8 @@ def _edit(all_sites: Sequence[SiteRow], schedule: Schedule | None) -> None:
             if schedule is None:
                 create_schedule(session, plan, now)
             else:
-                update_schedule(session, schedule.id, plan, now)
+                shown = replace(old, site_ids=old_sites)
+                update_schedule(session, schedule.id, plan, now, shown=shown)
     except ScheduleError as error:
         st.error(escaped(str(error)))
         return

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
+from zoneinfo import available_timezones
 
 import streamlit as st
 
@@ -61,6 +62,13 @@ class Place:
 
 def places(all_sites: Sequence[SiteRow]) -> list[Place]:
     return [Place(site, camera) for site in all_sites for camera in site.cameras]
+
+
+def browser_zone() -> str | None:
+    """The browser's time zone. None where it tells none that is known here: Chrome says
+    Etc/Unknown where the system does not know its own."""
+    zone = st.context.timezone
+    return zone if zone in available_timezones() else None
 
 
 def say_after_rerun(sentence: str, *, undone: str = "") -> None:

@@ -30,6 +30,11 @@ _TAKING_IN = "upload_taking_in"
 _OUTCOMES = "upload_outcomes"
 _RECENT = "upload_recent"
 _ENTERED = "upload_entered"
+# And of the table of capture times: its key, its rows, and the uploads that they are, in order.
+_TABLE_KEY = "taken_key"
+_TABLE_ROWS = "taken_rows"
+_TABLE_IDS = "taken_ids"
+_TAKEN_AT = "Taken at"
 
 _LAW = """- Tell people. Put up signs at the entrance: that footage is read by software for facial
   expressions, why, for how long, and who answers questions.
@@ -109,13 +114,20 @@ def _review(files: "Sequence[Upload]", place: Place, *, more_to_come: bool) -> N
     zone = ZoneInfo(place.site.time_zone)
     st.subheader("What is in so far" if more_to_come else "What you chose")
     shown = _table(files, looked_at, zone)
-    if any(
-        when is None and len(members) == 1 and not members[0].problem
+    empty = [
+        members[0]
         for when, members in zip(shown, looked_at, strict=True)
-    ):
+        if when is None and len(members) == 1 and not members[0].problem
+    ]
+    if any(found.captured is None for found in empty):
         st.info(
             "Some files do not tell when they were taken. Enter it under “Taken at”; otherwise "
             "they count as taken now."
+        )
+    if any(found.captured is not None for found in empty):
+        st.info(
+            "Where “Taken at” was emptied, the time that the file tells still counts. If that is "
+            "wrong, enter the right one in its place."
         )
     if problems:
         st.warning(
@@ -166,28 +178,32 @@ def _table(
     entered: dict[str, datetime] = st.session_state.setdefault(_ENTERED, {})
     told = {file.id: _told(members, zone) for file, members in zip(files, looked_at, strict=True)}
     key = f"taken_{hash((zone.key, *told))}"
-    if st.session_state.get("taken_key") != key:
+    if st.session_state.get(_TABLE_KEY) != key:
         # The editor keeps its edits by row: a new list of files begins with what was entered.
-        st.session_state["taken_rows"] = pd.DataFrame(
+        for file_id, value in _last_edits().items():
+            if file_id in told:
+                _enter(entered, file_id, value, told[file_id][0])
+        st.session_state[_TABLE_ROWS] = pd.DataFrame(
             {
                 "File": [file.name for file in files],
                 "Holds": [_holds(members) for members in looked_at],
-                "Taken at": pd.to_datetime(
+                _TAKEN_AT: pd.to_datetime(
                     pd.Series([entered.get(i, when) for i, (when, _) in told.items()])
                 ),
                 "As known": [source for _, source in told.values()],
             }
         )
-        st.session_state["taken_key"] = key
+        st.session_state[_TABLE_KEY] = key
+        st.session_state[_TABLE_IDS] = tuple(told)
     edited = st.data_editor(
-        st.session_state["taken_rows"],
+        st.session_state[_TABLE_ROWS],
         key=key,
         hide_index=True,
         disabled=["File", "Holds", "As known"],
         placeholder="not known",
         alt="The chosen files and when they were taken",
         column_config={
-            "Taken at": st.column_config.DatetimeColumn(
+            _TAKEN_AT: st.column_config.DatetimeColumn(
                 f"Taken at ({zone.key.replace('_', ' ')})",
                 format="DD MMM YYYY, HH:mm:ss",
                 step=1,
@@ -197,14 +213,40 @@ def _table(
     )
     shown = [
         None if pd.isna(value) else pd.Timestamp(value).to_pydatetime()
-        for value in edited["Taken at"]
+        for value in edited[_TAKEN_AT]
     ]
     for (file_id, (when, _)), value in zip(told.items(), shown, strict=True):
-        if value is not None and value != when:
-            entered[file_id] = value
-        else:
-            entered.pop(file_id, None)
+        _enter(entered, file_id, value, when)
     return shown
+
+
+def _last_edits() -> dict[str, datetime | None]:
+    """What was entered in the table as it was drawn last, by upload: the run that is told of it
+    may be told of another file as well, and never draws that table again."""
+    import pandas as pd
+
+    key: str | None = st.session_state.get(_TABLE_KEY)
+    if key is None:
+        return {}
+    ids: tuple[str, ...] = st.session_state[_TABLE_IDS]
+    edits: dict[int, dict[str, str | None]] = st.session_state.get(key, {}).get("edited_rows", {})
+    found: dict[str, datetime | None] = {}
+    for row, cells in edits.items():
+        if _TAKEN_AT in cells:
+            value = cells[_TAKEN_AT]
+            at = None if value is None else pd.to_datetime(value, errors="coerce")
+            found[ids[row]] = at.to_pydatetime() if isinstance(at, pd.Timestamp) else None
+    return found
+
+
+def _enter(
+    entered: dict[str, datetime], file_id: str, value: datetime | None, told: datetime | None
+) -> None:
+    """Keep a time that is other than what the file tells."""
+    if value is not None and value != told:
+        entered[file_id] = value
+    else:
+        entered.pop(file_id, None)
 
 
 def _told(members: "Sequence[Inspected]", zone: ZoneInfo) -> tuple[datetime | None, str]:
@@ -244,7 +286,7 @@ def _take_in(taking_in: _TakingIn) -> None:
     while _take_in_next(taking_in, bar):
         pass
     bar.progress(1.0, text="All are in.")
-    for key in (_TAKING_IN, "taken_key", "taken_rows"):
+    for key in (_TAKING_IN, _TABLE_KEY, _TABLE_ROWS, _TABLE_IDS):
         st.session_state.pop(key, None)
     st.rerun()
 

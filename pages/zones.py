@@ -5,11 +5,11 @@ import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import streamlit as st
 
-from db.places import CameraRow, PlaceError, SiteRow, StaffZones, update_camera
+from db.places import CameraRow, PlaceError, SiteRow, StaffZones, list_sites, update_camera
 from db.recording_rows import RecordingRow, list_recordings
 from db.recordings import RecordingError, readable_again, retry_recording
 from db.stills import footage_of
@@ -33,6 +33,13 @@ _RECORDINGS: Final = 20
 _OWN_PICTURE: Final = "A picture of mine"
 _BLANK: Final = "No picture"
 _KINDS: Final = ["jpg", "jpeg", "png", "webp", "bmp"]
+
+
+class Drawn(TypedDict):
+    """What the board saves. ``revision``: of the stored zones that it began with."""
+
+    zones: StaffZones
+    revision: str
 
 
 def zones_page(site: SiteRow, camera: CameraRow) -> None:
@@ -156,7 +163,7 @@ def _draw(camera: CameraRow, picture: "Still | None", shape: tuple[int, int]) ->
         data={
             "zones": zones,
             # A change of the stored zones replaces what is on the board, another picture does not.
-            "revision": hashlib.sha256(json.dumps(zones).encode()).hexdigest(),
+            "revision": revision(camera.staff_zones),
             "picture": None
             if picture is None
             else f"data:image/jpeg;base64,{base64.b64encode(picture.jpeg).decode()}",
@@ -173,17 +180,38 @@ def _draw(camera: CameraRow, picture: "Still | None", shape: tuple[int, int]) ->
         save_zones(camera, drawn.saved)
 
 
-def save_zones(camera: CameraRow, drawn: StaffZones) -> None:
+def revision(zones: StaffZones) -> str:
+    """The same for the same zones."""
+    plain = [[[float(value) for value in point] for point in zone] for zone in zones]
+    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
+
+
+def save_zones(camera: CameraRow, drawn: Drawn) -> None:
     """Store what was drawn, and say so on the next run."""
     try:
         with database().write() as session:
-            update_camera(session, camera.id, staff_zones=drawn)
+            _refuse_an_old_board(list_sites(session), camera, drawn)
+            update_camera(session, camera.id, staff_zones=drawn["zones"])
     except PlaceError as error:
         st.error(escaped(str(error)))
         return
-    zones = counted(len(drawn), "staff zone") if drawn else "No staff zone"
+    zones = counted(len(drawn["zones"]), "staff zone") if drawn["zones"] else "No staff zone"
     say_after_rerun(f"{zones} saved for {escaped(camera.name)}, for footage read from now on.")
     st.rerun()
+
+
+def _refuse_an_old_board(sites: list[SiteRow], camera: CameraRow, drawn: Drawn) -> None:
+    """Raises PlaceError where other zones were stored since the board began with them: all would
+    be replaced, and employees who stand in a new one would be read again."""
+    stored = [
+        revision(one.staff_zones) for site in sites for one in site.cameras if one.id == camera.id
+    ]
+    # What is drawn is stored already where Save was pressed twice.
+    if stored and stored[0] not in (drawn["revision"], revision(drawn["zones"])):
+        raise PlaceError(
+            "Your zones were not saved: others were saved meanwhile, perhaps in another tab. Those "
+            "are on the board now. Draw yours on it, and save again."
+        )
 
 
 def _read_again(again: list[int]) -> None:

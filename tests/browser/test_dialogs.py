@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from db.engine import Database, upgrade
-from db.places import list_sites
+from db.places import create_site, list_sites
 from db.recording_rows import get_recording
 from db.retention import KeptDays, kept_days
 from settings import Settings
@@ -145,3 +145,48 @@ def test_a_site_gets_its_hours_and_rows_their_time(
         expect(page.get_by_text("How long rows are kept was saved.")).to_be_visible()
         with database.read() as session:
             assert kept_days(session) == KeptDays(people=30)
+
+
+def test_a_dialog_that_is_closed_leaves_nothing_for_the_next(
+    tmp_path: Path, database: Database, open_browser: OpenBrowser
+) -> None:
+    with database.write() as session:
+        create_site(session, "Another", "Europe/Berlin")
+    with (
+        serving(tmp_path, SATISFACE_START_WORKER="false") as address,
+        open_browser(address, "/settings") as page,
+    ):
+        dialog = page.get_by_role("dialog")
+
+        def close() -> None:
+            settled(page)
+            dialog.get_by_role("button", name="Close").click()
+            expect(dialog).to_be_hidden()
+            settled(page)
+
+        settled(page)
+        edit = page.get_by_role("button", name="Edit", exact=True)
+        for site in (edit.first, edit.last):
+            site.click()
+            target = dialog.get_by_label("Target", exact=True)
+            expect(target).to_have_value("")
+            target.fill("80")
+            target.press("Enter")
+            close()
+        # A key that was made is in the list, even where its dialog is closed without "Done".
+        page.get_by_role("button", name="New key").click()
+        dialog.get_by_label("What it is for").fill("Recorder")
+        dialog.get_by_role("button", name="Make the key").click()
+        expect(dialog.get_by_text("It is not shown again")).to_be_visible()
+        close()
+        expect(page.get_by_text("Recorder")).to_be_visible()
+
+        page.goto(f"{address}/reports")
+        for _ in range(2):
+            settled(page)
+            page.get_by_role("button", name="New schedule").click()
+            recipients = dialog.get_by_role("textbox", name="By mail to")
+            expect(recipients).to_have_value("")
+            recipients.fill("ada@example.org")
+            recipients.press("Control+Enter")
+            close()

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from db.engine import Database, upgrade
-from db.places import StaffZones, list_sites
+from db.places import StaffZones, list_sites, update_camera
 from settings import Settings
 from tests.browser.conftest import OpenBrowser
 from tests.browser.server import serving, settled
@@ -122,6 +122,25 @@ def test_zones_are_dragged_on_a_picture_whose_faces_are_hidden(
         page.get_by_role("button", name="Delete zone").click()
         save(page, "No staff zone saved for Entrance")
         assert stored(database) == ()
+
+
+def test_zones_that_were_saved_elsewhere_meanwhile_are_not_drawn_over(
+    address: str, database: Database, open_browser: OpenBrowser
+) -> None:
+    till = (((0.1, 0.1), (0.3, 0.1), (0.3, 0.3)),)
+    with database.write() as session:
+        update_camera(session, 1, staff_zones=())
+    with open_browser(address, "/settings?zones=1") as page:
+        settled(page)
+        page.get_by_role("button", name="New zone").click()
+        with database.write() as session:
+            update_camera(session, 1, staff_zones=till)
+        save(page, "Draw yours on it, and save again.")
+        assert stored(database) == till
+        expect(page.get_by_role("button", name=re.compile(r"^Zone \d of 1"))).to_have_count(1)
+        page.get_by_role("button", name="New zone").click()
+        save(page, "2 staff zones saved for Entrance")
+        assert stored(database)[:1] == till
 
 
 def drag(page: Page, handle: Locator, x: float, y: float) -> None:

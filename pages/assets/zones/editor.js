@@ -101,7 +101,8 @@ class Editor {
   }
 
   save() {
-    this.send(this.zones.map((zone) => zone.map((point) => point.map((v) => Math.round(v * 1e4) / 1e4))));
+    const zones = this.zones.map((zone) => zone.map((point) => point.map((v) => Math.round(v * 1e4) / 1e4)));
+    this.send({ zones, revision: this.revision });
   }
 
   say(sentence) {
@@ -288,5 +289,5 @@ export default function (component) {
     editor = new Editor(parentElement.querySelector(".editor"));
     states.set(parentElement, editor);
   }
-  editor.show(data, (zones) => setTriggerValue("saved", zones));
+  editor.show(data, (drawn) => setTriggerValue("saved", drawn));
 }

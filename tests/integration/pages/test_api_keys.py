@@ -4,12 +4,16 @@ What a dialog holds is drawn here by itself: the tests' way of running a page cl
 """
 
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from db.engine import Database
 from db.keys import ApiKeyRow, Scope, create_key, find_key, list_keys
-from tests.integration.pages.conftest import OpenPage
+from pages.trouble import NO_DATABASE
+from tests.integration.pages.conftest import OpenPage, refresh
+from tests.integration.pages.test_each_state import break_off, bring_back
 from tests.integration.pages.words import words
 from tests.unit.db.made_rows import add_camera
 
@@ -110,3 +114,38 @@ def test_settings_lists_the_keys_and_not_what_opens_anything(
     page.button(key="new_api_key").click().run()
     assert not page.exception
     assert page.button(key="make_api_key").label == "Make the key"
+
+
+@pytest.mark.embedded
+def test_a_key_that_cannot_be_made_is_said_in_the_dialog(
+    open_page: OpenPage, home: Path, database: Database
+) -> None:
+    app = open_page("configuration.py").button(key="new_api_key").click().run()
+    app.text_input(key="api_key_name").set_value("Recorder")
+    app.button(key="make_api_key").click()
+    kept = break_off(home, database)
+    refresh(app)
+    assert "That was not done: the database could not be reached." in words(app)
+    assert app.text_input(key="api_key_name").value == "Recorder"
+    assert not app.code
+    bring_back(home, database, kept)
+    app.button(key="make_api_key").click()
+    refresh(app)
+    assert "That was not done" not in words(app)
+    assert len(app.code) == 1
+
+
+@pytest.mark.embedded
+def test_a_key_that_cannot_be_revoked_is_said_in_the_dialog(
+    open_page: OpenPage, home: Path, database: Database
+) -> None:
+    with database.write() as session:
+        create_key(session, "Old recorder", [Scope.UPLOAD])
+    app = open_page("configuration.py").button(key="revoke_api_key_1").click().run()
+    app.button(key="confirm_revoke_api_key").click()
+    kept = break_off(home, database)
+    refresh(app)
+    assert NO_DATABASE in words(app)
+    assert "confirm_revoke_api_key" in {button.key for button in app.button}
+    bring_back(home, database, kept)
+    assert keys(database)[0].revoked_at is None

@@ -183,7 +183,7 @@ def test_a_name_is_never_taken_for_markup(
             add_read_video(session, camera, name=NAMES["recording"]),
             add_video(session, camera, name=NAMES["recording"], captured_at=later),
         ):
-            footage_released(session, recording)
+            footage_released(session, recording, f"key of {NAMES['recording']}")
         add_read_video(session, create_camera(session, site, "Other"), name="other.mp4")
         save_score(session, DEFAULT_SCORE.weights[::-1], name="Before")
         save_score(session, DEFAULT_SCORE.weights, name=NAMES["score"])
@@ -268,7 +268,7 @@ def test_a_failed_recording_without_footage_cannot_be_read_again(
     with database.write() as session:
         recording = add_video(session, camera)
         cancel_recording(session, recording)
-        footage_released(session, recording)
+        footage_released(session, recording, "key of monday.mp4")
     assert "Read again" not in buttons(open_page("recordings.py", recording=str(recording)))
 
 
@@ -309,7 +309,7 @@ def test_deleting_asks_first_and_says_what_goes_along(
 ) -> None:
     with database.write() as session:
         recording = add_read_video(session, camera)
-        footage_released(session, recording)
+        footage_released(session, recording, "key of monday.mp4")
     app = open_page("recordings.py", recording=str(recording))
     app = next(b for b in app.button if b.label == "Delete").click().run()
     assert "22 people, 44 faces" in words(app)

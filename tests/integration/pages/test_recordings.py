@@ -1,6 +1,6 @@
 """Recordings: found again by day, shown part by part, and honest about what was deleted."""
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,12 +8,12 @@ import streamlit as st
 
 from db.engine import Database
 from db.queue import claim
-from db.recording_rows import get_recording
-from db.recordings import delete_recording
+from db.recording_rows import get_recording, list_recordings
+from db.recordings import cancel_recording, delete_recording
 from db.retention import delete_faces, seal_people
 from jobs.stills import Still
 from tests.chosen_database import ON_BOTH
-from tests.integration.pages.conftest import OpenPage
+from tests.integration.pages.conftest import OpenPage, refresh
 from tests.integration.pages.words import buttons, words
 from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_camera, add_video, read_segment
 
@@ -40,6 +40,8 @@ def read_video(database: Database, camera: int, *, minutes: int = 10) -> int:
     [
         ([date(2026, 3, 2)], "1 recording"),
         ([date(2026, 3, 1), date(2026, 3, 3)], "2 recordings"),
+        # As an address may have them.
+        ([date(2026, 3, 3), date(2026, 3, 1)], "2 recordings"),
         ([date(2026, 3, 3), date(2026, 3, 9)], "1 recording"),
         ([date(2026, 4, 1), date(2026, 4, 2)], "No recording fits this choice."),
     ],
@@ -182,3 +184,80 @@ def test_pictures_are_of_the_recording_that_is_there(
         with database.write() as session:
             delete_recording(session, recording)
     assert looked_for == ["key of old.mp4", "key of new.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "pressed"), [("Delete", "Delete for good"), ("Correct the time", "Save")]
+)
+def test_an_open_dialog_leaves_the_recording_alone_that_took_the_id(
+    open_page: OpenPage, database: Database, camera: int, asked_for: str, pressed: str
+) -> None:
+    """Somebody else deletes it meanwhile, and SQLite gives its id to what comes next."""
+    with database.write() as session:
+        recording = add_video(session, camera, name="old.mp4")
+        cancel_recording(session, recording)
+    app = open_page("recordings.py", recording=str(recording))
+    app = next(b for b in app.button if b.label == asked_for).click().run()
+    later = NOON + timedelta(hours=1)
+    with database.write() as session:
+        delete_recording(session, recording)
+        new = add_video(session, camera, name="new.mp4", captured_at=later, now=later)
+        cancel_recording(session, new)
+    next(b for b in app.button if b.label == pressed).click()
+    app = refresh(app)
+    assert "no longer exists" in words(app)
+    with database.read() as session:
+        rows = list_recordings(session)
+    assert [(row.name, row.captured_at) for row in rows] == [("new.mp4", later)]
+
+
+def test_a_camera_clock_that_was_reset_can_be_corrected(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    with database.write() as session:
+        recording = add_video(
+            session, camera, captured_at=datetime(2000, 1, 1, tzinfo=UTC), now=NOON
+        )
+    app = open_page("recordings.py", recording=str(recording))
+    app = next(b for b in app.button if b.label == "Correct the time").click().run()
+    app.datetime_input[0].set_value(datetime(2026, 3, 2, 13, 0))  # noqa: DTZ001
+    next(b for b in app.button if b.label == "Save").click()
+    refresh(app)
+    with database.read() as session:
+        row = get_recording(session, recording)
+    assert row is not None
+    assert row.captured_at == NOON
+
+
+@pytest.mark.parametrize("hour", [0, 1])
+def test_a_time_saved_as_it_was_stays_in_its_hour_of_an_autumn_night(
+    open_page: OpenPage, database: Database, camera: int, hour: int
+) -> None:
+    """02:30 is twice on 25 October 2026 in Berlin."""
+    taken = datetime(2026, 10, 25, hour, 30, 15, tzinfo=UTC)
+    with database.write() as session:
+        recording = add_video(session, camera, captured_at=taken, now=NOON)
+    app = open_page("recordings.py", recording=str(recording))
+    app = next(b for b in app.button if b.label == "Correct the time").click().run()
+    next(b for b in app.button if b.label == "Save").click()
+    refresh(app)
+    with database.read() as session:
+        row = get_recording(session, recording)
+    assert row is not None
+    assert (row.captured_at, row.captured_from) == (taken, "given")
+
+
+@pytest.mark.parametrize(
+    "taken", [datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)]
+)
+def test_a_time_that_no_camera_can_mean_can_be_corrected(
+    open_page: OpenPage, database: Database, camera: int, taken: datetime
+) -> None:
+    with database.write() as session:
+        recording = add_video(session, camera, captured_at=taken, now=NOON)
+    app = open_page("recordings.py", recording=str(recording))
+    app = next(b for b in app.button if b.label == "Correct the time").click().run()
+    assert not app.exception
+    when = app.datetime_input[0].value
+    assert when is not None
+    assert when.year == taken.year

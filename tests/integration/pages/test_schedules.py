@@ -71,6 +71,57 @@ def test_another_hour_is_all_that_changes_where_the_site_is_gone(database: Datab
     assert only(database).plan.site_ids == ()
 
 
+def _change_what_was_opened() -> None:
+    """The schedule as it was when this session began: a dialog is not opened anew."""
+    import inspect
+
+    import streamlit as st
+
+    from db.schedules import list_schedules
+    from pages import schedules
+    from pages.state import database, sites
+
+    if "opened" not in st.session_state:
+        with database().read() as session:
+            st.session_state["opened"] = list_schedules(session)[0]
+    inspect.unwrap(schedules._edit)(sites(), st.session_state["opened"])
+
+
+def test_two_tabs_that_change_a_schedule_keep_both_changes(database: Database) -> None:
+    with database.write() as session:
+        create_site(session, "North", "UTC")
+        create_schedule(session, PLAN, MONDAY)
+    here, there = (
+        AppTest.from_function(_change_what_was_opened, default_timeout=60).run() for _ in "ab"
+    )
+    there.text_area(key="schedule_1_recipients").set_value("grace@example.org")
+    there.checkbox(key="schedule_1_enabled").uncheck()
+    there.button(key="save_schedule").click().run()
+    here.selectbox(key="schedule_1_hour").set_value(9)
+    here.button(key="save_schedule").click().run()
+    assert not here.exception
+    assert only(database).plan == replace(
+        PLAN, hour=9, recipients=("grace@example.org",), is_enabled=False
+    )
+
+
+def test_who_was_entered_for_one_schedule_is_not_in_the_form_of_the_next(
+    database: Database, open_page: OpenPage
+) -> None:
+    with database.write() as session:
+        add_read_video(session, add_camera(session))
+        create_schedule(session, PLAN, MONDAY)
+        create_schedule(session, replace(PLAN, name="Again"), MONDAY)
+    app = open_page("report.py").button(key="schedule_1_change").click().run()
+    app.text_area[0].set_value("grace@example.org")
+    hour = next(box for box in app.selectbox if box.label == "At")
+    hour.set_value(9)
+    app = app.button(key="schedule_2_change").click().run()
+    assert not app.exception
+    assert app.text_area[0].value == "ada@example.org"
+    assert next(box for box in app.selectbox if box.label == "At").value == 7
+
+
 def test_a_report_that_waits_for_a_site_further_west_says_until_when(
     database: Database, open_page: OpenPage
 ) -> None:

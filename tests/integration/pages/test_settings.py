@@ -5,9 +5,20 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import NumberInput
 
 from db.engine import Database
-from db.places import OpeningHours, PlaceError, list_sites, set_opening_hours, set_target
+from db.places import (
+    OpeningHours,
+    PlaceError,
+    StaffZones,
+    create_site,
+    list_sites,
+    set_opening_hours,
+    set_target,
+    update_camera,
+)
 from db.recordings import delete_recording
 from db.retention import KeptDays, keep_for, kept_days
 from jobs.stills import Still
@@ -84,6 +95,56 @@ def test_editing_a_site_starts_from_what_it_is(
         assert list_sites(session)[0].cameras[0].id == camera
 
 
+@pytest.mark.usefixtures("camera")
+def test_what_was_entered_for_one_site_is_not_in_the_form_of_the_next(
+    open_page: OpenPage, database: Database
+) -> None:
+    with database.write() as session:
+        create_site(session, "Other", "Europe/Berlin")
+    app = open_page("configuration.py")
+    app = app.button(key="edit_site_1").click().run()
+    target(app).set_value(80)
+    app = app.button(key="edit_site_2").click().run()
+    assert not app.exception
+    assert target(app).value is None
+
+
+def target(app: AppTest) -> NumberInput:
+    return next(field for field in app.number_input if field.label == "Target")
+
+
+def _edit_the_site() -> None:
+    """The dialog of the site as it was when this session began: a dialog is not opened anew."""
+    import inspect
+
+    import streamlit as st
+
+    from pages import place_forms
+    from pages.state import sites
+
+    if "opened" not in st.session_state:
+        st.session_state["opened"] = sites()[0]
+    inspect.unwrap(place_forms.edit_site)(st.session_state["opened"])
+
+
+@pytest.mark.usefixtures("camera")
+def test_two_tabs_that_change_a_site_keep_both_changes(database: Database) -> None:
+    with database.write() as session:
+        set_opening_hours(session, 1, WEEK)
+    here, there = (AppTest.from_function(_edit_the_site, default_timeout=60).run() for _ in "ab")
+    there.text_input(key="site_name_1").set_value("High Street")
+    target(there).set_value(62.0)
+    there.text_input(key="hours_1_Sunday").set_value("10-14")
+    there.button(key="save_site_1").click().run()
+    here.text_input(key="hours_1_Monday").set_value("8-20")
+    here.button(key="save_site_1").click().run()
+    assert not here.exception
+    with database.read() as session:
+        (site,) = list_sites(session)
+    assert (site.name, site.target, site.time_zone) == ("High Street", 62.0, "Europe/Berlin")
+    assert site.opening_hours == ((480, 1200), *WEEK[1:6], (600, 840))
+
+
 def test_zones_are_reached_from_the_camera_and_left_again(open_page: OpenPage, camera: int) -> None:
     app = open_page("configuration.py")
     app = app.button(key=f"zones_camera_{camera}").click().run()
@@ -152,6 +213,50 @@ def test_zones_are_drawn_on_a_picture_of_the_recording_that_is_there(
     assert looked_for[2:] == ["key of new.mp4"]
 
 
+TILL: StaffZones = (((0.1, 0.1), (0.3, 0.1), (0.3, 0.3)),)
+COUNTER: StaffZones = (((0.5, 0.5), (0.9, 0.5), (0.9, 0.9)),)
+
+
+def _save_the_zones() -> None:
+    """What a board sends that began without a zone."""
+    import streamlit as st
+
+    from pages.state import sites
+    from pages.zones import revision, save_zones
+    from tests.integration.pages.test_settings import COUNTER
+
+    if st.button("Save zones"):
+        save_zones(sites()[0].cameras[0], {"zones": COUNTER, "revision": revision(())})
+
+
+@pytest.mark.parametrize("meanwhile", [(), COUNTER])
+def test_zones_are_saved_over_those_that_the_board_began_with(
+    database: Database, camera: int, meanwhile: StaffZones
+) -> None:
+    """Pressed twice, Save finds them stored."""
+    with database.write() as session:
+        update_camera(session, camera, staff_zones=meanwhile)
+    app = AppTest.from_function(_save_the_zones, default_timeout=60).run()
+    app.button[0].click().run()
+    assert not app.exception
+    assert not app.error
+    with database.read() as session:
+        assert list_sites(session)[0].cameras[0].staff_zones == COUNTER
+
+
+def test_zones_that_were_drawn_before_others_were_saved_are_refused(
+    database: Database, camera: int
+) -> None:
+    with database.write() as session:
+        update_camera(session, camera, staff_zones=TILL)
+    app = AppTest.from_function(_save_the_zones, default_timeout=60).run()
+    app.button[0].click().run()
+    assert not app.exception
+    assert "Draw yours on it, and save again." in words(app)
+    with database.read() as session:
+        assert list_sites(session)[0].cameras[0].staff_zones == TILL
+
+
 @ON_BOTH
 def test_keeping_rows_says_what_goes_before_it_does(
     open_page: OpenPage, database: Database, camera: int
@@ -161,7 +266,7 @@ def test_keeping_rows_says_what_goes_before_it_does(
         recording = add_video(session, camera, segments=1, captured_at=NOON, now=NOON)
         read_segment(session, recording, scene, 0)
     app = open_page("configuration.py")
-    faces, people = (app.number_input(key=f"keep_{name}") for name in ("faces", "people"))
+    faces, people = (app.number_input(key=f"keep_{name}_None") for name in ("faces", "people"))
     assert [field.value for field in (faces, people)] == [None, None]
     faces.set_value(30)
     app = people.set_value(60).run()
@@ -178,6 +283,61 @@ def test_days_that_were_set_are_shown(open_page: OpenPage, database: Database) -
         add_camera(session)
         keep_for(session, KeptDays(30, 365, 7))
     app = open_page("configuration.py")
-    fields = [app.number_input(key=f"keep_{name}") for name in ("faces", "people", "footage")]
-    assert [field.value for field in fields] == [30, 365, 7]
+    fields = [
+        app.number_input(key=f"keep_{name}").value
+        for name in ("faces_30", "people_365", "footage_7")
+    ]
+    assert fields == [30, 365, 7]
     assert app.button(key="save_retention").disabled
+
+
+def test_days_that_another_tab_set_meanwhile_show_and_stay(
+    open_page: OpenPage, database: Database
+) -> None:
+    with database.write() as session:
+        add_camera(session)
+    here = open_page("configuration.py")
+    with database.write() as session:
+        keep_for(session, KeptDays(people=30))
+    here = here.number_input(key="keep_footage_None").set_value(7).run()
+    assert here.number_input(key="keep_people_30").value == 30
+    assert here.number_input(key="keep_footage_None").value == 7
+
+
+def test_days_that_another_tab_set_are_seen_before_they_are_saved_over(
+    open_page: OpenPage, database: Database
+) -> None:
+    with database.write() as session:
+        add_camera(session)
+    here = open_page("configuration.py")
+    here.number_input(key="keep_people_None").set_value(60)
+    here = here.number_input(key="keep_footage_None").set_value(7).run()
+    with database.write() as session:
+        keep_for(session, KeptDays(people=30))
+    here = here.button(key="save_retention").click().run()
+    assert not here.exception
+    assert "These days were changed meanwhile" in words(here)
+    assert here.number_input(key="keep_people_30").value == 30
+    assert "confirm_retention" not in {button.key for button in here.button}
+    here = here.button(key="save_retention").click().run()
+    assert "confirm_retention" in {button.key for button in here.button}
+
+
+def _confirm_the_days() -> None:
+    """Footage was to go after 7 days where nothing was set."""
+    import inspect
+
+    from db.retention import KeptDays
+    from pages import retention_form
+
+    inspect.unwrap(retention_form._confirm)(KeptDays(footage=7), KeptDays())
+
+
+def test_confirmed_days_leave_what_another_tab_set_since(database: Database) -> None:
+    dialog = AppTest.from_function(_confirm_the_days, default_timeout=60).run()
+    with database.write() as session:
+        keep_for(session, KeptDays(people=30))
+    dialog.button(key="confirm_retention").click().run()
+    assert not dialog.exception
+    with database.read() as session:
+        assert kept_days(session) == KeptDays(people=30, footage=7)

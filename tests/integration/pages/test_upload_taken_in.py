@@ -1,23 +1,26 @@
 """What was uploaded is taken in to the last file, whatever begins the page anew meanwhile."""
 
+import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Timer
 from typing import Any
 
 import pytest
 from streamlit.runtime.scriptrunner import RerunData, get_script_run_ctx
+from streamlit.testing.v1 import AppTest
 
 from db.engine import Database
 from db.recording_rows import list_recordings
+from db.recordings import cancel_recording
 from jobs import intake
 from jobs.uploads import Uploads
-from pages.upload import _OUTCOMES, _TAKING_IN, _TakingIn
+from pages.upload import _OUTCOMES, _RECENT, _TAKING_IN, _TakingIn
 from pages.uploader import Given, uploads
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, words
 from tests.made_footage import Appearance, write_picture
-from tests.unit.db.made_rows import add_camera
+from tests.unit.db.made_rows import NOON, add_camera, add_video
 
 
 @pytest.fixture
@@ -74,6 +77,86 @@ def test_a_file_that_arrives_meanwhile_does_not_end_it(
     assert names == {"a.jpg", "c.jpg", "d.jpg"}
     assert list(kept.folder.glob("upload-*")) == []
     assert "Hide this" in buttons(app)
+
+
+@pytest.mark.usefixtures("kept")
+def test_all_that_ended_is_counted_however_much_still_waits(
+    open_page: OpenPage, database: Database
+) -> None:
+    """As after a zip of many photos."""
+    recent = []
+    with database.write() as session:
+        for number in range(213):
+            at = NOON + timedelta(minutes=number)
+            name = f"{number}.jpg"
+            photo = add_video(session, 1, segments=1, name=name, captured_at=at, now=at)
+            recent.append(photo)
+            if number < 12:
+                cancel_recording(session, photo, now=at)
+    app = open_page("upload.py")
+    app.session_state[_RECENT] = recent
+    shown = words(app.run())
+    assert "**11.jpg** · cancelled" in shown
+    assert "… and 2 more, on **Recordings**" in shown
+    assert "… and 191 more recordings waiting" in shown
+
+
+def edit_times(app: AppTest, monkeypatch: pytest.MonkeyPatch, times: dict[int, str | None]) -> None:
+    """Let the next run be told of edits in the table that is shown, as a browser tells them."""
+    (table,) = app.dataframe
+    rows = {row: {"Taken at": time} for row, time in times.items()}
+    states = app._tree.get_widget_states()
+    states.widgets.add(id=table.proto.id, string_value=json.dumps({"edited_rows": rows}))
+    monkeypatch.setattr(app._tree, "get_widget_states", lambda: states)
+
+
+def test_a_time_entered_while_files_arrive_is_kept(
+    open_page: OpenPage, kept: Uploads, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run that is told of it is told of another file, too."""
+    give(kept, "b.jpg", "warm")
+    give(kept, "c.jpg", "cold")
+    app = open_page("upload.py")
+    give(kept, "a.jpg", "plain")
+    edit_times(app, monkeypatch, {1: "2026-03-02T13:00:00.000"})
+    app = app.run()
+    assert not app.exception
+    shown = app.dataframe[0].value
+    assert shown["File"].tolist() == ["a.jpg", "b.jpg", "c.jpg"]
+    assert shown["Taken at"].isna().tolist() == [True, True, False]
+    next(b for b in app.button if b.label == "Read the 3 files that are in").click().run()
+    with database.read() as session:
+        given = {
+            row.name: row.captured_at
+            for row in list_recordings(session)
+            if row.captured_from == "given"
+        }
+    assert given == {"c.jpg": datetime(2026, 3, 2, 12, 0, tzinfo=UTC)}
+
+
+def test_a_time_that_is_emptied_again_while_files_arrive_is_not_kept(
+    open_page: OpenPage, kept: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(kept, "b.jpg", "warm")
+    app = open_page("upload.py")
+    edit_times(app, monkeypatch, {0: "2026-03-02T13:00:00.000"})
+    app = app.run()
+    give(kept, "a.jpg", "plain")
+    edit_times(app, monkeypatch, {0: None})
+    app = app.run()
+    assert app.dataframe[0].value["Taken at"].isna().all()
+
+
+def test_a_file_s_own_time_counts_until_another_is_entered(
+    open_page: OpenPage, kept: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(kept, "20260302_130000.jpg", "warm")
+    app = open_page("upload.py")
+    assert not app.info
+    edit_times(app, monkeypatch, {0: None})
+    (said,) = app.run().info
+    assert "the time that the file tells still counts" in said.value
+    assert "taken now" not in said.value
 
 
 @pytest.mark.usefixtures("kept")

@@ -177,6 +177,36 @@ def test_a_site_has_opening_hours_and_a_target(database: Database) -> None:
         assert (row.opening_hours, row.target) == ((), None)
 
 
+CLOSED: OpeningHours = (None,) * 7
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown", "hours", "then"),
+    [
+        (WEEK, WEEK, WEEK, WEEK),
+        (WEEK, WEEK, (), ()),
+        (WEEK, (), (*CLOSED[:6], (600, 900)), (*WEEK[:6], (600, 900))),
+        (WEEK, (), (), WEEK),
+        ((), WEEK, WEEK, ()),
+        ((), WEEK, ((600, 900), *WEEK[1:]), ((600, 900), *CLOSED[1:])),
+        (CLOSED, CLOSED, (), CLOSED),
+    ],
+)
+def test_a_day_that_was_left_as_shown_stays_as_it_is_stored(
+    database: Database,
+    stored: OpeningHours,
+    shown: OpeningHours,
+    hours: OpeningHours,
+    then: OpeningHours,
+) -> None:
+    with database.write() as session:
+        site = create_site(session, "North", "UTC")
+        set_opening_hours(session, site, stored)
+        set_opening_hours(session, site, hours, shown=shown)
+    with database.read() as session:
+        assert list_sites(session)[0].opening_hours == then
+
+
 @pytest.mark.parametrize(
     ("hours", "sentence"),
     [

@@ -22,6 +22,7 @@ from db.recordings import (
     cancel_recording,
     delete_recording,
     footage_keys,
+    footage_may_go,
     footage_released,
     retry_recording,
     set_captured_at,
@@ -348,7 +349,7 @@ def test_a_retry_needs_an_end_and_footage(database: Database, recording: int) ->
         with pytest.raises(RecordingError, match=r"^monday\.mp4 waits to be read or is being"):
             retry_recording(session, recording)
         cancel_recording(session, recording)
-        footage_released(session, recording)
+        footage_released(session, recording, "key of monday.mp4")
         with pytest.raises(RecordingError, match=r"no longer kept\. .* upload the file again\.$"):
             retry_recording(session, recording)
         with pytest.raises(RecordingError, match=r"^This recording no longer exists\.$"):
@@ -382,9 +383,30 @@ def test_deleting_leaves_nothing_but_what_others_hold(database: Database, camera
 
 def test_deleting_twice_is_no_mistake(database: Database, recording: int) -> None:
     with database.write() as session:
-        footage_released(session, recording)
+        footage_released(session, recording, "key of monday.mp4")
         assert delete_recording(session, recording) is None
         assert delete_recording(session, recording) is None
+
+
+def test_a_recording_seen_a_while_ago_is_not_taken_for_the_one_with_its_id(
+    database: Database, camera: int
+) -> None:
+    """SQLite gives the id of a deleted recording again."""
+    with database.write() as session:
+        old = add_video(session, camera, name="old.mp4")
+        delete_recording(session, old, added_at=NOON)
+        later = NOON + HOUR
+        new = add_video(session, camera, name="new.mp4", now=later)
+        for recording in {old, new}:
+            with pytest.raises(RecordingError, match="no longer exists"):
+                delete_recording(session, recording, added_at=NOON)
+            with pytest.raises(RecordingError, match="no longer exists"):
+                set_captured_at(session, recording, NOON - HOUR, added_at=NOON)
+        row = get_recording(session, new)
+        assert row is not None
+        assert row.captured_at == NOON
+        set_captured_at(session, new, NOON - HOUR, added_at=later)
+        assert delete_recording(session, new, added_at=later) == "key of new.mp4"
 
 
 def test_another_capture_time_moves_people_to_other_hours(
@@ -408,8 +430,28 @@ def test_footage_is_known_until_it_is_released(database: Database, camera: int) 
         cancel_recording(session, first)
         assert footage_keys(session) == {first: "key of first.mp4", second: "key of second.mp4"}
         assert footage_keys(session, [RecordingState.CANCELLED]) == {first: "key of first.mp4"}
-        footage_released(session, first)
+        footage_released(session, first, "key of second.mp4")
+        assert len(footage_keys(session)) == 2
+        footage_released(session, first, "key of first.mp4")
         assert footage_keys(session) == {second: "key of second.mp4"}
         row = get_recording(session, first)
     assert row is not None
     assert not row.has_footage
+
+
+def test_footage_may_go_while_it_is_its_recordings_own_and_nobody_reads_it(
+    database: Database, camera: int
+) -> None:
+    with database.write() as session:
+        old = add_video(session, camera, name="old.mp4")
+        assert not footage_may_go(session, old, "key of old.mp4")  # it waits
+        cancel_recording(session, old)
+        assert footage_may_go(session, old, "key of old.mp4")
+        retry_recording(session, old)
+        assert not footage_may_go(session, old, "key of old.mp4")
+        delete_recording(session, old)
+        assert not footage_may_go(session, old, "key of old.mp4")
+        new = add_video(session, camera, name="new.mp4")
+        cancel_recording(session, new)
+        for recording in {old, new}:  # one on SQLite
+            assert not footage_may_go(session, recording, "key of old.mp4")

@@ -32,7 +32,7 @@ from db.retention import (
     segments_with_faces,
     unread_footage,
 )
-from db.tables import Prediction, Recording, Site, Track
+from db.tables import Prediction, Recording, Segment, Site, Track
 from fer_core.types import UNKNOWN
 from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_camera, add_video, read_segment
 
@@ -103,6 +103,15 @@ def test_everything_is_kept_until_somebody_says_otherwise(database: Database) ->
 def test_days_that_are_none_are_refused(database: Database, days: KeptDays, sentence: str) -> None:
     with database.write() as session, pytest.raises(RetentionError, match=sentence):
         keep_for(session, days)
+
+
+def test_days_that_were_left_as_shown_stay_as_they_are_stored(database: Database) -> None:
+    with database.write() as session:
+        keep_for(session, KeptDays(30, 365, None))
+        keep_for(session, KeptDays(None, 90, 7), shown=KeptDays(None, None, 14))
+        assert kept_days(session) == KeptDays(30, 90, 7)
+        keep_for(session, KeptDays(None, 90, 7), shown=KeptDays(30, 90, 7))
+        assert kept_days(session) == KeptDays(None, 90, 7)
 
 
 def test_what_would_go_is_counted_before(database: Database) -> None:
@@ -231,6 +240,28 @@ def test_reading_again_replaces_what_was_read(database: Database) -> None:
         found = session.get(Recording, recording)
         assert found is not None
         assert (found.state, found.faces_deleted_at) == ("done", None)
+
+
+def test_people_at_the_seams_count_once_where_faces_went_before_the_rest_was_read(
+    database: Database,
+) -> None:
+    scene = Scene([Person([MINUTE]), Person([4 * MINUTE, 6 * MINUTE, 9 * MINUTE, 11 * MINUTE])], 4)
+    with database.write() as session:
+        recording = add_video(session, add_camera(session), segments=4)
+        for index in (0, 1, 3):
+            read_segment(session, recording, scene, index)
+        cancel_recording(session, recording)
+        delete_faces(session, recording, [0, 1], now=LATER)
+        retry_recording(session, recording)
+        again = select(Segment.index).where(Segment.state == "queued").order_by(Segment.index)
+        # Nobody was in the last segment.
+        assert session.scalars(again).all() == [0, 1, 2]
+        for index in (2, 1, 0):
+            read_segment(session, recording, scene, index)
+        people = select(func.count(Track.id)).where(Track.root_id.is_(None))
+        assert session.scalar(people) == 2
+        assert int(hours(session)["people"].sum()) == 2
+        assert rows(session, recording) == (5, 4)
 
 
 def test_age_counts_from_the_upload_where_the_camera_is_ahead_of_its_time(

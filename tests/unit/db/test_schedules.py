@@ -398,3 +398,12 @@ def test_switched_off_it_is_not_made_and_a_change_begins_anew(database: Database
         delete_schedule(session, schedule)
         with pytest.raises(ScheduleError, match="no longer exists"):
             update_schedule(session, schedule, PLAN, TUESDAY_7)
+
+
+def test_what_was_left_as_shown_stays_as_it_is_stored(database: Database) -> None:
+    with database.write() as session:
+        schedule = create_schedule(session, PLAN, TUESDAY_7)
+        stored = replace(PLAN, name="Other", recipients=("grace@example.org",))
+        update_schedule(session, schedule, stored, TUESDAY_7)
+        update_schedule(session, schedule, replace(PLAN, hour=9), TUESDAY_7, shown=PLAN)
+        assert [one.plan for one in list_schedules(session)] == [replace(stored, hour=9)]
