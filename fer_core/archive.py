@@ -32,6 +32,13 @@ _DIRECTORY_BYTES_PER_ENTRY: Final = 1024
 _LOCAL_HEADER: Final = 30
 """Bytes before a member's name (PKWARE APPNOTE 4.3.7)."""
 
+_END_MAGIC: Final = b"PK\x05\x06"
+_END_RECORD: Final = 22
+_LOCATOR: Final = 20
+_LARGE_RECORD: Final = 56
+_END_BYTES: Final = (1 << 16) + _END_RECORD + _LOCATOR + _LARGE_RECORD
+"""Of the end of a zip: a comment as long as can be, and the records before it."""
+
 _JUNK: Final = frozenset({"thumbs.db", "desktop.ini"})
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
 
@@ -177,21 +184,29 @@ def _is_system(entry: zipfile.ZipInfo) -> bool:
 
 def _directory_bytes(path: Path) -> int:
     """Size of the central directory by the end record (PKWARE APPNOTE 4.3.14 to 4.3.16); 0 when
-    there is none, which ``zipfile`` then reports."""
+    there is none, which ``zipfile`` then reports.
+
+    Of a large zip the size is in a second record. Some versions of ``zipfile`` look for it right
+    before its locator, others where the locator points: the larger size counts.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
-        file.seek(max(size - 65_557, 0))
+        file.seek(max(size - _END_BYTES, 0))
         tail = file.read()
-        at = tail.rfind(b"PK\x05\x06")
-        if at < 0 or len(tail) < at + 22:
+        # An offset within the record may read as its signature: only where a whole one fits.
+        at = tail.rfind(_END_MAGIC, 0, len(tail) - _END_RECORD + len(_END_MAGIC))
+        if at < 0:
             return 0
         (directory,) = struct.unpack_from("<L", tail, at + 12)
-        locator = at - 20
+        locator = at - _LOCATOR
         if locator < 0 or tail[locator : locator + 4] != b"PK\x06\x07":
             return int(directory)
-        (record,) = struct.unpack_from("<Q", tail, locator + 8)
-        file.seek(min(record, size))
-        end = file.read(56)
-    if end[:4] != b"PK\x06\x06" or len(end) < 56:
-        return int(directory)
-    return int(struct.unpack_from("<Q", end, 40)[0])
+        (points_to,) = struct.unpack_from("<Q", tail, locator + 8)
+        file.seek(min(points_to, size))
+        records = [tail[max(locator - _LARGE_RECORD, 0) : locator], file.read(_LARGE_RECORD)]
+    return max(
+        int(struct.unpack_from("<Q", record, 40)[0])
+        if record[:4] == b"PK\x06\x06" and len(record) == _LARGE_RECORD
+        else int(directory)
+        for record in records
+    )

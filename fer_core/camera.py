@@ -231,9 +231,8 @@ class Camera:
     def _watch(self) -> None:
         """From connecting to the end of the connection, or of the time."""
         with self._connected() as (container, stream):
-            context = stream.codec_context
-            check_pixels(context.width, context.height, self.name, self._limits)
             size = shown_size(stream)
+            check_pixels(*size, self.name, self._limits)
             stream.thread_type = "SLICE"  # frame threads would hold pictures back
             base = float((stream.time_base or 0) * 1000)
             stamped = has_times(container) and base > 0

@@ -64,8 +64,8 @@ def opened(
             raise UnreadableFootage(name, NOT_OPENED) from error
         stack.enter_context(container)
         stream = stream_of(container, name)
+        check_pixels(*shown_size(stream), name, limits)
         context = stream.codec_context
-        check_pixels(context.width, context.height, name, limits)
         # A stream may change its size later on.
         context.options = {**context.options, "max_pixels": str(limits.video_pixels)}
         yield container, stream
@@ -112,6 +112,7 @@ def packets(container: InputContainer, stream: VideoStream) -> Iterator["Packet[
 
 
 def check_pixels(width: int, height: int, name: str, limits: FootageLimits) -> None:
+    """Of a picture as it will be shown: pixels that are not square take more when they are."""
     if width * height > limits.video_pixels:
         raise FootageTooLarge(
             name,

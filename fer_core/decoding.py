@@ -12,7 +12,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, inf
 from pathlib import Path
 from typing import Final
 
@@ -31,6 +31,9 @@ _SEEK_MARGINS_MS: Final = (0, 10_000, 60_000)
 
 _REORDERED: Final = 17
 """Packets looked ahead: in H.264 and HEVC a frame is shown at most 16 frames after a later one."""
+
+_HOLD_ONE_BACK: Final = frozenset({"mpeg1video", "mpeg2video", "mpeg4"})
+"""Codings in which a frame is shown at once, or after the one other that was sent before it."""
 
 _EARLY_END_MS: Final = 2_000
 
@@ -162,6 +165,7 @@ class Stretch:
                 frames = []
             except av.FFmpegError:
                 frames = []
+                clocked.refused()
                 if packet.pts is not None:
                     self._damaged.append(clocked.packet_ms(packet))
             yield from self._readable(frames, clocked)
@@ -234,7 +238,11 @@ class _Clock:
         # wrong with B-frames, but its decoder gives the frames in the right one.
         self._by_order = container.format.name == "avi"
         self.packets_tell = has_times(container) and not self._by_order
+        self._context = stream.codec_context
         self._first_sent: int | None = None
+        self._may_be_lost = True
+        self._last_sent: int | None = None
+        self._step: float = inf
         self._delay: int | None = None
         self._last_ms = -self.frame_ms
 
@@ -246,8 +254,28 @@ class _Clock:
         return round((packet.pts - self._origin) * self._tick_ms)
 
     def sent(self, packet: "Packet[VideoStream]") -> None:
-        if self._first_sent is None:
-            self._first_sent = packet.dts
+        """Frames come out as many packets late as the decoder holds some back to reorder them.
+        That is counted from the first keyframe: what is before it, where a video begins within
+        a group of pictures, gives no frame."""
+        if self._delay is not None or packet.dts is None:
+            return
+        if self._last_sent is not None:
+            self._step = min(self._step, packet.dts - self._last_sent)
+        self._last_sent = packet.dts
+        if self._may_be_lost and (self._first_sent is None or packet.is_keyframe):
+            self._first_sent, self._may_be_lost = packet.dts, not packet.is_keyframe
+
+    def refused(self) -> None:
+        """The decoder could not read a packet, perhaps the keyframe: the next one may be first.
+        Not any packet, for decoders of several threads tell of it later."""
+        self._may_be_lost = True
+
+    def _held_back(self, so_far: int) -> int:
+        """Ticks from the packet that stands first in what is shown to the one that its frame came
+        out with. ``so_far``: with what came before a frame that others need, and gave none."""
+        if not self._context.has_b_frames:
+            return 0
+        return round(min(so_far, self._step)) if self._context.name in _HOLD_ONE_BACK else so_far
 
     def frame_at(self, frame: VideoFrame) -> int:
         """Of a frame without any stamp: one frame after the one before."""
@@ -256,7 +284,7 @@ class _Clock:
             stamp = frame.dts
             if stamp is not None and self._first_sent is not None:
                 if self._delay is None:
-                    self._delay = stamp - self._first_sent
+                    self._delay = self._held_back(stamp - self._first_sent)
                 stamp -= self._delay
         if stamp is None:
             self._last_ms += self.frame_ms

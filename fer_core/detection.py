@@ -154,7 +154,7 @@ class YuNetDetector:
         height, width = pixels.shape[:2]
         scale = input_scale(width, height, smallest or self.min_face)
         places = None if around is None else _places(around, scale)
-        whole = width * height * scale**2
+        whole = _padded(width, scale) * _padded(height, scale)
         pieces = _pieces(parts, width, height, scale)
         if places is not None and pieces is not None and _cost(places, pieces) < whole:
             rows = self._in_places(pixels, places, pieces, scale)
@@ -198,8 +198,7 @@ class YuNetDetector:
         """Rows (N, 15) as ``YuNet.find`` gives them, in the frame's pixels: of the whole picture
         at a size that fits one pass, and of its tiles."""
         height, width = pixels.shape[:2]
-        whole = min(scale, math.sqrt(_TILE_PIXELS / (width * height)))
-        found = [self._scaled(pixels, whole)]
+        found = [self._scaled(pixels, min(scale, _one_pass_scale(width, height)))]
         found += [self._in_part(pixels, tile, scale) for tile in tiles(width, height, scale)]
         rows = np.concatenate(found)
         return rows[non_maximum_suppression(rows, self.nms_iou)]
@@ -246,6 +245,18 @@ def input_scale(width: int, height: int, smallest: float) -> float:
     """
     enough, good = _FOUND_HEIGHT / smallest, max(FOUND_WELL_HEIGHT / smallest, 1.0)
     return max(min(GENEROUS_SIDE / max(width, height), good), enough)
+
+
+def _padded(length: int, scale: float) -> int:
+    """A side in pixels of the network's input."""
+    return math.ceil(max(round(length * scale), 1) / STEP) * STEP
+
+
+def _one_pass_scale(width: int, height: int) -> float:
+    """By how much a frame is scaled to fit one pass, even where it is thin and each side is made
+    a multiple of STEP: the root of (width s + STEP) (height s + STEP) = _TILE_PIXELS."""
+    area, sides, room = width * height, STEP * (width + height), _TILE_PIXELS - STEP**2
+    return 2 * room / (sides + math.sqrt(sides**2 + 4 * area * room))
 
 
 def _places(around: Sequence[Box], scale: float) -> list[_Place]:

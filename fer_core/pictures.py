@@ -65,6 +65,10 @@ _DAMAGE: Final = (
     MemoryError,
     struct.error,
 )
+_LONGEST_SIDE: Final = 65_535
+"""Pixels: the most that a JPEG can have. What is longer is no photograph, and the parts of a
+picture that are read at a time would be as long."""
+
 _TRANSPARENT_ON: Final = (128, 128, 128)
 _CLOCKWISE: Final = {3: 180, 4: 180, 5: 90, 6: 90, 7: 270, 8: 270}
 _TRUNCATED_LOCK: Final = threading.Lock()
@@ -160,6 +164,12 @@ def _opened(path: Path, name: str, limits: FootageLimits) -> Iterator[Image.Imag
                         name,
                         f"the picture is {width} x {height} pixels; at most "
                         f"{limits.picture_pixels / 1e6:.0f} million are read.",
+                    )
+                if max(width, height) > _LONGEST_SIDE:
+                    raise FootageTooLarge(
+                        name,
+                        f"the picture is {width} x {height} pixels; at most {_LONGEST_SIDE:,} on "
+                        "a side are read. Cut it into smaller pictures.",
                     )
                 yield image
     except Image.DecompressionBombError as error:

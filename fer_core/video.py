@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
-from itertools import islice
-from math import ceil
+from math import ceil, floor
 from pathlib import Path
 from typing import Final
 
@@ -33,10 +32,19 @@ from fer_core.types import FootageInfo, FootageKind, Frame
 _PROBE_PACKETS: Final = 600
 """Video packets tried for a first readable frame: 20 s at 30 a second."""
 
+_LONGER_MS: Final = 60_000
+"""By which a video may exceed the limit: recorders end a day's export with the frame after it."""
+
+_TIME_AT_END: Final = frozenset({"matroska,webm", "nut"})
+"""FFmpeg's names of containers whose duration may be the time stamp at the end."""
+
+_ONE_DURATION: Final = _TIME_AT_END | {"flv"}
+"""Of containers that tell one duration for all their streams."""
+
 
 def probe(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> FootageInfo:
-    """Header, first readable frame, duration. Only where no duration is written anywhere are the
-    packets walked through (not decoded).
+    """Header, first readable frame, duration. Where no duration is written anywhere the packets
+    are walked through (not decoded), and where it is too short those behind it.
 
     Raises UnreadableFootage, NoVideoStream, FootageTooLarge.
     """
@@ -53,15 +61,19 @@ def probe(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> Footage
         metadata = {**stream.metadata, **container.metadata}
         now = datetime.now(UTC)
         codec = stream.codec_context.name
-        written_ms = _duration_ms(container, stream)
-        duration_ms = written_ms and max(written_ms, _last_ms(container, stream, written_ms))
+        written_ms = _written_ms(container, stream)
+        duration_ms = written_ms and max(
+            _from_start_ms(container, stream, written_ms),
+            _last_ms(container, stream, written_ms),
+        )
     if not duration_ms:
         duration_ms = _walked_duration_ms(path, name, limits)
-    if duration_ms > limits.duration_ms:
+    if duration_ms > limits.duration_ms + _LONGER_MS:
         raise FootageTooLarge(
             name,
-            f"the video is {clock(duration_ms)} long; at most {clock(limits.duration_ms)} "
-            "are read at a time.",
+            f"the video is {clock(duration_ms)} long; at most {clock(limits.duration_ms)} are read "
+            "at a time. Cut it into shorter files, or raise the limit in the settings "
+            "(SATISFACE_MAX_VIDEO_HOURS).",
         )
     return FootageInfo(
         kind=FootageKind.VIDEO,
@@ -116,28 +128,40 @@ def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame |
     return None
 
 
-def _duration_ms(container: InputContainer, stream: VideoStream) -> int | None:
+def _written_ms(container: InputContainer, stream: VideoStream) -> int | None:
+    """The duration as the file or FFmpeg tells it. None where FFmpeg only guessed it from the bit
+    rate: it writes that to the stream, which has no duration of its own in these containers."""
     if stream.duration and stream.time_base:
+        if container.format.name in _ONE_DURATION:
+            return None
         return ceil(stream.duration * stream.time_base * 1000)
-    if container.duration:
-        return ceil(container.duration / 1000)
-    return None
+    return ceil(container.duration / 1000) if container.duration else None
+
+
+def _from_start_ms(container: InputContainer, stream: VideoStream, written_ms: int) -> int:
+    """The written duration without what passed before the first picture: a recorder that cuts an
+    endless recording into pieces (``ffmpeg -f segment``) writes the time at the end."""
+    if container.format.name not in _TIME_AT_END or stream.time_base is None:
+        return written_ms
+    from_start_ms = written_ms - floor((stream.start_time or 0) * stream.time_base * 1000)
+    return from_start_ms if from_start_ms > 0 else written_ms
 
 
 def _last_ms(container: InputContainer, stream: VideoStream, written_ms: int) -> int:
     """The end of the last packets; recorders with a variable frame rate write too short a
-    duration. 0 where the end cannot be reached quickly."""
+    duration. All that lies behind the written one is read (not decoded). 0 where there is no
+    getting there."""
     base = stream.time_base
     if base is None:
         return 0
     origin, end = stream.start_time or 0, 0
     try:
         container.seek(origin + int(written_ms / (base * 1000)), stream=stream, backward=True)
-        for packet in islice(packets(container, stream), _PROBE_PACKETS):
+        for packet in packets(container, stream):
             if packet.pts is not None:
                 end = max(end, packet.pts - origin + (packet.duration or 0))
     except av.FFmpegError:
-        return 0
+        pass  # the end is where reading ends
     return ceil(end * base * 1000)
 
 

@@ -1,4 +1,5 @@
 import stat
+import struct
 import zipfile
 from pathlib import Path
 
@@ -123,6 +124,37 @@ def test_too_many_entries_are_refused(tmp_path: Path, into: Path) -> None:
 def test_a_directory_too_large_for_its_bound_is_not_even_read(tmp_path: Path, into: Path) -> None:
     path = tmp_path / "day.zip"
     write_zip(path, {f"{'n' * 2000}{n}.jpg": b"x" for n in range(6)})
+    with pytest.raises(FootageTooLarge):
+        list(unpack(path, into, limits=FootageLimits(archive_entries=10)))
+
+
+def _with_large_record(zipped: bytes, directory: int, points_to: int | None = None) -> bytes:
+    """The zip with the records that large ones have; the old one says of the directory 0 bytes."""
+    end = zipped.rindex(b"PK\x05\x06")
+    where = int.from_bytes(zipped[end + 16 : end + 20], "little")
+    record = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, 6, 6, directory, where)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, end if points_to is None else points_to, 1)
+    old = zipped[end : end + 12] + bytes(4) + zipped[end + 16 :]
+    return zipped[:end] + record + locator + old
+
+
+@pytest.mark.parametrize("hidden", ["in the offset", "behind a comment", "before the locator"])
+def test_no_zip_steps_over_the_bound_of_its_directory(
+    tmp_path: Path, into: Path, hidden: str
+) -> None:
+    path = tmp_path / "day.zip"
+    write_zip(path, {f"{'n' * 2000}{n}.jpg": b"x" for n in range(6)})
+    data = path.read_bytes()
+    directory = int.from_bytes(data[-10:-6], "little")
+    if hidden == "in the offset":
+        # zipfile itself corrects an offset that is wrong.
+        data = data[:-6] + b"PK\x05\x06" + data[-2:]
+    elif hidden == "behind a comment":
+        large = _with_large_record(data, directory)
+        data = large[:-2] + b"\xff\xff" + b"c" * 65535
+    else:
+        data = _with_large_record(data, directory, points_to=0)
+    path.write_bytes(data)
     with pytest.raises(FootageTooLarge):
         list(unpack(path, into, limits=FootageLimits(archive_entries=10)))
 

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -94,6 +95,19 @@ def test_a_picture_over_the_bound_is_refused(stream: bytes) -> None:
         served([stream]) as port,
         Camera(f"tcp://127.0.0.1:{port}", 1.0, limits=limits) as camera,
         pytest.raises(FootageTooLarge),
+    ):
+        footage.probe(camera)
+
+
+def test_a_picture_is_bounded_as_it_will_be_shown(tmp_path: Path) -> None:
+    path = tmp_path / "camera.ts"
+    write_coded(path, Coding("libx264", pixel_shape=Fraction(4)))
+    with (
+        served([path.read_bytes()]) as port,
+        Camera(
+            f"tcp://127.0.0.1:{port}", 1.0, limits=FootageLimits(video_pixels=1024 * 143)
+        ) as camera,
+        pytest.raises(FootageTooLarge, match="1024 x 144"),
     ):
         footage.probe(camera)
 

@@ -14,6 +14,7 @@ from fer_core.detection import YuNetDetector, input_scale, tiles
 from fer_core.errors import ModelError
 from fer_core.tracking import iou
 from fer_core.types import Box
+from fer_core.yunet import YuNet
 from tests.made_footage import Appearance, scene
 
 
@@ -150,6 +151,19 @@ def test_a_very_large_picture_is_read_in_tiles() -> None:
         truth = person.box(0)
         assert truth is not None
         assert max(iou(face.box, truth) for face in faces) > 0.6
+
+
+def test_a_thin_picture_takes_no_more_memory_than_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    laid_out: list[int] = []
+    lay_out = YuNet._lay_out
+
+    def noted(self: YuNet, height: int, width: int) -> None:
+        laid_out.append(height * width)
+        lay_out(self, height, width)
+
+    monkeypatch.setattr(YuNet, "_lay_out", noted)
+    assert YuNetDetector().detect(np.zeros((66, 60_000, 3), np.uint8)) == []
+    assert 1_000_000 < max(laid_out) <= 4_200_000
 
 
 CROWD = [Appearance(x, 180, face_height=50) for x in (100, 320, 540)]

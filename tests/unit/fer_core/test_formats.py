@@ -2,7 +2,9 @@
 
 import io
 import os
+import struct
 import sys
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,7 +16,9 @@ from av.video.stream import VideoStream
 from PIL import Image
 
 from fer_core import footage
+from fer_core.errors import FootageTooLarge
 from fer_core.limits import FootageLimits
+from fer_core.remote import RemoteVideo
 from fer_core.types import FootageKind, Frame
 from tests.made_footage import Appearance, scene, write_picture, write_sound
 from tests.made_streams import SIZE, Coding, copied, shown, write_coded
@@ -131,6 +135,14 @@ def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
         assert first.pixels.shape == (size[1], size[0], 3)
 
 
+def test_pixels_are_bounded_as_they_will_be_shown(tmp_path: Path) -> None:
+    path = tmp_path / "v.mp4"
+    write_coded(path, Coding(X264, pixel_shape=Fraction(4)), 5)
+    with pytest.raises(FootageTooLarge, match="1024 x 144"):
+        footage.probe(path, limits=FootageLimits(video_pixels=1024 * 143))
+    assert footage.probe(path, limits=FootageLimits(video_pixels=1024 * 144)).width == 1024
+
+
 def test_a_nonsensical_shape_of_pixels_is_not_believed(tmp_path: Path) -> None:
     write_coded(tmp_path / "v.mp4", Coding(X264, pixel_shape=Fraction(100)), 5)
     assert footage.probe(tmp_path / "v.mp4").width == SIZE[0]
@@ -180,6 +192,97 @@ def test_stamps_count_from_the_start_even_where_they_run_over(
     assert [frame.time_ms for frame in frames] == pytest.approx(list(range(0, 2000, 200)), abs=1)
     assert max(differs(frame) for frame in frames) < 3
     assert told == []
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "nut", "flv", "mp4", "ts"])
+def test_a_piece_of_an_endless_recording_is_as_long_as_what_it_holds(
+    tmp_path: Path, suffix: str
+) -> None:
+    """Into Matroska and NUT ``ffmpeg -f segment`` writes the time at the end."""
+    write_coded(tmp_path / "a.mp4", Coding(X264))
+    path = tmp_path / f"late.{suffix}"
+    copied(tmp_path / "a.mp4", path, later_s=3600.0)
+    elsewhere = RemoteVideo(path.name, lambda: path.open("rb"))
+    for video in (path, elsewhere):
+        assert footage.probe(video).duration_ms == pytest.approx(2000, abs=250)
+        told: list[str] = []
+        frames = list(footage.sample(video, on_warning=told.append))
+        assert [frame.time_ms for frame in frames] == list(range(0, 2000, 200))
+        assert told == []
+
+
+def test_a_piece_that_was_cut_off_is_said_to_break_off(tmp_path: Path) -> None:
+    write_coded(tmp_path / "a.mp4", Coding(X264), 60)
+    path = tmp_path / "late.mkv"
+    copied(tmp_path / "a.mp4", path, later_s=3600.0)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert footage.probe(path).duration_ms == pytest.approx(6000, abs=250)
+    told: list[str] = []
+    assert 5 <= len(list(footage.sample(path, on_warning=told.append))) <= 25
+    (sentence,) = told
+    assert "breaks off at 0:00:0" in sentence
+
+
+def _killed_flv(path: Path) -> None:
+    """FFmpeg guesses its duration from the bit rate."""
+    options = {"flvflags": "no_duration_filesize"}
+    write_coded(path, Coding(X264, size=(64, 48), container_options=options), 700)
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def _short_mkv(path: Path) -> None:
+    write_coded(path, Coding(X264, size=(64, 48)), 700)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\x44\x89\x88") + 3  # Duration, a float of 8 bytes
+    data[at : at + 8] = struct.pack(">d", 1000.0)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("write", [_killed_flv, _short_mkv])
+def test_a_duration_told_far_too_short_is_not_believed(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    path = tmp_path / f"v.{write.__name__[-3:]}"
+    write(path)
+    assert footage.probe(path).duration_ms == pytest.approx(70_000, abs=250)
+
+
+@pytest.mark.parametrize("lead", ["whole", "missing", "damaged"])
+@pytest.mark.parametrize(
+    "coding",
+    [
+        Coding(X264),
+        Coding(X264, options=NO_B),
+        *(CODINGS[name] for name in ("mpeg4.avi", "mpeg4-b.avi", "mjpeg.avi")),
+    ],
+    ids=["h264-b", "h264", "mpeg4", "mpeg4-b", "mjpeg"],
+)
+def test_avi_shows_the_same_at_the_same_time_from_wherever_it_is_read(
+    tmp_path: Path, coding: Coding, lead: str
+) -> None:
+    """It tells the order of decoding only. An export may begin within a group of pictures."""
+    path = tmp_path / "given.avi"
+    write_coded(tmp_path / "whole.avi", coding, 30)
+    left_out = 5 if lead == "missing" else 0
+    with av.open(str(tmp_path / "whole.avi")) as whole, av.open(str(path), "w") as out:
+        copy = out.add_stream_from_template(whole.streams.video[0])
+        for n, packet in enumerate(whole.demux(video=0)):
+            if packet.size and n >= left_out:
+                bad = lead == "damaged" and n < 3
+                # A start code and a slice's head: H.264's writer refuses anything else.
+                noise = b"\0\0\0\1\x65".ljust(packet.size, b"\xff")
+                given = av.Packet(noise if bad else bytes(packet))
+                given.pts = given.dts = n - left_out
+                given.stream, given.time_base = copy, Fraction(1, 10)
+                given.is_keyframe = packet.is_keyframe
+                out.mux(given)
+    frames = {frame.time_ms: frame.pixels for frame in footage.sample(path, 0, 2400, rate=10)}
+    later = list(footage.sample(path, 1550, 2400, rate=10))
+    assert [frame.time_ms for frame in later] == list(range(1600, 2400, 100))
+    for frame in later:
+        assert np.array_equal(frame.pixels, frames[frame.time_ms])
+        assert differs(Frame(frame.time_ms + 100 * left_out, frame.pixels)) < 3
 
 
 def test_a_recorder_that_slept_leaves_a_gap_and_no_damage(tmp_path: Path) -> None:

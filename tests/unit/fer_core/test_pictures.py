@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from fer_core import footage
-from fer_core.errors import UnreadableFootage
+from fer_core.errors import FootageTooLarge, UnreadableFootage
 from fer_core.types import CaptureSource
 from tests.made_footage import Appearance, scene, write_picture
 
@@ -112,3 +112,14 @@ def test_one_pixel_is_a_picture(tmp_path: Path) -> None:
     Image.new("1", (1, 1)).save(tmp_path / "dot.png")
     (frame,) = footage.sample(tmp_path / "dot.png")
     assert frame.pixels.shape == (1, 1, 3)
+
+
+@pytest.mark.parametrize("size", [(65_536, 1), (1, 65_536)])
+def test_a_picture_too_long_on_one_side_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
+    """Few pixels, but the detector sees each side as a multiple of 32."""
+    path = tmp_path / "thin.png"
+    Image.new("L", size).save(path)
+    with pytest.raises(FootageTooLarge, match=r"at most 65,535 on a side are read\. Cut"):
+        footage.probe(path)
+    with pytest.raises(FootageTooLarge):
+        list(footage.sample(path))
