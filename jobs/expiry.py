@@ -43,24 +43,28 @@ def delete_expired(
     budget_s: float = 5.0,
     now: datetime | None = None,
 ) -> bool:
-    """Delete what has expired; False where more was left when ``budget_s`` seconds were over.
+    """Delete what has expired; False where more was left when ``budget_s`` seconds were over, or
+    as many for the footage alone: a slow store does not take the rows' time.
 
     ``keep_footage``: whether footage is kept once it was read. Stopped at any moment it goes on
     the next time, and nothing is counted twice. A recording whose rows cannot be deleted is
     logged, and left to the next sweep.
     """
-    deadline = time.monotonic() + budget_s
     with database.read() as session:
         days = kept_days(session)
         footage = {} if days.footage is None else old_footage(session, days.footage, now=now)
         if not keep_footage:
             footage |= unread_footage(session, UNREAD_DAYS, now=now)
-    delete_footage(database, store, footage, "its time was up")
+    swept = delete_footage(
+        database, store, footage, "its time was up", deadline=time.monotonic() + budget_s
+    )
+    deadline = time.monotonic() + budget_s
     if days.days_of_faces is not None:
         _drop_months(database, days.days_of_faces, deadline, now)
-    return _delete_people(database, days.people, deadline, now) and _delete_faces(
+    rows_gone = _delete_people(database, days.people, deadline, now) and _delete_faces(
         database, days.faces, deadline, now
     )
+    return rows_gone and swept.in_time
 
 
 def _drop_months(database: Database, days: int, deadline: float, now: datetime | None) -> None:

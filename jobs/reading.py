@@ -13,7 +13,7 @@ import cv2
 from sqlalchemy import select
 
 from db.engine import Database
-from db.queue import HELD, Lease, fail, holding
+from db.queue import HELD, Lease, fail, holding, release
 from db.results import LeaseLost, prepare_to_write, write_segment
 from db.tables import Base, Camera, Recording, Segment
 from fer_core.analysis import analyse_segment, detector_for, reader_for
@@ -153,7 +153,11 @@ def _read_and_write(
         reason = str(error)
     except StoreUnreachable:
         log.exception("reading %s", task.lease)
-        reason = "the footage store could not be reached"
+        if not FootageStore(task.footage_url).answers():
+            # It is no fault of this footage: whatever else waits would fail one by one.
+            patiently(lambda: _give_back(database, task.lease))
+            return SegmentOutcome(Ending.STORE_AWAY)
+        reason = "the footage store could not give its footage"
     except MemoryError:
         log.exception("reading %s", task.lease)
         reason = "there was not enough memory"
@@ -254,6 +258,11 @@ def load(threads: int) -> None:
     except ModelError as error:
         # Told again by each segment that is to be read, where people see it.
         log.error("%s", error)
+
+
+def _give_back(database: Database, lease: Lease) -> None:
+    with database.write() as session:
+        release(session, lease)
 
 
 def _fail(database: Database, task: SegmentTask, reason: str, *, permanent: bool) -> None:

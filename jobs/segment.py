@@ -39,6 +39,8 @@ class Ending(StrEnum):
     """For good; the recording says why."""
     POSTPONED = "postponed"
     """To be tried again, unless it was the last attempt."""
+    STORE_AWAY = "store_away"
+    """Given back, and not counted as an attempt: the footage store does not answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -142,13 +142,21 @@ class FootageStore:
             with self._on_disk(key, source) as path:
                 yield path
             return
-        if self._scratch is not None:
-            self._scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._scratch) as folder:
+        with tempfile.TemporaryDirectory(dir=self._room()) as folder:
             copy = Path(folder) / key
             with _reaching():
                 self._files.get_file(source, str(copy))
             yield copy
+
+    def _room(self) -> Path | None:
+        """``scratch``; None, the system's temporary folder, where it cannot be made here: on a
+        cluster it is named by the machine that hands segments out."""
+        try:
+            if self._scratch is not None:
+                self._scratch.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            return None
+        return self._scratch
 
     @contextmanager
     def video(self, key: str) -> Iterator[Path | RemoteVideo]:
@@ -209,6 +217,21 @@ class FootageStore:
             self._files.pipe_file(probe, b"probe")
             self._files.rm_file(probe)
 
+    def answers(self) -> bool:
+        """Whether the store as a whole can be asked: false where it is away, or lets nobody in,
+        and not where a piece of footage cannot be read. Changes nothing: to make the folder of a
+        disk that is missing would hide that it is."""
+        if self._local:
+            return self.is_there()
+        try:
+            with _reaching():
+                self._files.info(f"{self._root}/{uuid.uuid4().hex}")
+        except FileNotFoundError:
+            return True
+        except StoreUnreachable:
+            return False
+        return True
+
     def _held(self, key: str) -> str:
         source = self._path(key)
         with _reaching():
@@ -258,26 +281,44 @@ class FootageStore:
     def exists(self, key: str) -> bool:
         return bool(self._files.exists(self._path(key)))
 
-    def stored(self) -> Iterator[StoredFootage]:
-        """Everything in the store, unfinished copies too: what a sweep looks through."""
+    def stored(self, *, ours: bool = False) -> Iterator[StoredFootage]:
+        """Everything in the store, unfinished copies too: what a sweep looks through.
+
+        ``ours``: only files with such names as ``put`` gives.
+        """
         if not self._files.exists(self._root):
             return
         for entry in self._files.ls(self._root, detail=True, refresh=True):
-            if entry["type"] != "file":
+            key = entry["name"].rsplit("/", 1)[-1]
+            if entry["type"] != "file" or (ours and not is_named_by_put(key)):
                 continue
-            try:
-                written = self._files.modified(entry["name"])
-            except FileNotFoundError:  # read and deleted meanwhile
-                continue
+            written = _listed_time(entry)
+            if written is None:
+                try:
+                    written = self._files.modified(entry["name"])
+                except FileNotFoundError:  # read and deleted meanwhile
+                    continue
             if written.tzinfo is None:
                 written = written.replace(tzinfo=UTC)
-            yield StoredFootage(entry["name"].rsplit("/", 1)[-1], written.astimezone(UTC))
+            yield StoredFootage(key, written.astimezone(UTC))
 
 
 def is_named_by_put(name: str) -> bool:
     """Whether a file in the store has such a name as ``FootageStore.put`` gives, or a copy that
     was cut off; whatever else lies there is somebody else's."""
     return _NAMED.fullmatch(name) is not None
+
+
+def _listed_time(entry: Mapping[str, object]) -> datetime | None:
+    """When a file was written, where the list of the folder tells: on a store elsewhere it would
+    be a request for each file."""
+    for name in ("LastModified", "last_modified", "mtime"):
+        told = entry.get(name)
+        if isinstance(told, datetime):
+            return told
+        if isinstance(told, int | float):
+            return datetime.fromtimestamp(told, UTC)
+    return None
 
 
 class _Watched:

@@ -1,16 +1,19 @@
 """Footage leaves the store when it was read, and when nothing refers to it any more."""
 
 import logging
+import math
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from db.engine import Database
 from db.places import list_sites
-from db.recordings import footage_keys, footage_released
+from db.recordings import footage_keys, footage_may_go, footage_released
 from db.tables import RecordingState
-from jobs.store import FootageStore, is_named_by_put
+from jobs.store import FootageStore
 from jobs.uploads import LIFETIME
 
 log = logging.getLogger(__name__)
@@ -21,58 +24,97 @@ GRACE = timedelta(hours=1)
 UNFINISHED_GRACE = LIFETIME
 
 
-def delete_read_footage(database: Database, store: FootageStore) -> int:
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """``deleted``: how many pieces of footage. ``in_time``: False where some were left because
+    the deadline was over; what the store did not delete waits for another sweep in any case."""
+
+    deleted: int
+    in_time: bool = True
+
+
+def delete_read_footage(
+    database: Database, store: FootageStore, *, deadline: float = math.inf
+) -> Swept:
     """Delete the footage of every recording that was read to its end, by whatever worker.
 
-    Returns how many.
+    ``deadline``: of time.monotonic(); nothing more is begun after it.
     """
     with database.read() as session:
         read = footage_keys(session, [RecordingState.DONE])
-    return delete_footage(database, store, read, "it was read")
+    return delete_footage(database, store, read, "it was read", deadline=deadline)
 
 
 def delete_footage(
-    database: Database, store: FootageStore, footage: Mapping[int, str], why: str
-) -> int:
-    """Delete footage by its recording, and return how much.
+    database: Database,
+    store: FootageStore,
+    footage: Mapping[int, str],
+    why: str,
+    *,
+    deadline: float = math.inf,
+) -> Swept:
+    """Delete footage by its recording.
 
-    The file goes first and the row is told after it, so that a crash between the two is made
-    good by the next call.
+    Each piece is looked at again when its turn comes: by then somebody may have its recording
+    read again, or another recording may have its number. The file goes first and the row is told
+    after it, so that a crash between the two is made good by the next call.
     """
     recordings = {key: recording_id for recording_id, key in footage.items()}
+    left: list[str] = []
+    due = (
+        key for key in _until(deadline, recordings, left) if _may_go(database, recordings[key], key)
+    )
     deleted = 0
-    for key in store.delete_each(recordings):
+    for key in store.delete_each(due):
         with database.write() as session:
-            footage_released(session, recordings[key])
+            footage_released(session, recordings[key], key)
         log.info("footage of recording %d deleted: %s", recordings[key], why)
         deleted += 1
-    return deleted
+    return Swept(deleted, not left)
 
 
-def delete_orphans(database: Database, store: FootageStore, now: datetime | None = None) -> int:
-    """Delete footage that no recording refers to, once it is older than GRACE. Returns how much.
+def _may_go(database: Database, recording_id: int, key: str) -> bool:
+    with database.read() as session:
+        return footage_may_go(session, recording_id, key)
+
+
+def _until(deadline: float, keys: Iterable[str], left: list[str]) -> Iterator[str]:
+    """The keys whose turn comes before the deadline; the first one after it goes to ``left``."""
+    for key in keys:
+        if time.monotonic() >= deadline:
+            left.append(key)
+            return
+        yield key
+
+
+def delete_orphans(
+    database: Database,
+    store: FootageStore,
+    now: datetime | None = None,
+    *,
+    deadline: float = math.inf,
+) -> Swept:
+    """Delete footage that no recording refers to, once it is older than GRACE.
 
     Files that others put into the folder stay. So does everything while the database holds no
-    site: a restore brings the footage first, and all rows at once after it.
+    site: a restore brings the footage first, and all rows at once after it. ``deadline``: of
+    time.monotonic(); nothing more is deleted after it.
     """
     latest = (now or datetime.now(UTC)) - GRACE
-    old = [
-        footage.key
-        for footage in store.stored()
-        if footage.modified < latest and is_named_by_put(footage.key)
-    ]
+    old = [footage.key for footage in store.stored(ours=True) if footage.modified < latest]
     if not old:
-        return 0
+        return Swept(0)
     with database.read() as session:
         if not list_sites(session):
-            return 0
+            return Swept(0)
         known = set(footage_keys(session).values())
-    orphans = [key for key in old if key not in known]
+    left: list[str] = []
+    orphans = _until(deadline, (key for key in old if key not in known), left)
     deleted = 0
     for key in store.delete_each(orphans):
         log.info("footage %s deleted: no recording refers to it", key)
         deleted += 1
-    return deleted
+    return Swept(deleted, not left)
 
 
 def delete_unfinished(folder: Path, now: datetime | None = None) -> int:

@@ -28,7 +28,7 @@ from jobs import metrics
 from jobs.cluster import Cluster
 from jobs.pool import ProcessDied, SegmentPool
 from jobs.schedules import ScheduledReports
-from jobs.segment import SegmentOutcome, SegmentTask, prepare, run_segment
+from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
 from jobs.store import FootageStore, unfinished_folder
 from jobs.sweep import delete_orphans, delete_read_footage, delete_unfinished
 from settings import Settings
@@ -39,6 +39,9 @@ POLL_S: Final = 0.5
 SWEEP_S: Final = 300.0
 _FIRST_SWEEP_S: Final = 10.0
 """What waits to be read goes first when a worker starts."""
+
+_SWEEP_BUDGET_S: Final = 5.0
+"""For each of the things that are swept: nothing is handed out meanwhile."""
 
 _TROUBLE_PAUSE_S: Final = 5.0
 _BACKLOG_PAUSE_S: Final = 10.0
@@ -85,6 +88,7 @@ class _Worker:
         self._executor: Executor | None = None
         self._running: dict[Future[SegmentOutcome], Lease] = {}
         self._next_start = -math.inf
+        self._next_claim = -math.inf
         self._sweep_at = time.monotonic() + _FIRST_SWEEP_S
         self._swept = False
         self._reports = ScheduledReports(settings, database)
@@ -131,7 +135,10 @@ class _Worker:
             return bool(session.scalar(select(exists().where(Segment.state.in_(unfinished)))))
 
     def _hand_out(self, executor: Executor) -> None:
-        """Claim segments as long as there is room for them, and have them read."""
+        """Claim segments as long as there is room for them, and have them read; none for a while
+        after the footage store did not answer."""
+        if time.monotonic() < self._next_claim:
+            return
         lease = None
         try:
             while len(self._running) < self._capacity:
@@ -223,6 +230,8 @@ class _Worker:
         else:
             outcome = future.result()
             metrics.count(outcome)
+            if outcome.ending is Ending.STORE_AWAY:
+                self._next_claim = time.monotonic() + _TROUBLE_PAUSE_S
             log.info(
                 "%s %s seconds=%.1f frames=%d faces=%d tracks=%d",
                 where,
@@ -235,9 +244,12 @@ class _Worker:
             if outcome.was_last:
                 self._delete_read_footage()
 
-    def _delete_read_footage(self) -> None:
-        if not self._settings.keep_footage:
-            delete_read_footage(self._database, self._store)
+    def _delete_read_footage(self) -> bool:
+        """False where some is left for want of time."""
+        if self._settings.keep_footage:
+            return True
+        deadline = time.monotonic() + _SWEEP_BUDGET_S
+        return delete_read_footage(self._database, self._store, deadline=deadline).in_time
 
     def _fail(self, lease: Lease, reason: str, *, died: bool = False) -> None:
         with self._database.write() as session:
@@ -260,21 +272,27 @@ class _Worker:
         from jobs.expiry import delete_expired
 
         self._swept = True
-        self._sweep_at = time.monotonic() + SWEEP_S
+        pause = SWEEP_S
         try:
             this_month = month_of(datetime.now(UTC))
             prepare_months(self._database, [this_month, next_month(this_month)])
-            self._delete_read_footage()
-            all_gone = delete_expired(
-                self._database, self._store, keep_footage=self._settings.keep_footage
+            read_gone = self._delete_read_footage()
+            expired_gone = delete_expired(
+                self._database,
+                self._store,
+                keep_footage=self._settings.keep_footage,
+                budget_s=_SWEEP_BUDGET_S,
             )
-            if not all_gone:  # soon again, with room for reading in between
-                self._sweep_at = time.monotonic() + _BACKLOG_PAUSE_S
             delete_unfinished(unfinished_folder(self._settings))
-            delete_orphans(self._database, self._store)
+            deadline = time.monotonic() + _SWEEP_BUDGET_S
+            orphans = delete_orphans(self._database, self._store, deadline=deadline)
+            if not (read_gone and expired_gone and orphans.in_time):
+                pause = _BACKLOG_PAUSE_S  # soon again, with room for reading in between
         except Exception:
             # Nothing is read less well for it, and there is another sweep to come.
             log.exception("worker=%s sweeping", self._name)
+        # Counted from its end: a sweep that takes longer than the pause is not all that is done.
+        self._sweep_at = time.monotonic() + pause
 
     def _discard_executor(self) -> None:
         if self._executor is not None:

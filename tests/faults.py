@@ -282,8 +282,8 @@ def _look_at_footage(settings: Settings, database: Database, report: Report) -> 
     store = FootageStore(settings.resolved_footage_url)
     now = datetime.now(UTC)
     report.figures["files left to the sweeps"] = (
-        delete_read_footage(database, store)
-        + delete_orphans(database, store, now + GRACE + timedelta(seconds=1))
+        delete_read_footage(database, store).deleted
+        + delete_orphans(database, store, now + GRACE + timedelta(seconds=1)).deleted
         + delete_scratch(unfinished_folder(settings), now + UNFINISHED_GRACE + timedelta(days=1))
     )
     with database.read() as session:

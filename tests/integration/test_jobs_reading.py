@@ -6,25 +6,28 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecu
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
 import pytest
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from db.engine import Database
 from db.places import update_camera
-from db.queue import MOST_DEATHS, claim
+from db.queue import MOST_DEATHS, Lease, claim, release
 from db.recordings import cancel_recording, delete_recording, retry_recording
 from db.results import people_frame
 from db.tables import RecordingState, Segment, SegmentState
 from fer_core.analysis import analyse_segment
 from fer_core.errors import ModelError, UnreadableFootage
 from fer_core.types import SegmentResult
-from jobs import reading
+from jobs import heartbeat, reading, worker
 from jobs.heartbeat import Heartbeat
 from jobs.intake import Accepted
 from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
 from jobs.store import FootageStore, StoreUnreachable
+from jobs.sweep import Swept
 from jobs.worker import run_worker
 from settings import Settings
 from tests.made_footage import Appearance, write_picture, write_video
@@ -154,6 +157,83 @@ def test_a_store_that_goes_away_as_footage_is_opened_is_no_damage(
         assert {segment.attempts for segment in session.scalars(select(Segment))} == {1}
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeat, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(worker, "_TROUBLE_PAUSE_S", 0.01)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_store_that_is_away_for_long_costs_no_attempt_and_fails_nothing(
+    settings: Settings, database: Database, film: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = (settings.home / "footage").rename(settings.home / "away")
+    give_back, times = release, [0]
+
+    def back_at_last(session: Session, lease: Lease) -> None:
+        times[0] += 1
+        give_back(session, lease)
+        if times[0] == settings.max_attempts + 2:
+            away.rename(settings.home / "footage")
+
+    monkeypatch.setattr(reading, "release", back_at_last)
+    task = task_of(settings, database)
+    assert run_segment(task).ending is Ending.STORE_AWAY
+    row = recording(database, film)
+    assert (row.state, row.error) == (RecordingState.READING, None)
+    with database.read() as session:
+        found = {(one.state, one.attempts, one.faults) for one in session.scalars(select(Segment))}
+    assert found == {("queued", 0, 0)}
+    read_all(settings)
+    assert times[0] == settings.max_attempts + 2
+    assert recording(database, film).state is RecordingState.DONE
+
+
+@pytest.mark.usefixtures("impatient", "film")
+def test_while_the_store_is_away_a_worker_takes_nothing_more(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (settings.home / "footage").rename(settings.home / "away")
+    monkeypatch.setattr(worker, "_TROUBLE_PAUSE_S", 1e6)
+    stop, taken, steps = threading.Event(), [0], [0]
+    is_anything_unfinished = worker._Worker._is_anything_unfinished
+
+    def counted(*arguments: Any) -> Any:
+        taken[0] += 1
+        if taken[0] > 1:
+            stop.set()
+        return claim(*arguments)
+
+    def five_more(self: worker._Worker) -> bool:
+        steps[0] += bool(taken[0] and not self._running)
+        if steps[0] == 5:
+            stop.set()
+        return is_anything_unfinished(self)
+
+    monkeypatch.setattr(worker, "claim", counted)
+    monkeypatch.setattr(worker, "POLL_S", 0.01)
+    monkeypatch.setattr(worker._Worker, "_is_anything_unfinished", five_more)
+    run_worker(settings, stop, executor_factory=in_a_thread)
+    assert taken == [1]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_footage_that_a_store_does_not_give_ends_after_the_last_attempt(
+    settings: Settings, database: Database, photo: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> SegmentResult:
+        raise StoreUnreachable("The footage store could not be read.")
+
+    monkeypatch.setattr(reading, "analyse_segment", refuse)
+    read_all(settings)
+    row = recording(database, photo)
+    assert row.state is RecordingState.FAILED
+    assert row.error == (
+        "photo.jpg could not be read after 3 attempts: "
+        "the footage store could not give its footage."
+    )
+
+
 def test_a_store_that_is_away_when_footage_is_to_be_deleted_stops_no_worker(
     settings: Settings, database: Database, photo: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +251,25 @@ def test_a_store_that_is_away_when_footage_is_to_be_deleted_stops_no_worker(
     assert times[0] > 0
     read_all(settings)  # the sweep of whoever comes next, at the latest
     assert list(store(settings).stored()) == []
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+def test_the_pause_between_sweeps_begins_at_the_end_of_one(
+    settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch, *, in_time: bool
+) -> None:
+    clock = [0.0]
+
+    def slow(*_: object, **__: object) -> Swept:
+        clock[0] += 10 * worker.SWEEP_S
+        return Swept(0, in_time)
+
+    monkeypatch.setattr(worker, "delete_orphans", slow)
+    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    sweeping = worker._Worker(settings, database, in_a_thread)
+    sweeping._sweep()
+    pause = worker.SWEEP_S if in_time else worker._BACKLOG_PAUSE_S
+    assert sweeping._sweep_at == clock[0] + pause
+    sweeping._end()
 
 
 def test_footage_is_kept_where_that_was_chosen(
@@ -444,8 +543,6 @@ def test_a_database_in_trouble_stops_no_worker(
     settings: Settings, database: Database, photo: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sqlalchemy.exc import OperationalError
-
-    from jobs import worker
 
     monkeypatch.setattr(worker, "_TROUBLE_PAUSE_S", 0.01)
     trouble = [3]

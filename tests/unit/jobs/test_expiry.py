@@ -1,6 +1,8 @@
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -16,7 +18,7 @@ from jobs import expiry
 from jobs.erasure import Erasure, erase
 from jobs.expiry import UNREAD_DAYS, delete_expired
 from jobs.intake import Accepted
-from jobs.sweep import GRACE, delete_orphans
+from jobs.sweep import GRACE, Swept, delete_footage, delete_orphans
 from settings import Settings
 from tests.made_footage import write_picture
 from tests.made_jobs import away, made_camera, made_settings, opened, recording, store, take_in
@@ -248,6 +250,29 @@ def test_footage_that_is_kept_goes_when_its_time_is_up(
     assert list(store(settings).stored()) == []
 
 
+def test_much_footage_is_gone_in_steps_and_takes_no_time_from_rows(
+    tmp_path: Path, settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = made_camera(database)
+    photo = given_photo(tmp_path, settings, database, camera)
+    read_video(database, camera)
+    with database.write() as session:
+        cancel_recording(session, photo)
+        keep_for(session, KeptDays(faces=30, people=30, footage=30))
+
+    def out_of_time(*arguments: Any, deadline: float) -> Swept:
+        assert deadline < math.inf
+        return delete_footage(*arguments, deadline=-math.inf)
+
+    monkeypatch.setattr(expiry, "delete_footage", out_of_time)
+    assert not delete_expired(database, store(settings), keep_footage=True, budget_s=120, now=NOW)
+    assert stored(database) == (0, 0, 2)
+    assert recording(database, photo).has_footage
+    monkeypatch.undo()
+    assert delete_expired(database, store(settings), keep_footage=True, budget_s=120, now=NOW)
+    assert not recording(database, photo).has_footage
+
+
 @pytest.mark.parametrize(("keep_footage", "stays"), [(True, True), (False, False)])
 def test_footage_of_what_was_cancelled_does_not_stay_for_good(
     tmp_path: Path, settings: Settings, database: Database, *, keep_footage: bool, stays: bool
@@ -292,7 +317,7 @@ def test_a_store_that_is_away_holds_up_no_deletion_on_request(
     assert not recording(database, photo).has_footage
     assert not recording(database, video).has_footage
     (left,) = store(settings).stored()
-    assert delete_orphans(database, store(settings), left.modified + 2 * GRACE) == 1
+    assert delete_orphans(database, store(settings), left.modified + 2 * GRACE) == Swept(1)
     assert list(store(settings).stored()) == []
 
 

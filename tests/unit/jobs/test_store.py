@@ -110,6 +110,27 @@ def test_a_copy_that_fails_leaves_nothing(
     assert list(store.stored()) == []
 
 
+def test_when_footage_was_written_is_read_off_the_list(
+    any_store: FootageStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = any_store.put(file)
+    any_store.put_as("of a recorder.mp4", file)
+    files, asked = any_store._files, []
+    modified = files.modified
+
+    def counted(path: str) -> datetime:
+        asked.append(path.rsplit("/", 1)[-1])
+        when: datetime = modified(path)
+        return when
+
+    monkeypatch.setattr(files, "modified", counted)
+    (stored,) = any_store.stored(ours=True)
+    assert stored.key == key
+    assert stored.modified == modified(any_store._path(key))
+    # Lists of what is kept in memory do not tell.
+    assert asked == ([key] if files.protocol == "memory" else [])
+
+
 def test_a_copy_that_was_cut_off_is_listed_so_that_it_can_be_swept(
     store: FootageStore, file: Path, tmp_path: Path
 ) -> None:
@@ -254,6 +275,49 @@ def test_a_store_that_cannot_be_reached_says_so(
         FootageStore(str(tmp_path / "a file" / "footage")).check()
 
 
+def test_a_store_answers_whatever_becomes_of_one_piece(
+    any_store: FootageStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    any_store.put(file)
+    assert any_store.answers()
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    for name in ("open", "get_file"):
+        monkeypatch.setattr(any_store._files, name, refuse)
+    assert any_store.answers()
+
+
+def test_a_remote_store_that_holds_nothing_answers(s3_url: str) -> None:
+    assert FootageStore(s3_url).answers()
+
+
+@pytest.mark.parametrize("trouble", [ConnectionRefusedError(), PermissionError(), RuntimeError()])
+def test_a_remote_store_that_lets_nobody_in_does_not_answer(
+    s3_url: str, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    store = FootageStore(s3_url)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise trouble
+
+    monkeypatch.setattr(store._files, "info", refuse)
+    assert not store.answers()
+
+
+def test_a_folder_that_is_missing_does_not_answer_and_is_not_made(
+    store: FootageStore, file: Path
+) -> None:
+    store.put(file)
+    folder = file.parent / "a folder"
+    away = folder.rename(file.parent / "away")
+    assert not store.answers()
+    assert not folder.exists()
+    away.rename(folder)
+    assert store.answers()
+
+
 def test_a_folder_that_is_gone_is_not_footage_that_is_gone(tmp_path: Path, file: Path) -> None:
     store = FootageStore(str(tmp_path / "mounted"))
     key = store.put(file)
@@ -340,3 +404,11 @@ def test_a_store_that_does_not_answer_says_so_whatever_is_asked(
         store.put(file)
     with pytest.raises(StoreUnreachable):
         store.delete(key)
+
+
+def test_a_scratch_folder_of_another_machine_is_not_needed(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    file.write_bytes(b"picture")
+    store = FootageStore(f"memory://footage-{tmp_path.name}", file / "unfinished")
+    with store.local(store.put(file)) as path:
+        assert path.read_bytes() == b"picture"
