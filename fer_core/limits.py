@@ -9,7 +9,7 @@ class FootageLimits:
 
     ``picture_pixels``: width x height of a picture (Pillow refuses above 179 million whatever is
     set here). ``video_pixels``: of one frame of a video, with square pixels. ``duration_ms``: of
-    one video, which may be a minute longer.
+    one video, which may be a minute (of short limits a hundredth) longer.
     ``archive_entries``, ``archive_bytes``: of one zip, unpacked. ``compression_ratio``: unpacked
     over packed bytes of one member, looked at from ``compression_floor_bytes`` on, since small
     and very even files are harmless.

@@ -33,7 +33,8 @@ _PROBE_PACKETS: Final = 600
 """Video packets tried for a first readable frame: 20 s at 30 a second."""
 
 _LONGER_MS: Final = 60_000
-"""By which a video may exceed the limit: recorders end a day's export with the frame after it."""
+"""By which a video may exceed the limit, or by a hundredth of that: recorders end a day's export
+with the frame after it."""
 
 _TIME_AT_END: Final = frozenset({"matroska,webm", "nut"})
 """FFmpeg's names of containers whose duration may be the time stamp at the end."""
@@ -68,7 +69,7 @@ def probe(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> Footage
         )
     if not duration_ms:
         duration_ms = _walked_duration_ms(path, name, limits)
-    if duration_ms > limits.duration_ms + _LONGER_MS:
+    if duration_ms > limits.duration_ms + min(_LONGER_MS, limits.duration_ms // 100):
         raise FootageTooLarge(
             name,
             f"the video is {clock(duration_ms)} long; at most {clock(limits.duration_ms)} are read "
