@@ -19,9 +19,10 @@ from analytics.periods import day_bounds
 from analytics.silence import FORGOTTEN_DAYS, HISTORY_DAYS, Silence, silence
 from db.buckets import read_buckets
 from db.places import SiteRow
+from db.recordings import RUNNING
 from db.scores import active_score
 from db.tables import AlertRule, Bucket, Recording, RecordingState
-from db.unread import UNFINISHED, unread_between
+from db.unread import unread_between
 
 _READ_BACK: Final = timedelta(days=HISTORY_DAYS + FORGOTTEN_DAYS)
 _BROUGHT_LATER_S: Final = 24 * 3600
@@ -215,7 +216,7 @@ def _arrivals(session: Session, cameras: Sequence[int], now: datetime) -> Mappin
     arrivals: dict[int, _Arrivals] = {}
     for camera_id, captured_at, duration_ms, created_at, state in rows:
         came = arrivals.setdefault(camera_id, _Arrivals())
-        came.is_behind |= state in UNFINISHED
+        came.is_behind |= state in RUNNING
         end = captured_at + timedelta(milliseconds=duration_ms)
         if state in _NOT_READ:
             came.failed_until = max(end, came.failed_until or end)

@@ -26,7 +26,9 @@ BACKLOG_AFTER: Final = timedelta(days=3)
 
 _NAME_LENGTH: Final = 255
 _UNFINISHED: Final = (SegmentState.QUEUED.value, SegmentState.LEASED.value)
-_RUNNING: Final = (RecordingState.QUEUED.value, RecordingState.READING.value)
+RUNNING: Final = (RecordingState.QUEUED.value, RecordingState.READING.value)
+"""States of recordings that wait or are being read."""
+
 _GONE: Final = "This recording no longer exists."
 
 
@@ -102,7 +104,7 @@ def add_recording(
 def read_first(session: Session, recording_id: int) -> bool:
     """Put a recording before all others that wait. False where it does not wait."""
     recording = _locked(session, recording_id)
-    if recording is None or recording.state not in _RUNNING:
+    if recording is None or recording.state not in RUNNING:
         return False
     recording.niceness = -1
     session.flush()
@@ -115,7 +117,7 @@ def cancel_recording(session: Session, recording_id: int, *, now: datetime | Non
     The worker notices when it next renews its lease. False where there was nothing to stop.
     """
     recording = _locked(session, recording_id)
-    if recording is None or recording.state not in _RUNNING:
+    if recording is None or recording.state not in RUNNING:
         return False
     cancel_unfinished_segments(session, recording_id)
     recording.state = RecordingState.CANCELLED.value
@@ -147,7 +149,7 @@ def retry_recording(session: Session, recording_id: int) -> None:
     recording = _locked(session, recording_id)
     if recording is None:
         raise RecordingError(_GONE)
-    if recording.state in _RUNNING:
+    if recording.state in RUNNING:
         raise RecordingError(f"{recording.name} waits to be read or is being read already.")
     if recording.footage_key is None:
         raise RecordingError(
@@ -198,7 +200,7 @@ def readable_again(session: Session, camera_id: int) -> list[int]:
         select(Recording.id)
         .where(
             Recording.camera_id == camera_id,
-            Recording.state.not_in(_RUNNING),
+            Recording.state.not_in(RUNNING),
             Recording.footage_key.is_not(None),
             Recording.people_deleted_at.is_(None),
         )
@@ -295,7 +297,7 @@ def footage_may_go(session: Session, recording_id: int, key: str) -> bool:
     ended = exists().where(
         Recording.id == recording_id,
         Recording.footage_key == key,
-        Recording.state.not_in(_RUNNING),
+        Recording.state.not_in(RUNNING),
     )
     return bool(session.scalar(select(ended)))
 

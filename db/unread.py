@@ -3,16 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.recordings import RUNNING
 from db.spans import recordings_between
-from db.tables import Recording, RecordingState
-
-UNFINISHED: Final = (RecordingState.QUEUED.value, RecordingState.READING.value)
+from db.tables import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +39,7 @@ def unread_between(
     """Those of the cameras whose footage touches [start, end), by the time it begins."""
     query = (
         select(Recording.camera_id, Recording.captured_at, Recording.duration_ms)
-        .where(
-            Recording.state.in_(UNFINISHED), *recordings_between(session, start, end, camera_ids)
-        )
+        .where(Recording.state.in_(RUNNING), *recordings_between(session, start, end, camera_ids))
         .order_by(Recording.captured_at, Recording.id)
     )
     found = [

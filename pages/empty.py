@@ -1,21 +1,17 @@
 """What a page shows as long as it has nothing to show: why that is, and the next step."""
 
-from typing import Final
-
 import streamlit as st
 
 from db.recording_rows import count_recordings
-from db.tables import RecordingState
+from db.recordings import RUNNING
 from pages.state import database
-
-_UNFINISHED: Final = (RecordingState.QUEUED.value, RecordingState.READING.value)
 
 
 def count_all() -> tuple[int, int]:
     """(recordings, those of them that are still to be read)."""
     with database().read() as session:
         recordings = count_recordings(session)
-        unfinished = count_recordings(session, states=_UNFINISHED)
+        unfinished = count_recordings(session, states=RUNNING)
     return recordings, unfinished
 
 

@@ -22,7 +22,7 @@ from db.places import (
     update_site,
 )
 from pages.format import escaped
-from pages.state import database, say_after_rerun
+from pages.state import browser_zone, database, say_after_rerun
 from pages.trouble import in_dialog
 
 NEW_CAMERA = "new_camera"
@@ -57,7 +57,7 @@ def time_zones() -> tuple[str, ...]:
 def choose_time_zone(current: str | None, *, key: str) -> str:
     """``current``: the zone chosen at first; None takes the browser's."""
     zones = time_zones()
-    proposed = current or st.context.timezone or "UTC"
+    proposed = current or browser_zone() or "UTC"
     if proposed not in zones:
         zones = (proposed, *zones) if proposed in available_timezones() else zones
     return st.selectbox(
