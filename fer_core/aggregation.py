@@ -37,32 +37,36 @@ class SeenFace:
 
 @dataclass(slots=True)
 class _Sights:
-    """Of one track, beyond the segment too: when last, and whether clearly once."""
+    """Of one track, beyond the segment too: when last, whether clearly once, and whether once in a
+    frame that came soon after another."""
 
     last_ms: int = 0
     clear: bool = False
+    often: bool = False
 
 
 class People:
     """Who is a person: one whose face was seen clearly at least once.
 
     A detector takes a bag, a painting or a back of a head for a face now and then, for a moment
-    or for as long as it is there, but is never as sure of it as it is of a face at its best.
-    ``needs_clear`` is False where nobody can be expected to be seen at their best: in a picture,
-    or at few samples a second.
+    or for as long as it is there, but is never as sure of it as it is of a face at its best. Who
+    was only seen where frames are seldom, or in a picture, cannot be expected to have been seen at
+    their best, and is a person.
     """
 
-    def __init__(self, *, needs_clear: bool) -> None:
-        self._needs_clear = needs_clear
+    def __init__(self) -> None:
         self._sights: dict[int, _Sights] = {}
 
-    def saw(self, track: int, time_ms: int, *, clearly: bool) -> None:
+    def saw(self, track: int, time_ms: int, *, clearly: bool, often: bool) -> None:
+        """``often``: in a frame that came soon after the one before it."""
         sights = self._sights.setdefault(track, _Sights())
         sights.last_ms = time_ms
         sights.clear |= clearly
+        sights.often |= often
 
     def is_one(self, track: int) -> bool:
-        return not self._needs_clear or self._sights[track].clear
+        sights = self._sights[track]
+        return sights.clear or not sights.often
 
     def undecided(self, since_ms: int) -> bool:
         """Whether someone seen since then may yet be seen clearly."""

@@ -7,7 +7,8 @@ A segment is read with a lead-in: the seconds before it are followed again, so t
 was already there is known to be the same (``Track.lead_in``), but they give no predictions. Where
 someone was not yet seen clearly as the segment ends, the second after it may tell whether that
 was a person. In a lead-in unsure faces begin tracks: the segment before may follow somebody who
-was surely seen only earlier. Where samples are seldom, tracks and lead-ins are longer.
+was surely seen only earlier. Both find the same faces in the same frames (``fer_core.search``), and
+so give them the same numbers. Where samples are seldom, tracks and lead-ins are longer.
 
 Decoding, detection and reading go on at the same time (``fer_core.stages``). Several frames may be
 looked at, and several batches of faces read, at once, each in one thread: two cores get more done
@@ -44,7 +45,9 @@ _FRAMES_SEEN_AHEAD: Final = 2
 _BATCHES_WAITING: Final = 2
 
 _LEAST_RATE: Final = 2.0
-"""Frames a second under which nobody can be expected to be seen at their best."""
+"""Frames a second from which every other view of a face is mirrored."""
+_SELDOM_MS: Final = 600
+"""After a longer step between two frames nobody can be expected to be seen at their best."""
 
 _NOT_FOLLOWED: Final = (
     "The frames read are so far apart that people may be counted anew in each of them."
@@ -154,25 +157,30 @@ def analyse_segment(
     warnings: list[str] = []
     is_video = info.kind is FootageKind.VIDEO
     rate = min(options.rate, info.frame_rate or options.rate)
-    often = is_video and rate >= _LEAST_RATE and not options.keyframes
-    people = People(needs_clear=often)
+    in_turns = is_video and rate >= _LEAST_RATE and not options.keyframes
+    people = People()
     unseen_ms, lead_in_ms = options.tracked_ms(rate)
     tracker = Tracker(options.tracker, unseen_ms)
     times: list[int] = []
-    segment = _Segment(options, model, rate, in_turns=often)
-    look = partial(search, path, options, detector, is_video=is_video, name=name)
+    segment = _Segment(options, model, rate, in_turns=in_turns)
+    look = partial(
+        search, path, options, detector, lead_in_ms=lead_in_ms, is_video=is_video, name=name
+    )
 
     def follow(seen: Seen) -> list[int | None]:
         if seen.is_cut:
             tracker.cut()
         time_ms = seen.frame.time_ms
+        # Many cameras send fewer frames while nothing moves.
+        step_ms = time_ms - times[-1] if times else 1000 / rate
+        often = is_video and step_ms <= _SELDOM_MS
         times.append(time_ms)
         # Not where nobody has to be seen clearly: each would be a person.
         unsure_begin = often and time_ms < plan.start_ms
         tracks = tracker.update(time_ms, seen.faces, unsure_begin=unsure_begin)
         for face, track in zip(seen.faces, tracks, strict=True):
             if track is not None:
-                people.saw(track, time_ms, clearly=options.is_clear(face))
+                people.saw(track, time_ms, clearly=options.is_clear(face), often=often)
         return tracks
 
     start_ms = max(plan.start_ms - lead_in_ms, 0)

@@ -44,10 +44,12 @@ def search(
     end_ms: int,
     on_warning: Callable[[str], None],
     *,
+    lead_in_ms: int,
     is_video: bool,
     name: str | None,
 ) -> Generator[Seen]:
-    """The frames of a stretch with their faces; decoding runs ahead."""
+    """The frames of a stretch with their faces; decoding runs ahead. ``lead_in_ms`` before the end
+    of each segment the search begins anew, as the next segment's does: both find the same."""
     cuts = CutDetector(options.tracker.cut_difference)
 
     def decoded() -> Generator[tuple[Frame, bool]]:
@@ -66,7 +68,7 @@ def search(
 
     faces = _Faces(options, detector, is_video=is_video)
     with closing(ahead(decoded(), _FRAMES_DECODED_AHEAD, "decode")) as frames:
-        stretches = _stretches(frames, options, faces.sight)
+        stretches = _stretches(frames, options, lead_in_ms, faces.sight)
         for found in side_by_side(stretches, faces.through, detector.at_once, "look"):
             yield from found
 
@@ -85,7 +87,8 @@ class _Stretch:
     ``shown``, the last one of the stretch before, and around the faces ``before`` of that. Where it
     has those faces in the same places, the frames ``between`` are looked at only around them; where
     not, the one in the middle is searched as well, and so on, but never two in a row. The first
-    frame of a scene stands alone; ``is_cut``: it shows another scene than the frame before it."""
+    frame of a scene or a lead-in stands alone; ``is_cut``: it shows another scene than the frame
+    before it."""
 
     between: list[Frame]
     last: _Sight
@@ -98,11 +101,12 @@ class _Stretch:
 def _stretches(
     frames: Iterable[tuple[Frame, bool]],
     options: AnalysisOptions,
+    lead_in_ms: int,
     sight: Callable[[Frame], _Sight],
 ) -> Generator[_Stretch]:
-    """The frames by times of ``search_ms``, which begin anew with each segment, so that a frame
-    is in the same company wherever reading began; and by scenes. By times of ``whole_ms``, as
-    well, the first stretch is searched whole."""
+    """The frames by times of ``search_ms``, which begin anew with each segment and with each
+    lead-in, so that a frame is in the same company wherever reading began; and by scenes. By times
+    of ``whole_ms``, as well, the first stretch is searched whole."""
     searched, wholly = (
         max(-(-options.segment_ms // max(every, 1)), 1)
         for every in (options.search_ms, options.whole_ms)
@@ -110,30 +114,28 @@ def _stretches(
     waiting: list[Frame] = []
     shown: Cells | None = None
     before: Future[list[Face]] | None = None
-    of = whole_of = -1
+    of = whole_of = led_in = -1
 
     def stretch(*, is_cut: bool = False) -> _Stretch:
         nonlocal shown, before, whole_of, waiting
         *between, frame = waiting
         last, time = sight(frame), frame.time_ms * wholly // options.segment_ms
-        made = _Stretch(
-            between,
-            last,
-            is_cut,
-            shown if time == whole_of and not is_cut else None,
-            None if is_cut else before,
-        )
+        made = _Stretch(between, last, is_cut, shown if time == whole_of else None, before)
         waiting, shown, before, whole_of = [], last.cells, made.found, time
         return made
 
     for frame, is_cut in frames:
         number = frame.time_ms * searched // options.segment_ms
-        if waiting and (is_cut or number != of or len(waiting) == _MOST_TOGETHER):
+        lead_in = (frame.time_ms + lead_in_ms) // options.segment_ms
+        is_new = is_cut or lead_in != led_in
+        if waiting and (is_new or number != of or len(waiting) == _MOST_TOGETHER):
             yield stretch()
+        if is_new:
+            shown = before = None
         waiting.append(frame)
-        if before is None or is_cut:
+        if is_new:
             yield stretch(is_cut=is_cut)
-        of = number
+        of, led_in = number, lead_in
     if waiting:
         yield stretch()
 

@@ -150,7 +150,9 @@ def test_segments_hold_the_people_that_one_go_holds(
             other.face,
             other.expression,
         )
-        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-3)
+        # Where a lead-in begins, a frame is searched whole that would be looked at in parts.
+        within = 0.05 if search_ms else 1e-3
+        assert one.probabilities == pytest.approx(other.probabilities, abs=within)
 
 
 @pytest.mark.parametrize("segment_ms", [1500, 2300, 4300])
@@ -321,6 +323,22 @@ def test_at_few_frames_a_second_any_sight_is_a_person(
     options = AnalysisOptions(rate=1, clear_score=1.0)
     (result,) = read_by_rote(tmp_path / "a.mp4", detector, options)
     assert [p.time_ms for p in result.predictions] == [2000]
+
+
+def test_a_camera_that_sends_less_while_nothing_moves_knows_nobodies_where_it_sends_more(
+    tmp_path: Path, detector: YuNetDetector
+) -> None:
+    """Left of the middle nobody is seen clearly; its mean is under two frames a second."""
+    still, busy, still_again = range(20), [20 + n / 5 for n in range(15)], range(23, 40)
+    people = [
+        Appearance(150, 180, 5, 8),
+        Appearance(150, 180, 20, 23),
+        Appearance(480, 180, 21, 22),
+    ]
+    path = tmp_path / "a.mkv"
+    write_video(path, people, times_s=[*still, *busy, *still_again])
+    (result,) = read_by_rote(path, Dimmed(detector), AnalysisOptions(segment_ms=60_000))
+    assert [(track.start_ms, track.faces) for track in result.tracks] == [(5000, 3), (21_000, 5)]
 
 
 def test_keyframes_alone_tell_when_somebody_was_there(

@@ -96,20 +96,23 @@ def test_nobodies_are_left_out_and_the_others_numbered_as_they_appear() -> None:
 
 
 def test_one_who_is_never_seen_clearly_is_nobody() -> None:
-    people = People(needs_clear=True)
+    people = People()
     for time_ms in range(0, 2000, 200):
-        people.saw(0, time_ms, clearly=False)
-    people.saw(1, 0, clearly=True)
-    people.saw(2, 0, clearly=False)
-    people.saw(2, 200, clearly=True)
-    people.saw(2, 400, clearly=False)
+        people.saw(0, time_ms, clearly=False, often=True)
+    people.saw(1, 0, clearly=True, often=True)
+    people.saw(2, 0, clearly=False, often=True)
+    people.saw(2, 200, clearly=True, often=True)
+    people.saw(2, 400, clearly=False, often=True)
     assert [people.is_one(track) for track in (0, 1, 2)] == [False, True, True]
     assert people.undecided(since_ms=1800)
     assert not people.undecided(since_ms=1801)
 
 
-def test_where_nobody_is_seen_at_their_best_any_sight_will_do() -> None:
-    people = People(needs_clear=False)
-    people.saw(0, 0, clearly=False)
+def test_where_frames_are_seldom_any_sight_will_do_until_they_are_not() -> None:
+    people = People()
+    people.saw(0, 0, clearly=False, often=False)
     assert people.is_one(0)
     assert not people.undecided(since_ms=0)
+    people.saw(0, 200, clearly=False, often=True)
+    assert not people.is_one(0)
+    assert people.undecided(since_ms=0)
