@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Table,
     and_,
@@ -102,7 +103,7 @@ def _copy(reading: Session, writing: Session, progress: Progress) -> dict[str, T
             checksum.add(rows)
             done += len(rows)
             progress(table.name, done, total)
-        _number_on(writing, table)
+        _number_on(reading, writing, table)
         sent[table.name] = checksum.result
     arrived = checksums(writing)
     if wrong := [name for name in sent if sent[name] != arrived[name]]:
@@ -184,19 +185,40 @@ class _Checksum:
         return TableChecksum(self._rows, f"{self._sum % (1 << _BITS):0{_BITS // 4}x}")
 
 
-def _number_on(session: Session, table: Table) -> None:
-    """PostgreSQL numbers rows from a sequence, which rows that bring their number pass by."""
+def _number_on(reading: Session, writing: Session, table: Table) -> None:
+    """Let the next row have a number that neither database has given yet, be it to a row that was
+    deleted since. On PostgreSQL, rows that bring their number pass the sequence by."""
     column = table.autoincrement_column
-    if column is None or session.get_bind().dialect.name != "postgresql":
+    if column is None:
         return
-    session.execute(
-        text(
-            "SELECT setval(pg_get_serial_sequence(:table, :column), :highest) "
-            "WHERE pg_get_serial_sequence(:table, :column) IS NOT NULL"
-        ),
-        {
-            "table": table.name,
-            "column": column.name,
-            "highest": session.scalar(select(func.max(column))),
-        },
+    highest = max(_highest_given(session, column) for session in (reading, writing))
+    if not highest:
+        return
+    if _is_sqlite(writing):
+        if not table.dialect_options["sqlite"]["autoincrement"]:
+            return
+        statements = [
+            "DELETE FROM sqlite_sequence WHERE name = :table",
+            "INSERT INTO sqlite_sequence (name, seq) VALUES (:table, :highest)",
+        ]
+    else:
+        statements = ["SELECT setval(pg_get_serial_sequence(:table, :column), :highest)"]
+    values = {"table": table.name, "column": column.name, "highest": highest}
+    for statement in statements:
+        writing.execute(text(statement), values)
+
+
+def _highest_given(session: Session, column: Column[Any]) -> int:
+    """0 where no row was ever numbered. Of rows that are gone, what the database remembers."""
+    remembered = (
+        "SELECT seq FROM sqlite_sequence WHERE name = :table"
+        if _is_sqlite(session)
+        else "SELECT pg_sequence_last_value(pg_get_serial_sequence(:table, :column))"
     )
+    values = {"table": column.table.name, "column": column.name}
+    present = session.scalar(select(func.max(column)))
+    return max(present or 0, session.scalar(text(remembered), values) or 0)
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"

@@ -107,8 +107,8 @@ def create_site(
     )
     session.add(site)
     session.flush()
-    # SQLite gives the number of a deleted site to a later one, and a form that was open when the
-    # site was deleted, or an earlier version, may have left it in a plan.
+    # A plan from an earlier version, or from a form that was open while a backup was restored, may
+    # name a deleted site whose number is given once more.
     forget_site(session, site.id)
     return site.id
 

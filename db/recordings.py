@@ -292,8 +292,7 @@ def _move_faces(session: Session, recording: Recording, months: Sequence[int]) -
 
 def footage_may_go(session: Session, recording_id: int, key: str) -> bool:
     """Whether ``key`` is still the footage of this recording, and the recording neither waits nor
-    is being read. For a key that was looked up a while ago: SQLite gives the id of a deleted
-    recording again."""
+    is being read. For a key that was looked up a while ago."""
     ended = exists().where(
         Recording.id == recording_id,
         Recording.footage_key == key,
@@ -339,8 +338,8 @@ def _locked(
     """The recording, so that nobody else changes it or its segments until the commit (SQLite
     has one writer anyway).
 
-    None where it is gone, or was not added at ``added_at``: SQLite gives the id of a deleted
-    recording again.
+    None where it is gone, or was not added at ``added_at``: once a backup was restored, ids are
+    given again that were given after it.
     """
     query = select(Recording).where(Recording.id == recording_id)
     if added_at is not None:

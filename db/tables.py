@@ -7,7 +7,7 @@ camera 1-n sealed bucket: what remains of an hour whose tracks were deleted
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from sqlalchemy import (
     JSON,
@@ -32,6 +32,10 @@ from fer_core.types import EXPRESSIONS, UNKNOWN, FootageKind, UnknownReason
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 """SQLite numbers rows by itself only where the key is a plain INTEGER."""
+
+NUMBERED_ONCE: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
+"""For tables whose numbers are known outside: in addresses, to programs, on open pages. SQLite else
+gives that of a deleted row to a later one; PostgreSQL never does."""
 
 
 def _in(column: str, values: list[str]) -> str:
@@ -99,7 +103,10 @@ class Site(Base):
     """
 
     __tablename__ = "sites"
-    __table_args__ = (CheckConstraint("length(name) BETWEEN 1 AND 100", name="name_length"),)
+    __table_args__ = (
+        CheckConstraint("length(name) BETWEEN 1 AND 100", name="name_length"),
+        NUMBERED_ONCE,
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
@@ -119,6 +126,7 @@ class Camera(Base):
     __table_args__ = (
         UniqueConstraint("site_id", "name"),
         CheckConstraint("length(name) BETWEEN 1 AND 100", name="name_length"),
+        NUMBERED_ONCE,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -156,6 +164,7 @@ class Recording(Base):
         CheckConstraint("duration_ms >= 0 AND width > 0 AND height > 0 AND bytes > 0", name="size"),
         CheckConstraint("(state = 'failed') = (error IS NOT NULL)", name="error_when_failed"),
         CheckConstraint("length(sha256) = 64", name="sha256"),
+        NUMBERED_ONCE,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -515,6 +524,7 @@ class ReportSchedule(Base):
         CheckConstraint("length(name) BETWEEN 1 AND 100", name="name_length"),
         CheckConstraint(_in("every", ["day", "week", "month"]), name="every"),
         CheckConstraint("hour BETWEEN 0 AND 23", name="hour"),
+        NUMBERED_ONCE,
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -562,8 +572,7 @@ class ApiKey(Base):
 
 
 class ApiKeySite(Base):
-    """A site that a key is bound to. SQLite gives the number of a deleted site to a later one, so
-    the row goes with the site."""
+    """A site that a key is bound to. The row goes with the site."""
 
     __tablename__ = "api_key_sites"
 

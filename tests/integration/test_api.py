@@ -20,6 +20,7 @@ from api.v1.here import HEAVY_AT_ONCE, Here
 from db.engine import Database
 from db.keys import Scope, create_key, find_key, list_keys, revoke_key
 from db.places import create_site, delete_site, list_sites
+from db.recordings import delete_recording
 from db.scores import active_score
 from jobs.reports import read_days
 from tests.made_api import (
@@ -34,7 +35,7 @@ from tests.made_api import (
 )
 from tests.made_jobs import until
 from tests.made_server import served
-from tests.unit.db.made_rows import NOON
+from tests.unit.db.made_rows import NOON, add_video
 
 DAYS = "from=2026-03-01&to=2026-03-03"
 
@@ -198,6 +199,16 @@ def test_a_recording_tells_its_state_and_why_it_failed(client: Client, there: Fi
     assert (failed["state"], failed["error"]) == ("failed", "failed.mp4: it is damaged.")
     waiting = client.get(f"/recordings/{there.waiting}").json
     assert (waiting["state"], waiting["progress"]) == ("queued", 0)
+
+
+def test_a_number_leads_to_nothing_else_once_its_recording_is_deleted(
+    client: Client, database: Database, there: Filled
+) -> None:
+    with database.write() as session:
+        delete_recording(session, there.waiting)
+        add_video(session, there.other, name="later.mp4")
+    for path in ("", "/tracks", "/predictions"):
+        assert client.get(f"/recordings/{there.waiting}{path}").status == 404
 
 
 def test_recordings_come_in_pages_and_each_once(client: Client, there: Filled) -> None:

@@ -13,6 +13,7 @@ from api.v1.app import here_from
 from api.v1.here import Here
 from db.engine import Database
 from db.keys import Scope
+from db.places import delete_camera
 from db.recording_rows import count_recordings, list_recordings
 from jobs.store import FootageStore
 from tests.made_api import PREFIX, Answer, Client, key_for, mounted, settings_for
@@ -201,6 +202,16 @@ def test_footage_without_a_place_is_refused_before_it_is_sent(client: Client, he
     with nobody.begin("PUT", "/cameras/1/footage/clip.mp4", b"", Content_Length="9") as waiting:
         assert waiting.recv(1000).startswith(b"HTTP/1.1 401 ")
     assert unfinished(here) == []
+
+
+def test_footage_of_a_deleted_camera_goes_to_no_later_one(
+    client: Client, database: Database, camera: int, video: bytes
+) -> None:
+    with database.write() as session:
+        delete_camera(session, camera)
+        add_camera(session, "Another")
+    assert client.ask("PUT", f"/cameras/{camera}/footage/clip.mp4", video).status == 404
+    assert count(database) == 0
 
 
 def test_a_full_disk_is_said_and_may_pass(

@@ -6,15 +6,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, event, func, insert, select, text
 
+from analytics.periods import Every
 from db import copy
 from db.copy import CopyError, checksums, copy_database
 from db.engine import Database, downgrade, upgrade
-from db.places import create_site, list_sites
+from db.places import create_site, delete_site, list_sites
 from db.recordings import delete_recording
+from db.schedules import Plan, create_schedule, delete_schedule
 from db.scores import active_score
 from db.tables import Base, Recording, Site
 from tests.made_jobs import rows
-from tests.unit.db.made_rows import Person, Scene, add_camera, add_video, read_segment
+from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
 
 SCENE = Scene([Person([0, 100, 6 * 60_000, 11 * 60_000]), Person([200], "unknown")], segments=3)
 
@@ -74,6 +76,40 @@ def test_new_rows_are_numbered_behind_those_that_were_copied(
         read_segment(session, recording, SCENE, 0)
         assert recording > highest
         assert len(list_sites(session)) == 2
+
+
+def test_a_number_that_was_deleted_before_the_copy_is_not_given_behind_it(
+    filled: str, target: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    here, back = opened(filled, request), f"sqlite:///{tmp_path / 'back.db'}"
+    plan = Plan("Weekly", Every.WEEK, 6, "UTC", folder=".")
+    with here.write() as session:
+        gone = create_site(session, "Gone", "UTC")
+        delete_site(session, gone)
+        only = create_schedule(session, plan, NOON)
+        delete_schedule(session, only)
+    copy_database(filled, target)
+    copy_database(target, back)
+    for url in (target, back):
+        with opened(url, request).write() as session:
+            assert create_site(session, "Next", "UTC") == gone + 1
+            assert create_schedule(session, plan, NOON) == only + 1
+            # Of those of which nothing was deleted, the next follows what was copied.
+            assert add_camera(session, "Till") == 2
+
+
+def test_a_target_that_was_emptied_gives_no_number_again(
+    filled: str, target: str, request: pytest.FixtureRequest
+) -> None:
+    upgrade(target)
+    there = opened(target, request)
+    with there.write() as session:
+        ours = [create_site(session, name, "UTC") for name in ("A", "B", "C")]
+        for site in ours:
+            delete_site(session, site)
+    copy_database(filled, target)
+    with there.write() as session:
+        assert create_site(session, "Next", "UTC") == ours[-1] + 1
 
 
 def test_a_copy_comes_back_as_it_was(filled: str, target: str, tmp_path: Path) -> None:

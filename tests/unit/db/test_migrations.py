@@ -11,9 +11,19 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 
-from db.engine import alembic_config, downgrade, is_current, newest_revision, upgrade
+from analytics.alert_rules import AlertKind, AlertRule
+from analytics.periods import Every
+from db.alerts import save_rule
+from db.engine import Database, alembic_config, downgrade, is_current, newest_revision, upgrade
+from db.keys import Scope, create_key
+from db.places import list_sites
+from db.recordings import delete_recording
+from db.retention import KeptDays, keep_for, seal_people
+from db.schedules import Plan, create_schedule
+from db.scores import save_score
 from db.tables import Base
 from tests.made_postgresql import PostgresServer
+from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
 
 
 @pytest.fixture
@@ -22,13 +32,13 @@ def url(tmp_path: Path) -> str:
 
 
 def schema(file: Path) -> dict[str, str]:
-    """Name of every table and index to its definition, spaces apart. SQLite keeps it as it was
-    written, so that this holds what Alembic does not compare: check constraints."""
+    """Name of every table and index to its definition, spaces and quotes apart. SQLite keeps it as
+    it was written, so that this holds what Alembic does not compare: check constraints."""
     with closing(sqlite3.connect(file)) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-        found = {name: "".join(sql.split()) for name, sql in rows}
-    found.pop("alembic_version", None)
-    return found
+        found = {name: "".join(sql.replace('"', "").split()) for name, sql in rows}
+    # The latter is SQLite's own, and cannot be dropped.
+    return {n: sql for n, sql in found.items() if n not in {"alembic_version", "sqlite_sequence"}}
 
 
 def sorted_parts(definition: str) -> list[str]:
@@ -63,6 +73,46 @@ def test_migrations_give_the_constraints_that_the_code_describes(url: str, tmp_p
     assert migrated.keys() == schema(described).keys()
     for name, definition in schema(described).items():
         assert sorted_parts(migrated[name]) == sorted_parts(definition), name
+
+
+def held(file: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables of ours, as they lie there."""
+    with closing(sqlite3.connect(file)) as connection:
+        return {
+            name: connection.execute(f"SELECT * FROM {name} ORDER BY 1, 2").fetchall()
+            for name in Base.metadata.tables
+        }
+
+
+def test_tables_that_number_each_row_once_keep_all_that_was_there(url: str, tmp_path: Path) -> None:
+    """Those that SQLite can give this only by making them anew, and all that points at them."""
+    upgrade(url, "0005")
+    file = tmp_path / "satisface.db"
+    with closing(Database(url)) as database, database.write() as session:
+        camera = add_camera(session)
+        sealed, read, gone = (add_video(session, camera, segments=1, name=name) for name in "abc")
+        for recording in (sealed, read):
+            read_segment(session, recording, Scene([Person([0, 1000])], segments=1), 0)
+        seal_people(session, sealed)
+        (site,) = (one.id for one in list_sites(session))
+        save_score(session, [0.5] * 7)
+        save_rule(session, AlertRule(AlertKind.SILENT, site, 3.0))
+        create_schedule(session, Plan("Weekly", Every.WEEK, 6, "UTC", folder="."), NOON)
+        create_key(session, "a program", [Scope.READ], site_ids=[site])
+        keep_for(session, KeptDays(90))
+    before, former = held(file), schema(file)
+    assert [name for name, rows in before.items() if not rows] == []
+    upgrade(url)
+    assert held(file) == before
+    with closing(Database(url)) as database, database.write() as session:
+        delete_recording(session, gone)
+        assert add_video(session, camera, name="d") == gone + 1
+    before = held(file)
+    downgrade(url, "0005")
+    assert held(file) == before
+    assert {name: sorted_parts(sql) for name, sql in schema(file).items()} == {
+        name: sorted_parts(sql) for name, sql in former.items()
+    }
 
 
 def test_downgrade_to_base_leaves_nothing(url: str, tmp_path: Path) -> None:

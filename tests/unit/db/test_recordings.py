@@ -391,7 +391,7 @@ def test_deleting_twice_is_no_mistake(database: Database, recording: int) -> Non
 def test_a_recording_seen_a_while_ago_is_not_taken_for_the_one_with_its_id(
     database: Database, camera: int
 ) -> None:
-    """SQLite gives the id of a deleted recording again."""
+    """As after a backup was restored, which gives numbers again."""
     with database.write() as session:
         old = add_video(session, camera, name="old.mp4")
         delete_recording(session, old, added_at=NOON)

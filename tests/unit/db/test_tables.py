@@ -6,9 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy.orm import Session
 
+from analytics.periods import Every
 from db.engine import Database
 from db.partitions import ensure_months
+from db.places import create_camera, create_site, delete_camera, delete_site
+from db.recordings import delete_recording
+from db.schedules import Plan, create_schedule, delete_schedule
 from db.tables import Base, Recording
 from fer_core.types import EXPRESSIONS
 from tests.unit.db.made_rows import NOON, add_camera, add_video
@@ -193,6 +198,25 @@ def test_the_same_face_is_not_stored_twice(database: Database) -> None:
         session.execute(insert(predictions), {"recording_id": recording, **PREDICTION})
     with pytest.raises(IntegrityError, match=r"(?i)unique"), database.write() as session:
         session.execute(insert(predictions), {"recording_id": recording, **PREDICTION})
+
+
+def test_no_number_that_is_known_outside_is_given_twice(database: Database) -> None:
+    """In addresses, to programs and on open pages it would mean another row."""
+    plan = Plan("Daily", Every.DAY, 7, "UTC", folder=".")
+
+    def made_and_deleted(session: Session) -> tuple[int, ...]:
+        site = create_site(session, "Main Street", "UTC")
+        camera = create_camera(session, site, "Entrance")
+        recording, schedule = add_video(session, camera), create_schedule(session, plan, NOON)
+        delete_recording(session, recording)
+        delete_camera(session, camera)
+        delete_site(session, site)
+        delete_schedule(session, schedule)
+        return site, camera, recording, schedule
+
+    for number in (1, 2, 3):
+        with database.write() as session:
+            assert made_and_deleted(session) == (number,) * 4
 
 
 def test_only_one_score_is_active(database: Database) -> None:
