@@ -1,7 +1,7 @@
 """What a manager should hear of without asking: alerts from buckets and rules."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum
 from typing import Final
@@ -35,8 +35,8 @@ class Severity(IntEnum):
 @dataclass(frozen=True, slots=True)
 class WatchedSite:
     """``cameras``: names by id. ``today``: the local day that is not over yet. ``rules``: see
-    alert_rules.rules_of. ``silent``: the cameras that are. ``unread``: local days with footage
-    that is not read yet."""
+    alert_rules.rules_of. ``silent``: the cameras that are. ``unread``: by camera id, local days
+    with footage that is not read yet."""
 
     site_id: int
     name: str
@@ -45,7 +45,13 @@ class WatchedSite:
     today: date
     rules: Mapping[AlertKind, AlertRule]
     silent: Mapping[int, Silence]
-    unread: Collection[date] = frozenset()
+    unread: Mapping[int, Collection[date]] = field(default_factory=dict)
+
+    @property
+    def unread_days(self) -> frozenset[date]:
+        """Days of which some camera's footage is not read yet: they lack hours, which may be unlike
+        the others."""
+        return frozenset().union(*self.unread.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,8 @@ class Alert:
     ``people``: those behind ``value``: who was read, for the share of unknown who was seen.
     ``value``: the index, or the share that could not be read; None for a silent camera.
     ``usual``: what the weeks before let expect, with the range of ordinary days up to the rule's
-    limit. ``target``, ``silence``: where the alert is about them.
+    limit. ``target``, ``silence``: where the alert is about them. ``left_out``: days between
+    ``first`` and ``last`` that are not in ``value``, as their footage is still being read.
     """
 
     kind: AlertKind
@@ -73,6 +80,7 @@ class Alert:
     usual: Estimate | None = None
     target: float | None = None
     silence: Silence | None = None
+    left_out: int = 0
 
 
 def find_alerts(
@@ -97,13 +105,19 @@ def find_alerts(
     if not rows.empty:
         days = figures_of(merge(rows, ["site_id", "day"]), score, minimum_people)
         recent = rows[rows["day"] >= pd.Timestamp(first)]
-        together = figures_of(merge(recent, ["site_id"]), score, minimum_people)
+        together = figures_of(merge(_read_days(recent, sites), ["site_id"]), score, minimum_people)
         alerts += _below_target(sites, together, days, first, last)
         alerts += _sudden_drops(sites, days, _variance_of_one(rows, score), score, first, last)
         alerts += _unknown_shares(sites, rows, minimum_people, first, last)
     return sorted(
         alerts, key=lambda a: (-a.severity, -a.last.toordinal(), a.site, a.camera or "", a.kind)
     )
+
+
+def _read_days(rows: pd.DataFrame, sites: Sequence[WatchedSite]) -> pd.DataFrame:
+    """Without the days of a site that are only half read."""
+    half_read = {(site.site_id, pd.Timestamp(day)) for site in sites for day in site.unread_days}
+    return rows[~pd.MultiIndex.from_frame(rows[["site_id", "day"]]).isin(half_read)]
 
 
 def _silent(site: WatchedSite) -> list[Alert]:
@@ -133,17 +147,19 @@ def _below_target(
     last: date,
 ) -> Iterator[Alert]:
     """One for all the days of a site that is surely under its target in them together, else one
-    for each day that is so by itself."""
+    for each day that is so by itself. Days that are only half read are not judged."""
+    every_day = pd.date_range(first, last)
     for site in sites:
-        if site.target is None or not site.rules[AlertKind.BELOW_TARGET].is_enabled:
+        judged = every_day[~every_day.isin(pd.to_datetime(list(site.unread_days)))]
+        if site.target is None or not site.rules[AlertKind.BELOW_TARGET].is_enabled or judged.empty:
             continue
         found = together[
             (together["site_id"] == site.site_id) & (together["index_high"] < site.target)
-        ].assign(first=pd.Timestamp(first), last=pd.Timestamp(last))
+        ].assign(first=judged[0], last=judged[-1])
         if found.empty:
             found = days[
                 (days["site_id"] == site.site_id)
-                & (days["day"] >= pd.Timestamp(first))
+                & days["day"].isin(judged)
                 & (days["index_high"] < site.target)
             ]
             found = found.assign(first=found["day"], last=found["day"])
@@ -160,6 +176,9 @@ def _below_target(
                 people=int(row["people"] - row["unknown"]),
                 value=Estimate(row["index"], row["index_low"], row["index_high"]),
                 target=site.target,
+                left_out=sum(
+                    row["first"].date() < day < row["last"].date() for day in site.unread_days
+                ),
             )
 
 
@@ -186,8 +205,8 @@ def _sudden_drops(
         ordinary_low, ordinary_high = chart.ordinary(rule.threshold)
         for at in np.flatnonzero(chart.score[place] < -rule.threshold).tolist():
             day = calendar[at].date()
-            # A day that is not over, or not read, lacks hours which may be unlike the others.
-            if not first <= day < site.today or day in site.unread:
+            # A day that is not over lacks hours, too.
+            if not first <= day < site.today or day in site.unread_days:
                 continue
             yield Alert(
                 AlertKind.SUDDEN_DROP,
@@ -213,7 +232,8 @@ def _sudden_drops(
 def _unknown_shares(
     sites: Sequence[WatchedSite], rows: pd.DataFrame, minimum_people: int, first: date, last: date
 ) -> Iterator[Alert]:
-    """By camera: a lens, a lamp or a shelf is at one of them."""
+    """By camera: a lens, a lamp or a shelf is at one of them. A day on which its own footage is
+    only half read is not judged: the hours that are left may be the brighter ones."""
     calendar = _calendar(first, last)
     cameras = [(site, *camera) for site in sites for camera in site.cameras.items()]
     ids = [camera_id for _, camera_id, _ in cameras]
@@ -231,7 +251,9 @@ def _unknown_shares(
             day = calendar[at].date()
             usual = _share(chart.usual[place, at])
             value = share_interval(unknown[place, [at]], people[place, [at]]).at(0)
-            if day < first or value.value - usual < LEAST_RISE:
+            if day < first or day in site.unread.get(camera_id, ()):
+                continue
+            if value.value - usual < LEAST_RISE:
                 continue
             yield Alert(
                 AlertKind.UNKNOWN_SHARE,

@@ -121,7 +121,8 @@ def _changes(
     ``index_before``, ``index_now``, ``change`` with ``change_low`` and ``change_high`` (of the
     group's own index, Welch's interval; missing where a period lacks the group) and
     ``told_apart`` (bool): ``total`` is more than chance would explain, by Holm's step-down over
-    the rows; see _total_p. No rows where either period is withheld.
+    the rows; see _total_p. ``told_apart_on`` (bool): the totals of this row and of all below it
+    together are; see _told_apart_on. No rows where either period is withheld.
     """
     names = ["people", "total", "squares"]
     sides = []
@@ -188,6 +189,7 @@ def _parts(
     within = (share_now + share_before) / 2 * (index_now - index_before)
     rest = rows[REST].to_numpy(dtype=bool)
     change = mean_difference(now, before)
+    p = _total_p(now, before)
     frame = pd.DataFrame(
         {
             **{key: rows[key] for key in keys},
@@ -200,12 +202,38 @@ def _parts(
             "mix": mix,
             "within": within,
             "total": mix + within,
-            "told_apart": beyond_chance(_total_p(now, before)),
+            "told_apart": beyond_chance(p),
         }
     )
-    return frame.sort_values(
-        "total", key=lambda total: -total.abs(), kind="mergesort", ignore_index=True
+    order = np.argsort(-np.abs(mix + within), kind="stable")
+    return (
+        frame.iloc[order]
+        .assign(told_apart_on=_told_apart_on(now, before, p, order))
+        .reset_index(drop=True)
     )
+
+
+def _told_apart_on(
+    now: Moments, before: Moments, p: NDArray[np.float64], order: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """Of each place in ``order``, whether the totals from there on are together more than chance
+    would explain: many small ones can be, of which none is. Their sum is the ``total`` of their
+    people as one group, which is tested as one more row. ``p``: of the rows."""
+    told = []
+    for place in range(len(order)):
+        above, on = np.split(order, [place])
+        together = _total_p(_as_two(now, above, on), _as_two(before, above, on))[1]
+        told.append(beyond_chance(np.append(p, together))[-1])
+    return np.array(told, dtype=np.bool_)
+
+
+def _as_two(groups: Moments, *parts: NDArray[np.intp]) -> Moments:
+    """Each of the parts as one group."""
+    count, total, squares = (
+        np.array([values[part].sum() for part in parts])
+        for values in (groups.count, groups.total, groups.squares)
+    )
+    return Moments(count, total, squares, groups.lowest, groups.highest)
 
 
 def _total_p(now: Moments, before: Moments) -> NDArray[np.float64]:

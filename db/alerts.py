@@ -95,7 +95,7 @@ def read_alerts(
             today=now.astimezone(ZoneInfo(site.time_zone)).date(),
             rules=rules_of(rules, site.id),
             silent={camera.id: silent[camera.id] for camera in site.cameras if camera.id in silent},
-            unread=frozenset().union(*(unread.get(camera.id, ()) for camera in site.cameras)),
+            unread={camera.id: unread[camera.id] for camera in site.cameras if camera.id in unread},
         )
         for site in sites
     ]

@@ -68,6 +68,7 @@ def report_content(
         model_version=_model_version(),
         demonstration=any(site.is_demonstration for site in sites),
         unread=_count_unread(session, chosen, first_day, last_day),
+        unread_before=_count_unread(session, chosen, *days_before(first_day, last_day)),
     )
 
 

@@ -235,6 +235,7 @@ def _fingerprint(content: ReportContent) -> str:
         content.minimum_people,
         content.model_version,
         content.unread,
+        content.unread_before,
     )
     known.update(repr(told).encode())
     return known.hexdigest()

@@ -86,7 +86,8 @@ def _group_parts(
         else:
             called = name(row)
             says = _sentence(called.replace("<br>", ", "), row)
-        parts.append(Part(called, row["total"], bool(row["told_apart"]), says))
+        sure, sure_on = bool(row["told_apart"]), bool(row["told_apart_on"])
+        parts.append(Part(called, row["total"], sure, says, sure_on))
     return parts
 
 

@@ -58,13 +58,22 @@ def alert_sentence(alert: Alert) -> str:
         f"{people_words(alert.people)} read)"
     )
     if alert.target is not None:
-        return f"The index was {figure}, under the target of {alert.target:g}."
+        return f"The index was {figure}, under the target of {alert.target:g}.{_left_out(alert)}"
     if alert.usual is None:
         raise ValueError("an alert is about a target or about what is usual")
     return (
         f"The index fell to {figure}. {weekdays} before were about "
         f"{index_words(alert.usual.value)}; {index_interval_words(alert.usual)} is ordinary."
     )
+
+
+def _left_out(alert: Alert) -> str:
+    """Which of its days the figure says nothing of: whoever looks at them sees another one."""
+    if alert.left_out == 0:
+        return ""
+    if alert.left_out == 1:
+        return " One of these days is left out: its footage is still being read."
+    return f" Of these days, {alert.left_out} are left out: their footage is still being read."
 
 
 def _silent(alert: Alert) -> str:

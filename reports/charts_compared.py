@@ -1,5 +1,6 @@
 """The charts of the PDF that set hours and cameras side by side; see reports.charts."""
 
+from collections.abc import Sequence
 from typing import Final, cast
 
 import altair as alt
@@ -10,8 +11,10 @@ from reports.palette import ACCENT, INDEX_SHADES, INK, MUTED, PAPER_GRID, WITHHE
 from reports.scales import heat_range, index_range
 from reports.words import index_words
 
-MOST_CAMERAS: Final = 30
+_MOST_CAMERAS: Final = 30
 """More than these are a table only: their names would not be readable beside a chart."""
+_LABEL_LETTERS: Final = 36
+"""Of a camera's name: even wide ones leave room for its interval."""
 
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -99,7 +102,8 @@ def cameras_svg(cameras: pd.DataFrame, *, width: int, target: float | None = Non
     """The index of each camera with its interval, best first; those withheld are left out.
 
     ``cameras``: see analytics.summary.by_camera, with their names in the column ``name``; at
-    least one is not withheld, and no more than MOST_CAMERAS are.
+    least one is not withheld, and those that are not are written as
+    camera_labels has it.
     """
     shown = cameras[~cameras["withheld"]].sort_values("index", ascending=False)
     aims = [] if target is None else [target]
@@ -120,7 +124,7 @@ def cameras_svg(cameras: pd.DataFrame, *, width: int, target: float | None = Non
             "name:N",
             sort=None,
             title=None,
-            axis=alt.Axis(labelColor=INK, grid=True, gridColor=PAPER_GRID),
+            axis=alt.Axis(labelColor=INK, labelLimit=0, grid=True, gridColor=PAPER_GRID),
         )
     )
     x = alt.X("index:Q", scale=scale, axis=alt.Axis(tickCount=6), title=None)
@@ -140,6 +144,29 @@ def cameras_svg(cameras: pd.DataFrame, *, width: int, target: float | None = Non
             .encode(x=alt.X("target:Q", scale=scale))
         )
     return drawn(alt.layer(*layers), width, 32 + 20 * len(shown))
+
+
+def camera_labels(names: Sequence[str]) -> list[str] | None:
+    """Names as they are written beside a chart. Long ones lack their middle, or another part
+    where only that leaves all of them told apart.
+
+    None where nothing does, or where they are more than can be read there: a table shows them.
+    """
+    if len(names) > _MOST_CAMERAS:
+        return None
+    middle = _LABEL_LETTERS // 2
+    for place in sorted(range(0, _LABEL_LETTERS, 6), key=lambda place: abs(place - middle)):
+        labels = [_cropped(name, place) for name in names]
+        if len(set(labels)) == len(names):
+            return labels
+    return None
+
+
+def _cropped(name: str, place: int) -> str:
+    """Of _LABEL_LETTERS at most, ``place`` of them before what is left out."""
+    if len(name) <= _LABEL_LETTERS:
+        return name
+    return f"{name[:place].rstrip()}…{name[place + 1 - _LABEL_LETTERS :].lstrip()}"
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, float]]:

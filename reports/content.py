@@ -47,8 +47,9 @@ class ReportContent:
     already cut to period and cameras; ``before``: the same of as many days before, None where
     nothing is to be compared. ``target``: the index aimed at. ``sections``: of SECTIONS; none
     means all. ``generated_at``: aware, shown on its own clock. ``model_version``: of the
-    recogniser; empty when unknown. ``demonstration``: invented data. ``unread``: recordings of
-    the period and cameras that are still being read.
+    recogniser; empty when unknown. ``demonstration``: invented data. ``unread``,
+    ``unread_before``: recordings of these cameras that are still being read, of the period and of
+    the days before.
     """
 
     sites: Sequence[str]
@@ -65,6 +66,7 @@ class ReportContent:
     cameras: Sequence[str] = ()
     demonstration: bool = False
     unread: int = 0
+    unread_before: int = 0
 
     @property
     def title(self) -> str:

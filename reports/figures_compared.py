@@ -23,6 +23,7 @@ from reports.palette import (
 from reports.scales import heat_range, index_range
 from reports.style import empty_figure, records, styled
 from reports.words import (
+    chance_words,
     expression_words,
     hour_words,
     index_interval_words,
@@ -143,12 +144,14 @@ def _hour_sentence(place: tuple[int, int], row: dict[str, float]) -> str:
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part of a change of the index. ``name``: a line or two; ``points``: what it added;
-    ``sure``: more than chance would explain; ``says``: the sentence behind it."""
+    ``sure``: more than chance would explain; ``says``: the sentence behind it; ``sure_on``: the
+    part and all that added less are together more than chance would explain."""
 
     name: str
     points: float
     sure: bool
     says: str
+    sure_on: bool = False
 
 
 def parts_figure(parts: Sequence[Part]) -> go.Figure:
@@ -164,14 +167,9 @@ def parts_figure(parts: Sequence[Part]) -> go.Figure:
     rows = list(named)
     if others:
         points = sum(part.points for part in others)
-        rows.append(
-            Part(
-                f"{len(others)} others",
-                points,
-                sure=False,
-                says=f"{len(others)} others together: {points_words(points)} points",
-            )
-        )
+        name, sure = f"{len(others)} others", others[0].sure_on
+        says = f"{name} together: {points_words(points)} points, {chance_words(sure)}."
+        rows.append(Part(name, points, sure, says))
     whole = sum(part.points for part in parts)
     rows.append(Part("All together", whole, True, f"All together: {points_words(whole)} points"))
     colours = [ACCENT if part.sure else translucent(ACCENT, 0.35) for part in rows[:-1]]

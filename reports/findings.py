@@ -35,8 +35,12 @@ def unread_sentence(recordings: int) -> str | None:
     """That so many of the period are still being read; None where none is."""
     if recordings == 0:
         return None
-    what = "recording of this time is" if recordings == 1 else "recordings of this time are"
-    return f"{recordings:,} {what} still being read; the figures will change."
+    return f"{_still_being_read(recordings, 'this time')}; the figures will change."
+
+
+def _still_being_read(recordings: int, time: str) -> str:
+    what, are = ("recording", "is") if recordings == 1 else ("recordings", "are")
+    return f"{recordings:,} {what} of {time} {are} still being read"
 
 
 def _people(summary: Summary, minimum_people: int) -> str:
@@ -52,10 +56,14 @@ def _people(summary: Summary, minimum_people: int) -> str:
 
 
 def change_sentence(content: ReportContent, figures: ReportFigures) -> str | None:
-    """The index against the period before, with the interval of the difference; None where one
-    of the two is not known."""
+    """The index against the period before, with the interval of the difference, and that footage
+    of it is still being read; None where there is nothing of either to say."""
     change = figures.comparison.index if figures.comparison else None
-    return None if change is None else index_change_words(change, content.versus)
+    told = [] if change is None else [index_change_words(change, content.versus)]
+    if content.unread_before:
+        so = "there is no comparison yet" if change is None else "the comparison will change"
+        told.append(f"{_still_being_read(content.unread_before, content.versus)}; {so}.")
+    return " ".join(told) or None
 
 
 def target_sentence(summary: Summary, target: float | None) -> str | None:

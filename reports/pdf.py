@@ -15,7 +15,7 @@ import typst
 from analytics.intervals import Estimate
 from fer_core.types import EXPRESSIONS
 from reports.charts import FONT, FONTS, distribution_svg, hours_svg, trend_svg
-from reports.charts_compared import MOST_CAMERAS, cameras_svg, heatmap_svg
+from reports.charts_compared import camera_labels, cameras_svg, heatmap_svg
 from reports.content import ReportContent, ReportFigures, report_figures
 from reports.findings import change_sentence, findings, people_sentence, target_sentence
 from reports.method import method
@@ -263,13 +263,14 @@ def _hour_of_week(row: "pd.Series[float]") -> str:
 
 def _cameras(content: ReportContent, figures: ReportFigures) -> Json | None:
     shown = figures.cameras[~figures.cameras["withheld"]]
-    if not content.has("cameras") or not 1 < len(shown) <= MOST_CAMERAS:
+    labels = camera_labels(list(shown["name"]))
+    if not content.has("cameras") or len(shown) < 2 or labels is None:
         return None
     # That of several sites together is not what any one camera is measured by.
     target = content.target if figures.cameras["site"].nunique() == 1 else None
     return {
         "title": "Index by camera, with its 95% interval",
-        "svg": cameras_svg(figures.cameras, width=_WIDTH, target=target),
+        "svg": cameras_svg(shown.assign(name=labels), width=_WIDTH, target=target),
         "alt": "Index by camera: "
         + ", ".join(
             f"{row['name']} {index_words(row['index'])}" for row in shown.to_dict("records")

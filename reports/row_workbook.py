@@ -1,7 +1,9 @@
 """Rows as a workbook (.xlsx): real times and numbers, a header that stays, each column explained.
 
 It is made in a file of its own, a frame in memory at a time, and given in pieces once it is whole.
-A sheet of Excel holds 1,048,576 lines; what does not fit stands on further ones.
+A sheet of Excel holds 1,048,576 lines; what does not fit stands on further ones. A workbook of more
+than 2 GB opens in Excel, which may offer to repair it, and in pandas, but maybe not in LibreOffice
+(XlsxWriter's issue 656, LargeXlsx's issue 3). CSV and Parquet know no such bound.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -48,6 +50,8 @@ def _write(frames: Iterator[pd.DataFrame], path: Path, folder: str) -> None:
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
+        # Beyond 2 GB, some 8 million rows, nothing else holds it; a smaller one is as without.
+        "use_zip64": True,
     }
     with xlsxwriter.Workbook(path, options) as book:
         head = book.add_format({"bold": True, "bg_color": ACCENT_TINT, "bottom": 1})

@@ -93,8 +93,13 @@ def _change_parts(change: "Estimate", *, share: bool) -> "tuple[Direction, str, 
     return (
         direction(points, 0 if share else 1),
         f"{size} {'point' if size == '1' else 'points'}",
-        "more than chance would explain" if told_apart(change) else "which chance could explain",
+        chance_words(told_apart(change)),
     )
+
+
+def chance_words(told_apart: bool) -> str:
+    """``more than chance would explain``, or that it could."""
+    return "more than chance would explain" if told_apart else "which chance could explain"
 
 
 def rank_words(low: int, high: int) -> str:

@@ -9,10 +9,12 @@ from pypdf import PdfReader
 from typer.testing import CliRunner
 
 from commands.app import app
+from db.places import list_sites
 from settings import Settings, settings
 from tests.chosen_database import ON_BOTH
 from tests.made_jobs import made_settings, opened
 from tests.unit.db.made_rows import NOON, Person, Scene, add_camera, add_video, read_segment
+from tests.workbooks import Book
 
 DAYS = ("--from", "2026-03-02", "--to", "2026-03-02")
 
@@ -53,6 +55,30 @@ def test_a_report_is_written_by_the_ending_of_its_name(tmp_path: Path) -> None:
     text = " ".join(page.extract_text() for page in PdfReader(tmp_path / "x.pdf").pages)
     assert "Site of Entrance" in text
     assert (tmp_path / "x.xlsx").read_bytes().startswith(b"PK")
+
+
+def test_both_files_tell_what_is_still_being_read_of_the_period_and_of_the_one_before(
+    home: Settings, tmp_path: Path
+) -> None:
+    with opened(home) as database, database.write() as session:
+        (site,) = list_sites(session)
+        for days in (0, 1, 2):
+            begin = NOON - timedelta(days=days)
+            add_video(session, site.cameras[0].id, name=f"late {days}.mp4", captured_at=begin)
+    for name in ("x.pdf", "x.xlsx"):
+        run = CliRunner().invoke(app, ["report", *DAYS, "--out", str(tmp_path / name)])
+        assert run.exit_code == 0, run.stderr
+    text = " ".join(page.extract_text() for page in PdfReader(tmp_path / "x.pdf").pages)
+    cells = [
+        cell
+        for row in Book((tmp_path / "x.xlsx").read_bytes()).rows("Summary")
+        for cell in row.values()
+    ]
+    for told in (" ".join(text.split()), " ".join(map(str, cells))):
+        assert "1 recording of this time is still being read; the figures will change." in told
+        assert (
+            "1 recording of the day before is still being read; there is no comparison yet." in told
+        )
 
 
 @pytest.mark.usefixtures("home")

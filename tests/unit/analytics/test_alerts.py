@@ -126,8 +126,8 @@ def test_a_day_that_is_not_over_is_no_drop_yet() -> None:
 
 def test_a_day_whose_footage_is_still_being_read_is_no_drop_yet() -> None:
     buckets = weeks(looks={SUNDAY: GLOOMY})
-    assert found(buckets, replace(SITE, unread={SUNDAY})) == []
-    (alert,) = found(buckets, replace(SITE, unread={SUNDAY - timedelta(days=1)}))
+    assert found(buckets, replace(SITE, unread={1: {SUNDAY}})) == []
+    (alert,) = found(buckets, replace(SITE, unread={1: {SUNDAY - timedelta(days=1)}}))
     assert alert.kind is AlertKind.SUDDEN_DROP
 
 
@@ -170,6 +170,33 @@ def test_single_days_surely_under_target_are_told_one_by_one() -> None:
     ]
 
 
+def test_days_that_are_half_read_are_not_judged_by_the_target() -> None:
+    """Not one by one, nor in the figure of all days together."""
+    saturday = SUNDAY - timedelta(days=1)
+    looks = {SUNDAY: GLOOMY, saturday: GLOOMY}
+    site = replace(without(AlertKind.SUDDEN_DROP), target=50.0)
+    (alert,) = found(weeks(looks=looks), replace(site, unread={1: {SUNDAY}}))
+    assert alert.last == saturday
+
+    tuesday = SUNDAY - timedelta(days=5)
+    buckets = weeks(looks={**looks, tuesday: GLOOMY})
+    first = SUNDAY - timedelta(days=6)
+    half_read = {1: {first}, 2: {tuesday, SUNDAY}}
+    (alert,) = found(buckets, replace(site, target=85.0, unread=half_read))
+    day = buckets["hour"].dt.tz_convert("Europe/Berlin").dt.date
+    judged = day.between(first, saturday) & ~day.isin([first, tuesday])
+    together = summarise(buckets[judged], DEFAULT_SCORE, 10)
+    assert (alert.value, alert.people) == (together.index, together.read)
+    assert (alert.first, alert.last) == (first + timedelta(days=2), saturday)
+    assert alert.left_out == 0
+
+    (alert,) = found(buckets, replace(site, target=85.0, unread={1: {tuesday}}))
+    assert (alert.first, alert.last, alert.left_out) == (first, SUNDAY, 1)
+
+    all_days = {1: {SUNDAY - timedelta(days=back) for back in range(7)}}
+    assert found(buckets, replace(site, target=85.0, unread=all_days)) == []
+
+
 def test_an_interval_that_holds_the_target_is_not_under_it() -> None:
     buckets = weeks()
     figures = summarise(
@@ -201,6 +228,14 @@ def test_many_unknown_are_told_by_camera_against_its_own_history() -> None:
     assert alert.value.value > alert.usual.high > alert.usual.value > alert.usual.low
     assert alert.usual.value == pytest.approx(0.1, abs=0.05)
     assert found(buckets, without(AlertKind.UNKNOWN_SHARE)) == []
+
+
+def test_a_day_that_a_camera_is_half_read_of_says_nothing_of_its_share() -> None:
+    buckets = weeks(unknown={SUNDAY: 0.45})
+    assert found(buckets, replace(SITE, unread={1: {SUNDAY}})) == []
+    # What another camera still waits for changes nothing here.
+    (alert,) = found(buckets, replace(SITE, unread={2: {SUNDAY}}))
+    assert alert.kind is AlertKind.UNKNOWN_SHARE
 
 
 def test_fewer_unknown_than_usual_is_no_alert() -> None:

@@ -194,6 +194,41 @@ def test_where_nothing_changed_a_part_is_seldom_told_apart(
     assert told / 400 <= 0.08
 
 
+def test_small_parts_may_be_sure_together_where_none_is_alone() -> None:
+    people = dict.fromkeys(range(1, 13), 40)
+    before = period("2026-11-03", people, 0)
+    now = period("2026-11-10", people, 50, **{f"camera_{camera}": GLAD for camera in people})
+    rows = changes_by_camera(now, before, DEFAULT_SCORE, MINIMUM)
+    small = rows.iloc[8:]
+    assert not small["told_apart"].any()
+    assert small["told_apart_on"].iloc[0]
+    # The whole change is one of them, and the smallest is alone.
+    whole = compare(now, before, DEFAULT_SCORE, MINIMUM).index
+    assert whole is not None
+    assert rows["told_apart_on"].iloc[0] == (whole.low > 0)
+    assert not rows["told_apart_on"].iloc[-1]
+
+
+def test_where_nothing_changed_small_parts_are_seldom_told_apart_together() -> None:
+    values = [50 * (1 + crowd_values(CROWDS[name], 1)) for name in sorted(CROWDS)]
+    rng = np.random.default_rng(1)
+    told = 0
+    for _ in range(400):
+        sides = []
+        for _side in range(2):
+            people = rng.multinomial(600, np.full(12, 1 / 12))
+            crowds = [values[place % len(values)] for place in range(12)]
+            count, total, squares = groups_of(crowds, people, rng).T
+            sides.append(Moments(count, total, squares, lowest=0, highest=100))
+        share = [side.count / side.count.sum() for side in sides]
+        middle = sum(side.total.sum() / side.count.sum() for side in sides) / 2
+        size = share[0] * (sides[0].mean - middle) - share[1] * (sides[1].mean - middle)
+        order = np.argsort(-np.abs(size))
+        p = changes._total_p(sides[0], sides[1])
+        told += bool(changes._told_apart_on(sides[0], sides[1], p, order)[8])
+    assert told / 400 <= 0.05
+
+
 def test_hours_are_those_of_the_sites_clock() -> None:
     before = bucket_frame(crowd("2026-11-03 09:00", 60, hours=2))
     now = bucket_frame(crowd("2026-11-10 09:00", 60, hours=2, seed=4))

@@ -230,8 +230,8 @@ def test_days_whose_footage_waits_are_told_to_whoever_looks_for_drops(
             now=monday_at(20),
         )
     assert {site.name: site.unread for site in told} == {
-        "Main Street": {SATURDAY, MONDAY},
-        "Side Street": set(),
+        "Main Street": {camera: {SATURDAY, MONDAY}},
+        "Side Street": {},
     }
 
 

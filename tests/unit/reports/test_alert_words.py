@@ -50,6 +50,11 @@ def test_under_target_is_told_with_the_target() -> None:
         "The index was 35.0 (33.6 to 36.3; 1,282 people read), under the target of 62.5."
     )
     assert when_words(week) == "7 days to Friday 20 Nov"
+    for days, said in (
+        (1, "One of these days is left out: its footage is still being read."),
+        (2, "Of these days, 2 are left out: their footage is still being read."),
+    ):
+        assert alert_sentence(replace(week, left_out=days)).endswith(f" target of 62.5. {said}")
 
 
 def test_unknown_people_are_told_in_percent() -> None:

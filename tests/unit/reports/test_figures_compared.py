@@ -83,6 +83,20 @@ def test_parts_are_ordered_and_add_up_to_the_last_bar() -> None:
     assert not parts_figure([]).data
 
 
+@pytest.mark.parametrize("sure", [True, False])
+def test_the_others_together_are_pale_by_the_rule_of_the_other_bars(sure: bool) -> None:
+    parts = [
+        Part(f"part {n}", float(n), n > 10, "", sure_on=sure == (n <= 4)) for n in range(1, 13)
+    ]
+    bars = parts_figure(parts).data[0]
+    others = list(bars.y).index("4 others")
+    assert bars.marker.color[others] == bars.marker.color[0 if sure else 5]
+    assert bars.customdata[others] == (
+        "4 others together: +10.0 points, "
+        + ("more than chance would explain." if sure else "which chance could explain.")
+    )
+
+
 def test_the_league_draws_what_is_shown_and_each_places_own_target() -> None:
     table = league(two_cameras(), "camera", DEFAULT_SCORE, MINIMUM)
     figure = league_figure(table, list(table["camera"]), [60, 70])

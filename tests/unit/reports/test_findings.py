@@ -1,11 +1,13 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from analytics.scores import DEFAULT_SCORE
 from reports.content import ReportContent, report_figures
-from reports.findings import findings, people_sentence
+from reports.findings import change_sentence, findings, people_sentence
 from tests.unit.analytics.people import HAPPY_THIRD, bucket_frame, crowd
 
 HAPPY = (0.0, 0.0, 0.0, 0.95, 0.0, 0.0, 0.05)
@@ -30,8 +32,8 @@ def hours_of_the_week(seed: int, best: tuple[float, ...] = HAPPY_THIRD) -> str:
     return dict(findings(report_figures(content)))["Hours of the week."]
 
 
-def content_of(buckets: pd.DataFrame, unread: int = 0) -> ReportContent:
-    return ReportContent(
+def content_of(buckets: pd.DataFrame, unread: int = 0, **changes: Any) -> ReportContent:
+    content = ReportContent(
         sites=("Berlin Mitte",),
         cameras=(),
         first_day=date(2026, 11, 2),
@@ -44,6 +46,7 @@ def content_of(buckets: pd.DataFrame, unread: int = 0) -> ReportContent:
         generated_at=datetime(2026, 11, 9, 8, tzinfo=UTC),
         unread=unread,
     )
+    return replace(content, **changes)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +67,29 @@ def test_how_many_people_is_said_with_what_is_still_being_read(
     assert of_all_that_was_read.endswith(".")
     summary = report_figures(content_of(buckets, unread)).summary
     assert people_sentence(summary, 10) == of_all_that_was_read + said
+
+
+def test_what_is_still_being_read_of_the_days_before_is_said_with_the_comparison() -> None:
+    now, before = (
+        bucket_frame(crowd(str(MONDAY - pd.Timedelta(days=back)), 60, shares=HAPPY_THIRD))
+        for back in (0, 7)
+    )
+
+    def said(before: pd.DataFrame, unread: int) -> str | None:
+        content = content_of(now, before=before, unread_before=unread)
+        return change_sentence(content, report_figures(content))
+
+    compared = said(before, 0)
+    assert compared is not None
+    assert said(before, 2) == (
+        f"{compared} 2 recordings of the 7 days before are still being read; the comparison will "
+        "change."
+    )
+    # Nothing of them was read yet.
+    assert said(before.iloc[:0], 0) is None
+    assert said(before.iloc[:0], 1) == (
+        "1 recording of the 7 days before is still being read; there is no comparison yet."
+    )
 
 
 def test_of_many_hours_of_one_crowd_the_ends_may_be_chance() -> None:

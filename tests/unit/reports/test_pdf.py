@@ -12,7 +12,7 @@ import reports.pdf
 from analytics.scores import DEFAULT_SCORE
 from analytics.summary import by_camera, by_day, by_weekday_hour, summarise
 from reports import words
-from reports.charts_compared import cameras_svg
+from reports.charts_compared import camera_labels, cameras_svg
 from reports.content import SECTIONS, ReportContent
 from reports.pdf import satisfaction_pdf, satisfaction_png
 from tests.unit.analytics.people import bucket_frame, crowd
@@ -247,6 +247,52 @@ def test_a_target_of_several_sites_is_no_line_through_their_cameras(
     )
     text_of(content(buckets=frame, target=61.5))
     assert targets == [drawn]
+
+
+def cameras_named(*names: str) -> ReportContent:
+    frames = [
+        bucket_frame(crowd("2026-11-02 09:00", 100, camera_id=number), camera=name)
+        for number, name in enumerate(names, start=1)
+    ]
+    return content(buckets=pd.concat(frames, ignore_index=True), sections=["cameras"])
+
+
+@pytest.mark.parametrize("letter", ["e", "W", "Ж"])
+def test_cameras_that_share_most_of_a_long_name_are_told_apart_in_their_chart(letter: str) -> None:
+    both = f"The {60 * letter} entrance"
+    text = text_of(cameras_named(f"{both}, left", f"{both}, right"))
+    chart = text.partition("Index by camera, with its 95% interval")[2].partition("By camera")[0]
+    for side in ("left", "right"):
+        assert re.search(rf"The {letter}+…{letter}* entrance, {side} ", chart)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "The {many} {side}",
+        "{side} of the {many}",
+        "The {many} {side} of the old elevator",
+        "The way in on the {side} of the {many}",
+    ],
+)
+def test_a_name_is_cropped_where_it_tells_least(name: str) -> None:
+    names = [name.format(many=60 * "e", side=side) for side in ("left", "right")]
+    labels = camera_labels(["Till", *names])
+    assert labels is not None
+    assert labels[0] == "Till"
+    assert len(set(labels)) == 3
+    for label, whole in zip(labels[1:], names, strict=True):
+        begin, _, end = label.partition("…")
+        assert len(label) <= 36
+        assert whole.startswith(begin)
+        assert whole.endswith(end)
+
+
+def test_cameras_that_cropped_names_do_not_tell_apart_are_a_table_only() -> None:
+    names = [f"{8 * 'long '}{middle}{8 * ' long'}" for middle in ("left", "right")]
+    text = text_of(cameras_named(*names))
+    assert "Index by camera" not in text
+    assert all(name in text for name in names)
 
 
 def test_the_week_is_a_grid_of_hours_and_says_what_is_withheld() -> None:

@@ -1,5 +1,6 @@
 """Rows as a workbook, read back from its XML as Excel would show it."""
 
+import zipfile
 from collections.abc import Generator, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -79,6 +80,23 @@ def test_what_does_not_fit_a_sheet_stands_on_the_next(
 
 def test_no_rows_are_a_header() -> None:
     assert [len(rows) for rows in made(frame(0)).values()] == [1]
+
+
+def test_a_workbook_of_more_than_a_plain_zip_holds_is_written_and_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = b"".join(workbook_chunks(iter([frame(2000)])))
+    with monkeypatch.context() as lowered:
+        lowered.setattr(zipfile, "ZIP64_LIMIT", 10_000)
+        large = b"".join(workbook_chunks(iter([frame(2000)])))
+    assert zip64_records(small) == 0
+    assert zip64_records(large) > 0
+    book = Book(large)
+    assert [row["D"] for row in book.rows("Rows")[1:]] == list(range(2000))
+
+
+def zip64_records(data: bytes) -> int:
+    return data.count(b"PK\x06\x06")
 
 
 def test_the_columns_of_our_tables_are_explained() -> None:
