@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.format import escaped, listed
 from pages.state import app_version, show_message, sites
-from pages.trouble import told
+from pages.trouble import DIALOG, told
 
 _ASSETS = Path(__file__).parent / "assets"
 _SIDEBAR_PX = 220
@@ -32,6 +32,7 @@ _PAGES = (
 
 
 def main() -> None:
+    st.session_state.pop(DIALOG, None)  # a page that is drawn as a whole begins without
     st.set_page_config(
         # A file of ours, and before the pages are named: from their Material icons the browser
         # would fetch a favicon from elsewhere.

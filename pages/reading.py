@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import streamlit as st
 
 from db.recording_rows import RecordingRow, count_recordings, list_recordings
-from db.recordings import cancel_recording
+from db.recordings import RUNNING, cancel_recording
 from db.tables import RecordingState
 from pages.format import counted, escaped, time_left
 from pages.state import database
@@ -14,15 +14,14 @@ from pages.trouble import callback, refreshing
 from reports.words import people_words
 
 _SHOWN = 10
-_UNFINISHED = (RecordingState.QUEUED, RecordingState.READING)
-_ENDED = tuple(state for state in RecordingState if state not in _UNFINISHED)
+_ENDED = tuple(state for state in RecordingState if state not in RUNNING)
 _WAITING_LONG = timedelta(seconds=60)
 
 
 def being_read(recent: Collection[int]) -> None:
     """Keeps itself up to date. ``recent``: ids whose end is shown here, too."""
     with database().read() as session:
-        busy = count_recordings(session, states=_UNFINISHED)
+        busy = count_recordings(session, states=RUNNING)
     if not busy and not recent:
         return
     # Seldom while nothing happens: somebody else may start something.

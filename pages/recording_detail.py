@@ -10,6 +10,7 @@ import streamlit as st
 from db.people import with_indices
 from db.recording_rows import RecordingRow, get_recording
 from db.recordings import (
+    RUNNING,
     RecordingError,
     cancel_recording,
     read_first,
@@ -36,7 +37,7 @@ from pages.format import (
     time_left,
 )
 from pages.state import database, footage_store, say_after_rerun
-from pages.trouble import in_dialog, refreshing
+from pages.trouble import draw_anew, in_dialog, refreshing
 from reports.figures import timeline_figure
 from reports.words import expression_words, people_words, share_words
 from settings import settings
@@ -50,7 +51,6 @@ _FOOTAGE_LEFT: Final = (
 )
 _EARLIEST: Final = datetime(1990, 1, 1)  # noqa: DTZ001  on a site's clock
 """As of files' own times (fer_core.capture_time): a clock that was never set says one of before."""
-_UNFINISHED: Final = (RecordingState.QUEUED, RecordingState.READING)
 _PEOPLE_SHOWN: Final = 500
 _PICTURES: Final = 6
 _STRETCH_MS: Final = 30 * 60_000
@@ -66,9 +66,11 @@ def detail(asked_for: str) -> None:
         st.info("It may have been deleted, or the address is not complete.")
         return
     st.title(escaped(row.name))
-    _refreshing_state(row)
+    state = st.container()
     _facts(row)
     _actions(row)
+    with state:  # after whatever opens a dialog
+        _refreshing_state(row)
     if not row.has_people:
         st.info(
             "Its people were deleted, because their time was up or somebody asked for it. What "
@@ -102,15 +104,15 @@ def _find(asked_for: str) -> RecordingRow | None:
 def _refreshing_state(row: RecordingRow) -> None:
     def show() -> None:
         now = _find(str(row.id))
-        if now is None or now.state not in _UNFINISHED:
-            st.rerun()
-        if now.state == RecordingState.QUEUED:
+        if now is None or now.state not in RUNNING:
+            draw_anew()
+        elif now.state == RecordingState.QUEUED:
             st.progress(0.0, text="Waiting for its turn")
         else:
             left = "" if now.seconds_left is None else f", {time_left(now.seconds_left)}"
             st.progress(min(now.progress, 1.0), text=f"{100 * now.progress:.0f}% read{left}")
 
-    if row.state in _UNFINISHED:
+    if row.state in RUNNING:
         refreshing(show, every=1.5)()
     elif row.state == RecordingState.FAILED:
         st.error(escaped(row.error or "It failed."), title="This recording could not be read")
@@ -156,11 +158,11 @@ def _actions(row: RecordingRow) -> None:
             help="Before all other recordings that wait; what is being read now goes on",
         ):
             _read_first(row)
-        if row.state in _UNFINISHED and st.button("Cancel reading", icon=":material/cancel:"):
+        if row.state in RUNNING and st.button("Cancel reading", icon=":material/cancel:"):
             with database().write() as session:
                 cancel_recording(session, row.id)
             st.rerun()
-        again = row.state not in _UNFINISHED and row.has_footage and row.has_people
+        again = row.state not in RUNNING and row.has_footage and row.has_people
         if again and st.button(
             "Read again",
             icon=":material/replay:",
@@ -201,7 +203,7 @@ def _read_again(row: RecordingRow) -> None:
     st.rerun()
 
 
-@st.dialog("Correct the time")
+@st.dialog("Correct the time", on_dismiss="rerun")
 @in_dialog
 def _correct_time(row: RecordingRow) -> None:
     zone = ZoneInfo(row.time_zone)
@@ -240,7 +242,7 @@ def _correct_time(row: RecordingRow) -> None:
         st.rerun()
 
 
-@st.dialog("Delete this recording?")
+@st.dialog("Delete this recording?", on_dismiss="rerun")
 @in_dialog
 def _delete(row: RecordingRow) -> None:
     st.markdown(

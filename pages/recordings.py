@@ -8,6 +8,7 @@ from typing import Final, TypedDict
 import streamlit as st
 
 from db.recording_rows import RecordingRow, TakenBetween, count_recordings, list_recordings
+from db.recordings import RUNNING
 from db.tables import RecordingState
 from pages.empty import nothing_uploaded
 from pages.filters import by_zone, choose_places, chosen_days
@@ -147,11 +148,7 @@ def _refreshing_list(choice: _Choice, number: int) -> None:
             _row(row)
 
     with database().read() as session:
-        busy = count_recordings(
-            session,
-            states=(RecordingState.QUEUED, RecordingState.READING),
-            camera_ids=choice.camera_ids,
-        )
+        busy = count_recordings(session, states=RUNNING, camera_ids=choice.camera_ids)
     refreshing(show, every=3 if busy else None)()
 
 

@@ -23,7 +23,7 @@ from db.schedules import (
 from pages.format import escaped, listed, moment
 from pages.place_forms import time_zones
 from pages.state import browser_zone, database, say_after_rerun
-from pages.trouble import in_dialog, refreshing
+from pages.trouble import draw_anew, in_dialog, refreshing
 from reports.content import SECTIONS
 from settings import settings
 
@@ -47,11 +47,11 @@ def schedules(all_sites: Sequence[SiteRow]) -> None:
     for schedule in known:
         with st.container(border=True):
             _one(schedule, names, all_sites)
-    waiting = [schedule.id for schedule in known if _is_waiting(schedule)]
-    if waiting:
-        refreshing(_watch, every=_WATCH_S)(waiting)
     if st.button("New schedule", icon=":material/add:", key="new_schedule"):
         _edit(all_sites, None)
+    waiting = [schedule.id for schedule in known if _is_waiting(schedule)]
+    if waiting:  # after whatever opens a dialog
+        refreshing(_watch, every=_WATCH_S)(waiting)
 
 
 def _is_waiting(schedule: Schedule) -> bool:
@@ -65,7 +65,7 @@ def _watch(waiting: list[int]) -> None:
     with database().read() as session:
         still = [schedule.id for schedule in list_schedules(session) if _is_waiting(schedule)]
     if still != waiting:
-        st.rerun()
+        draw_anew()
 
 
 def _one(schedule: Schedule, names: dict[int, str], all_sites: Sequence[SiteRow]) -> None:
@@ -232,7 +232,7 @@ def _edit(all_sites: Sequence[SiteRow], schedule: Schedule | None) -> None:
     st.rerun()
 
 
-@st.dialog("Delete this schedule?")
+@st.dialog("Delete this schedule?", on_dismiss="rerun")
 @in_dialog
 def _confirm_delete(schedule: Schedule) -> None:
     st.markdown(

@@ -16,6 +16,8 @@ NO_DATABASE: Final = (
 )
 NOT_DONE: Final = "_not_done"
 """Session state: that something which was asked for could not be done."""
+DIALOG: Final = "_dialog"
+"""Session state: that a dialog is open over the page as it was drawn last."""
 
 _log = logging.getLogger(__name__)
 _Given = ParamSpec("_Given")
@@ -59,11 +61,19 @@ def refreshing(show: Callable[_Given, None], *, every: float | None) -> Callable
     return st.fragment(part, run_every=every)
 
 
+def draw_anew() -> None:
+    """From a part that keeps itself up to date: draw the whole page, but not under a dialog, which
+    that would close. The dialog is to draw it once it is closed (``on_dismiss="rerun"``)."""
+    if DIALOG not in st.session_state:
+        st.rerun()
+
+
 def in_dialog(show: Callable[_Given, None]) -> Callable[_Given, None]:
     """For what st.dialog shows: trouble is said in it, and the same button can be pressed again."""
 
     @wraps(show)
     def shown(*args: _Given.args, **named: _Given.kwargs) -> None:
+        st.session_state[DIALOG] = True
         with told(f"dialog {show.__module__}.{show.__qualname__}"):
             show(*args, **named)
 

@@ -18,6 +18,7 @@ from pages.uploader import uploader, uploads
 from settings import settings
 
 if TYPE_CHECKING:
+    import pandas as pd
     from streamlit.delta_generator import DeltaGenerator
 
     from jobs.intake import Inspected, Outcome
@@ -30,10 +31,8 @@ _TAKING_IN = "upload_taking_in"
 _OUTCOMES = "upload_outcomes"
 _RECENT = "upload_recent"
 _ENTERED = "upload_entered"
-# And of the table of capture times: its key, its rows, and the uploads that they are, in order.
-_TABLE_KEY = "taken_key"
-_TABLE_ROWS = "taken_rows"
-_TABLE_IDS = "taken_ids"
+# And the table of capture times as it was drawn last.
+_TABLE = "upload_table"
 _TAKEN_AT = "Taken at"
 
 _LAW = """- Tell people. Put up signs at the entrance: that footage is read by software for facial
@@ -55,6 +54,15 @@ class _TakingIn:
     total: int
     camera_id: int
     in_hand: Lock = field(default_factory=Lock)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """``told``: what each upload tells of its time, by id, in the order of the rows."""
+
+    key: str
+    rows: "pd.DataFrame"
+    told: dict[str, datetime | None]
 
 
 def page() -> None:
@@ -178,12 +186,11 @@ def _table(
     entered: dict[str, datetime] = st.session_state.setdefault(_ENTERED, {})
     told = {file.id: _told(members, zone) for file, members in zip(files, looked_at, strict=True)}
     key = f"taken_{hash((zone.key, *told))}"
-    if st.session_state.get(_TABLE_KEY) != key:
-        # The editor keeps its edits by row: a new list of files begins with what was entered.
-        for file_id, value in _last_edits().items():
-            if file_id in told:
-                _enter(entered, file_id, value, told[file_id][0])
-        st.session_state[_TABLE_ROWS] = pd.DataFrame(
+    table: _Table | None = st.session_state.get(_TABLE)
+    # The editor keeps its edits by row, and while it is shown: a new list of files, or the same
+    # after another page, begins with what was entered.
+    if table is None or table.key != key or key not in st.session_state:
+        rows = pd.DataFrame(
             {
                 "File": [file.name for file in files],
                 "Holds": [_holds(members) for members in looked_at],
@@ -193,11 +200,13 @@ def _table(
                 "As known": [source for _, source in told.values()],
             }
         )
-        st.session_state[_TABLE_KEY] = key
-        st.session_state[_TABLE_IDS] = tuple(told)
+        table = _Table(key, rows, {file_id: when for file_id, (when, _) in told.items()})
+        st.session_state[_TABLE] = table
     edited = st.data_editor(
-        st.session_state[_TABLE_ROWS],
+        table.rows,
         key=key,
+        on_change=_keep_entered,
+        args=(table,),
         hide_index=True,
         disabled=["File", "Holds", "As known"],
         placeholder="not known",
@@ -211,42 +220,30 @@ def _table(
             "As known": st.column_config.TextColumn("As known"),
         },
     )
-    shown = [
+    return [
         None if pd.isna(value) else pd.Timestamp(value).to_pydatetime()
         for value in edited[_TAKEN_AT]
     ]
-    for (file_id, (when, _)), value in zip(told.items(), shown, strict=True):
-        _enter(entered, file_id, value, when)
-    return shown
 
 
-def _last_edits() -> dict[str, datetime | None]:
-    """What was entered in the table as it was drawn last, by upload: the run that is told of it
-    may be told of another file as well, and never draws that table again."""
+def _keep_entered(table: _Table) -> None:
+    """Keep the times that are other than what the files tell. Called before the page is drawn: the
+    run that is told of them may be told of another file as well, or end before it comes that far.
+    """
     import pandas as pd
 
-    key: str | None = st.session_state.get(_TABLE_KEY)
-    if key is None:
-        return {}
-    ids: tuple[str, ...] = st.session_state[_TABLE_IDS]
-    edits: dict[int, dict[str, str | None]] = st.session_state.get(key, {}).get("edited_rows", {})
-    found: dict[str, datetime | None] = {}
+    entered: dict[str, datetime] = st.session_state.setdefault(_ENTERED, {})
+    told = list(table.told.items())
+    edits: dict[int, dict[str, str | None]] = st.session_state[table.key]["edited_rows"]
     for row, cells in edits.items():
-        if _TAKEN_AT in cells:
-            value = cells[_TAKEN_AT]
-            at = None if value is None else pd.to_datetime(value, errors="coerce")
-            found[ids[row]] = at.to_pydatetime() if isinstance(at, pd.Timestamp) else None
-    return found
-
-
-def _enter(
-    entered: dict[str, datetime], file_id: str, value: datetime | None, told: datetime | None
-) -> None:
-    """Keep a time that is other than what the file tells."""
-    if value is not None and value != told:
-        entered[file_id] = value
-    else:
-        entered.pop(file_id, None)
+        if _TAKEN_AT not in cells:
+            continue
+        file_id, when = told[row]
+        at = pd.to_datetime(cells[_TAKEN_AT] or "", errors="coerce")
+        if isinstance(at, pd.Timestamp) and at != when:
+            entered[file_id] = at.to_pydatetime()
+        else:
+            entered.pop(file_id, None)
 
 
 def _told(members: "Sequence[Inspected]", zone: ZoneInfo) -> tuple[datetime | None, str]:
@@ -286,7 +283,7 @@ def _take_in(taking_in: _TakingIn) -> None:
     while _take_in_next(taking_in, bar):
         pass
     bar.progress(1.0, text="All are in.")
-    for key in (_TAKING_IN, _TABLE_KEY, _TABLE_ROWS, _TABLE_IDS):
+    for key in (_TAKING_IN, _TABLE):
         st.session_state.pop(key, None)
     st.rerun()
 

@@ -33,6 +33,9 @@ _RECORDINGS: Final = 20
 _OWN_PICTURE: Final = "A picture of mine"
 _BLANK: Final = "No picture"
 _KINDS: Final = ["jpg", "jpeg", "png", "webp", "bmp"]
+_TO_SAVE: Final = "zones_to_save"
+"""Session state: (camera's id, what was drawn), until it is known whether that can be saved. While
+the database is away the board itself is gone from the page."""
 
 
 class Drawn(TypedDict):
@@ -64,6 +67,7 @@ def zones_page(site: SiteRow, camera: CameraRow) -> None:
 
 
 def _leave() -> None:
+    st.session_state.pop(_TO_SAVE, None)
     del st.query_params["zones"]
 
 
@@ -158,11 +162,16 @@ def _hidden(picture: bytes, name: str) -> "Still":
 def _draw(camera: CameraRow, picture: "Still | None", shape: tuple[int, int]) -> None:
     zones = [[list(point) for point in zone] for zone in camera.staff_zones]
     width, height = shape if picture is None else (picture.width, picture.height)
-    drawn = _editor(
-        key=f"zones_{camera.id}",
+    key = f"zones_{camera.id}"
+
+    def keep() -> None:
+        st.session_state[_TO_SAVE] = (camera.id, st.session_state[key]["saved"])
+
+    _editor(
+        key=key,
         data={
             "zones": zones,
-            # A change of the stored zones replaces what is on the board, another picture does not.
+            # Others than the board began with are drawn on it, beside what it has that is new.
             "revision": revision(camera.staff_zones),
             "picture": None
             if picture is None
@@ -170,14 +179,15 @@ def _draw(camera: CameraRow, picture: "Still | None", shape: tuple[int, int]) ->
             "width": width,
             "height": height,
         },
-        on_saved_change=lambda: None,
+        on_saved_change=keep,
     )
     st.caption(
         "With the keyboard: Tab goes from corner to corner, the arrow keys move it (with Shift in "
         "large steps), Delete takes it away, Enter on a plus adds one, Ctrl+Z takes a change back."
     )
-    if drawn.saved is not None:
-        save_zones(camera, drawn.saved)
+    camera_id, drawn = st.session_state.get(_TO_SAVE, (None, None))
+    if camera_id == camera.id:
+        save_zones(camera, drawn)
 
 
 def revision(zones: StaffZones) -> str:
@@ -193,8 +203,10 @@ def save_zones(camera: CameraRow, drawn: Drawn) -> None:
             _refuse_an_old_board(list_sites(session), camera, drawn)
             update_camera(session, camera.id, staff_zones=drawn["zones"])
     except PlaceError as error:
+        st.session_state.pop(_TO_SAVE, None)
         st.error(escaped(str(error)))
         return
+    st.session_state.pop(_TO_SAVE, None)
     zones = counted(len(drawn["zones"]), "staff zone") if drawn["zones"] else "No staff zone"
     say_after_rerun(f"{zones} saved for {escaped(camera.name)}, for footage read from now on.")
     st.rerun()
@@ -209,8 +221,8 @@ def _refuse_an_old_board(sites: list[SiteRow], camera: CameraRow, drawn: Drawn) 
     # What is drawn is stored already where Save was pressed twice.
     if stored and stored[0] not in (drawn["revision"], revision(drawn["zones"])):
         raise PlaceError(
-            "Your zones were not saved: others were saved meanwhile, perhaps in another tab. Those "
-            "are on the board now. Draw yours on it, and save again."
+            "Your zones were not saved: others were saved meanwhile, perhaps in another tab. The "
+            "board now shows those and yours. Look whether all are right, and save again."
         )
 
 

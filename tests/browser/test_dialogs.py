@@ -10,6 +10,7 @@ from playwright.sync_api import expect
 from db.engine import Database, upgrade
 from db.places import create_site, list_sites
 from db.recording_rows import get_recording
+from db.recordings import cancel_recording
 from db.retention import KeptDays, kept_days
 from settings import Settings
 from tests.browser.conftest import OpenBrowser
@@ -68,6 +69,33 @@ def test_a_recording_is_corrected_and_then_deleted(
         with database.read() as session:
             assert get_recording(session, 1) is None
         assert not footage.exists()
+
+
+def test_a_dialog_stays_open_when_the_recording_ends_under_it(
+    tmp_path: Path, database: Database, open_browser: OpenBrowser
+) -> None:
+    with database.write() as session:
+        (site,) = list_sites(session)
+        waits = add_video(session, site.cameras[0].id, name="tuesday.mp4")
+    with (
+        serving(tmp_path, SATISFACE_START_WORKER="false") as address,
+        open_browser(address, f"/recordings?recording={waits}") as page,
+    ):
+        waiting = page.get_by_text("Waiting for its turn")
+        expect(waiting).to_be_visible()
+        settled(page)
+        page.get_by_role("button", name="Correct the time").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("and seconds").fill("30")
+        dialog.get_by_label("and seconds").press("Enter")
+        with database.write() as session:
+            cancel_recording(session, waits)
+        expect(waiting).to_be_hidden()
+        settled(page)
+        expect(dialog.get_by_label("and seconds")).to_have_value("30")
+        dialog.get_by_role("button", name="Close").click()
+        expect(dialog).to_be_hidden()
+        expect(page.get_by_text("Reading was cancelled.")).to_be_visible()
 
 
 def test_a_recording_goes_while_the_footage_store_is_away(

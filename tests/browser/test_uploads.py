@@ -15,7 +15,7 @@ from jobs.uploads import Upload, Uploads
 from tests.browser.bad_network import BadNetwork
 from tests.browser.conftest import OpenBrowser
 from tests.browser.server import serving, settled
-from tests.browser.steps import add_first_camera, choose
+from tests.browser.steps import add_first_camera, choose, open_page
 from tests.made_footage import Appearance, write_picture
 from tests.made_jobs import until
 
@@ -245,6 +245,32 @@ def test_uploads_go_on_while_another_page_is_shown(
         wait_for(page, lambda: server.arrived() == SIZE)
         navigation.get_by_role("link", name="Upload").click()
         expect(page.get_by_text("1 file cannot be read")).to_be_visible()
+
+
+def test_a_time_that_was_entered_stays_while_another_page_is_shown(
+    tmp_path: Path, open_browser: OpenBrowser
+) -> None:
+    write_picture(tmp_path / "portrait.jpg")
+    with (
+        serving(tmp_path / "home", SATISFACE_START_WORKER="false") as address,
+        open_browser(address, "/upload") as page,
+    ):
+        add_first_camera(page, "Main Street", "Entrance")
+        choose(page, [tmp_path / "portrait.jpg"])
+        untold = page.get_by_text("Some files do not tell when they were taken.")
+        expect(untold).to_be_visible()
+        settled(page)
+        page.get_by_test_id("stDataFrame").click(position={"x": 40, "y": 50})
+        for key in ("ArrowRight", "ArrowRight", "Enter"):
+            page.keyboard.press(key)
+        page.locator("input[type=datetime-local]").fill("2026-03-02T13:00:00")
+        page.keyboard.press("Enter")
+        expect(untold).to_be_hidden()
+        settled(page)
+        open_page(page, "Model")
+        open_page(page, "Upload")
+        expect(page.get_by_test_id("glide-cell-2-0")).to_have_text("2026-03-02 13:00:00")
+        expect(untold).to_be_hidden()
 
 
 def test_a_file_on_its_way_can_be_taken_back(browser: Browser, server: Server, large: Path) -> None:

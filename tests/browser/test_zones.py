@@ -135,12 +135,24 @@ def test_zones_that_were_saved_elsewhere_meanwhile_are_not_drawn_over(
         page.get_by_role("button", name="New zone").click()
         with database.write() as session:
             update_camera(session, 1, staff_zones=till)
-        save(page, "Draw yours on it, and save again.")
+        # What was drawn stays on the board, beside what was saved.
+        save(page, "Look whether all are right, and save again.")
         assert stored(database) == till
-        expect(page.get_by_role("button", name=re.compile(r"^Zone \d of 1"))).to_have_count(1)
-        page.get_by_role("button", name="New zone").click()
+        expect(page.get_by_role("button", name=re.compile(r"^Zone \d of 2"))).to_have_count(2)
         save(page, "2 staff zones saved for Entrance")
-        assert stored(database)[:1] == till
+        both = stored(database)
+        assert both[:1] == till
+        assert both[1][0] == pytest.approx((0.35, 0.35))
+        # So does what was deleted.
+        corner(page, 1).focus()
+        page.keyboard.press("ArrowLeft")
+        page.get_by_role("button", name="Delete zone").click()
+        door = ((0.7, 0.1), (0.9, 0.1), (0.9, 0.3))
+        with database.write() as session:
+            update_camera(session, 1, staff_zones=(*both, door))
+        save(page, "Look whether all are right, and save again.")
+        save(page, "2 staff zones saved for Entrance")
+        assert stored(database) == (both[1], door)
 
 
 def drag(page: Page, handle: Locator, x: float, y: float) -> None:

@@ -8,6 +8,7 @@ const states = new WeakMap();
 
 const copied = (zones) => zones.map((zone) => zone.map(([x, y]) => [x, y]));
 const inside = (value) => Math.min(1, Math.max(0, value));
+const has = (zones, zone) => zones.some((other) => JSON.stringify(other) === JSON.stringify(zone));
 const percent = (value) => `${Math.round(100 * value)} %`;
 
 function middle(zone) {
@@ -47,9 +48,13 @@ class Editor {
   show(data, save) {
     this.send = save;
     if (this.revision !== data.revision) {
+      // Of what is stored, all that was not deleted here; and what was drawn here.
+      const [began, drawn] = [JSON.parse(this.stored ?? "[]"), this.zones ?? []];
+      const kept = data.zones.filter((zone) => !has(began, zone) || has(drawn, zone));
+      const added = drawn.filter((zone) => !has(began, zone) && !has(data.zones, zone));
       this.revision = data.revision;
-      this.zones = copied(data.zones);
-      this.stored = JSON.stringify(this.zones);
+      this.zones = copied([...kept, ...added]);
+      this.stored = JSON.stringify(data.zones);
       this.before = [];
       this.chosen = this.zones.length ? 0 : -1;
     }
@@ -101,8 +106,9 @@ class Editor {
   }
 
   save() {
-    const zones = this.zones.map((zone) => zone.map((point) => point.map((v) => Math.round(v * 1e4) / 1e4)));
-    this.send({ zones, revision: this.revision });
+    // Rounded on the board as well: as it will be stored.
+    this.zones = this.zones.map((zone) => zone.map((point) => point.map((v) => Math.round(v * 1e4) / 1e4)));
+    this.send({ zones: this.zones, revision: this.revision });
   }
 
   say(sentence) {

@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 
 from db.engine import Database
+from db.places import list_sites
+from pages.zones import _TO_SAVE, revision
 from settings import settings
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.words import buttons, words
+from tests.unit.db.made_rows import add_camera
 
 pytestmark = pytest.mark.embedded
 
@@ -52,6 +55,30 @@ def test_trying_again_shows_the_page_once_the_database_is_back(
     assert not app.exception
     assert SENTENCE not in words(app)
     assert "Start with some footage" in words(app)
+
+
+def test_zones_that_could_not_be_saved_are_saved_by_trying_again(
+    open_page: OpenPage, home: Path, database: Database
+) -> None:
+    with database.write() as session:
+        add_camera(session)
+    drawn = (((0.5, 0.5), (0.9, 0.5), (0.9, 0.9)),)
+    app = open_page("configuration.py", zones="1")
+    database.close()
+    kept = (home / "satisface.db").read_bytes()
+    spoil(home, database)
+    app.session_state[_TO_SAVE] = (1, {"zones": drawn, "revision": revision(())})
+    app = app.run()
+    assert SENTENCE in words(app)
+    database.close()
+    for file in home.glob("satisface.db-*"):
+        file.unlink()
+    (home / "satisface.db").write_bytes(kept)
+    app = app.button(key="try_again").click().run()
+    assert not app.exception
+    assert "1 staff zone saved" in words(app)
+    with database.read() as session:
+        assert list_sites(session)[0].cameras[0].staff_zones == drawn
 
 
 def test_a_server_that_does_not_answer_is_said(

@@ -211,6 +211,34 @@ def test_an_open_dialog_leaves_the_recording_alone_that_took_the_id(
     assert [(row.name, row.captured_at) for row in rows] == [("new.mp4", later)]
 
 
+@pytest.mark.parametrize(
+    ("asked_for", "pressed"), [("Delete", "Delete for good"), ("Correct the time", "Save")]
+)
+def test_a_dialog_stays_open_when_the_recording_ends_under_it(
+    open_page: OpenPage, database: Database, camera: int, asked_for: str, pressed: str
+) -> None:
+    with database.write() as session:
+        recording = add_video(session, camera)
+    app = open_page("recordings.py", recording=str(recording))
+    app = next(b for b in app.button if b.label == asked_for).click().run()
+    with database.write() as session:
+        cancel_recording(session, recording)
+    assert pressed in buttons(refresh(app))
+
+
+def test_a_recording_that_ends_is_shown_anew_by_itself(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    with database.write() as session:
+        recording = add_video(session, camera)
+    app = open_page("recordings.py", recording=str(recording))
+    app = next(b for b in app.button if b.label == "Delete").click().run()
+    app = app.run()  # without the dialog
+    with database.write() as session:
+        cancel_recording(session, recording)
+    assert "Reading was cancelled." in words(refresh(app))
+
+
 def test_a_camera_clock_that_was_reset_can_be_corrected(
     open_page: OpenPage, database: Database, camera: int
 ) -> None:

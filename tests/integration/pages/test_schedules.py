@@ -6,6 +6,7 @@ What a dialog holds is drawn here by itself: the tests' way of running a page cl
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from analytics.periods import Every
@@ -22,7 +23,7 @@ from db.schedules import (
 )
 from pages.format import escaped, moment
 from pages.schedules import _state_words
-from tests.integration.pages.conftest import OpenPage
+from tests.integration.pages.conftest import OpenPage, refresh
 from tests.integration.pages.test_pages_filled import add_read_video
 from tests.unit.db.made_rows import add_camera
 
@@ -120,6 +121,28 @@ def test_who_was_entered_for_one_schedule_is_not_in_the_form_of_the_next(
     assert not app.exception
     assert app.text_area[0].value == "ada@example.org"
     assert next(box for box in app.selectbox if box.label == "At").value == 7
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "pressed"),
+    [
+        ("new_schedule", "save_schedule"),
+        ("schedule_1_change", "save_schedule"),
+        ("schedule_1_delete", "delete_schedule"),
+    ],
+)
+def test_a_dialog_stays_open_when_a_report_is_made_under_it(
+    database: Database, open_page: OpenPage, asked_for: str, pressed: str
+) -> None:
+    with database.write() as session:
+        add_read_video(session, add_camera(session))
+        create_schedule(session, PLAN, MONDAY)
+    app = open_page("report.py").button(key=asked_for).click().run()
+    with database.write() as session:
+        due = claim_due(session, MONDAY + timedelta(days=7))
+        assert due is not None
+        fail(session, due, MONDAY, "The mail server is away.")
+    assert pressed in [button.key for button in refresh(app).button]
 
 
 def test_a_report_that_waits_for_a_site_further_west_says_until_when(

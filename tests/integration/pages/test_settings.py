@@ -252,7 +252,7 @@ def test_zones_that_were_drawn_before_others_were_saved_are_refused(
     app = AppTest.from_function(_save_the_zones, default_timeout=60).run()
     app.button[0].click().run()
     assert not app.exception
-    assert "Draw yours on it, and save again." in words(app)
+    assert "Look whether all are right, and save again." in words(app)
     with database.read() as session:
         assert list_sites(session)[0].cameras[0].staff_zones == TILL
 

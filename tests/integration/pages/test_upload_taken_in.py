@@ -134,6 +134,35 @@ def test_a_time_entered_while_files_arrive_is_kept(
     assert given == {"c.jpg": datetime(2026, 3, 2, 12, 0, tzinfo=UTC)}
 
 
+def test_a_time_is_kept_while_another_page_is_shown(
+    open_page: OpenPage, kept: Uploads, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(kept, "a.jpg", "plain")
+    give(kept, "b.jpg", "warm")
+    app = open_page("upload.py")
+    edit_times(app, monkeypatch, {1: "2026-03-02T13:00:00.000"})
+    app = app.run().switch_page("model.py").run().switch_page("upload.py").run()
+    assert app.dataframe[0].value["Taken at"].isna().tolist() == [True, False]
+    edit_times(app, monkeypatch, {0: "2026-03-02T14:00:00.000"})
+    app = app.run().switch_page("model.py").run().switch_page("upload.py").run()
+    next(b for b in app.button if b.label == "Read the 2 files that are in").click().run()
+    with database.read() as session:
+        taken = {row.name: row.captured_at for row in list_recordings(session)}
+    noon = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    assert taken == {"a.jpg": noon + timedelta(hours=1), "b.jpg": noon}
+
+
+def test_a_time_is_kept_where_the_page_is_left_at_once(
+    open_page: OpenPage, kept: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the run that is told of it comes to the table."""
+    give(kept, "a.jpg", "plain")
+    app = open_page("upload.py")
+    edit_times(app, monkeypatch, {0: "2026-03-02T13:00:00.000"})
+    app = app.switch_page("model.py").run().switch_page("upload.py").run()
+    assert not app.dataframe[0].value["Taken at"].isna().any()
+
+
 def test_a_time_that_is_emptied_again_while_files_arrive_is_not_kept(
     open_page: OpenPage, kept: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
