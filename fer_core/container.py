@@ -31,6 +31,10 @@ _PIECE: Final = 1 << 16
 _BARE: Final = frozenset({"h264", "hevc", "mpegvideo", "m4v", "mjpeg", "mpjpeg"})
 """Pictures without a container: no time stamps, no index, no duration."""
 
+_DECODING_ORDER: Final = frozenset({"avi", "asf"})
+"""FFmpeg's names of containers that store the order of decoding only. Its guess at the order of
+display goes wrong with B-frames, but its decoder gives the frames in the right one."""
+
 _MOST_FRAMES_A_SECOND: Final = 1000
 _EVEN_PIXELS: Final = 0.02
 _LONGEST_PIXEL: Final = 4
@@ -101,8 +105,9 @@ def packets(container: InputContainer, stream: VideoStream) -> Iterator["Packet[
         try:
             packet = next(demuxed, None)
         except IndexError:
-            # PyAV stumbles over a stream that begins within the file (sound in FLV, say). Asked
-            # again it knows the stream, and goes on behind that packet.
+            # PyAV mostly stumbles over a stream that begins within the file (sound in FLV, say):
+            # whether it was asked for is then read from memory never written. Asked again it
+            # knows the stream, and goes on where it was.
             demuxed = container.demux(stream)
             continue
         if packet is None:
@@ -124,6 +129,26 @@ def check_pixels(width: int, height: int, name: str, limits: FootageLimits) -> N
 def has_times(container: InputContainer) -> bool:
     """Whether pictures carry a time by which they can also be looked for."""
     return container.format.name not in _BARE
+
+
+def by_decoding(container: InputContainer) -> bool:
+    """Whether a packet tells when it is to be decoded only: ``dts`` holds, ``pts`` is a guess."""
+    return container.format.name in _DECODING_ORDER
+
+
+def stamp_of(container: InputContainer, packet: "Packet[VideoStream]") -> int | None:
+    """The packet's time in ticks, of display where the file tells it."""
+    return packet.dts if by_decoding(container) else packet.pts
+
+
+def origin_of(
+    container: InputContainer, stream: VideoStream, first: "Packet[VideoStream] | None"
+) -> int:
+    """The ticks at which the video begins. ``first``: the file's first packet, for of H.264 in ASF
+    FFmpeg does not tell it."""
+    if stream.start_time is None and first is not None and by_decoding(container):
+        return first.dts or 0
+    return stream.start_time or 0
 
 
 def frame_rate(container: InputContainer, stream: VideoStream) -> Fraction | None:

@@ -12,7 +12,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
-from math import ceil, floor, inf
+from math import ceil, floor
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +22,16 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from fer_core.container import clock, frame_rate, has_times, opened, packets, shown_size
+from fer_core.container import (
+    by_decoding,
+    clock,
+    frame_rate,
+    has_times,
+    opened,
+    origin_of,
+    packets,
+    shown_size,
+)
 from fer_core.limits import FootageLimits
 from fer_core.remote import RemoteVideo
 
@@ -31,9 +40,6 @@ _SEEK_MARGINS_MS: Final = (0, 10_000, 60_000)
 
 _REORDERED: Final = 17
 """Packets looked ahead: in H.264 and HEVC a frame is shown at most 16 frames after a later one."""
-
-_HOLD_ONE_BACK: Final = frozenset({"mpeg1video", "mpeg2video", "mpeg4"})
-"""Codings in which a frame is shown at once, or after the one other that was sent before it."""
 
 _EARLY_END_MS: Final = 2_000
 
@@ -136,16 +142,25 @@ class Stretch:
         """The readable frames with their times, in the order of display; where packets tell
         times, without those that are neither samples nor needed by others."""
         self.size = shown_size(stream)
-        clocked = _Clock(container, stream)
+        clocked = _Clock(container, stream, alone=self._keyframes)
         self._frame_ms = clocked.frame_ms
+        stream.thread_type = "AUTO"
+        if seek_ms is not None and seek_ms > 0 and clocked.by_order:
+            # Only the file's beginning tells what its stamps mean.
+            next(self._pictures(container, stream, clocked), None)
         self._broke_off = False
         self._damaged.clear()
-        stream.thread_type = "AUTO"
         if seek_ms is not None and seek_ms > 0:
             try:
                 container.seek(clocked.stamp(seek_ms), stream=stream, backward=True)
             except av.FFmpegError:
                 return
+        yield from self._pictures(container, stream, clocked)
+
+    def _pictures(
+        self, container: InputContainer, stream: VideoStream, clocked: "_Clock"
+    ) -> Iterator[tuple[int, VideoFrame]]:
+        """Those from where the container stands."""
         sent = self._packets(container, stream)
         judged: Iterator[tuple[Packet[VideoStream], bool]]
         if self._keyframes:
@@ -227,22 +242,21 @@ class Stretch:
 
 
 class _Clock:
-    """Stamps to milliseconds since the video's start."""
+    """Stamps to milliseconds since the video's start. ``alone``: of keyframes only."""
 
-    def __init__(self, container: InputContainer, stream: VideoStream) -> None:
+    def __init__(self, container: InputContainer, stream: VideoStream, *, alone: bool) -> None:
         base = stream.time_base or Fraction(1, 1000)
         self._tick_ms = float(base * 1000)
-        self._origin = stream.start_time or 0
+        self._container, self._stream = container, stream
+        self._origin = origin_of(container, stream, None)
         self.frame_ms = float(1000 / (frame_rate(container, stream) or Fraction(25)))
-        # AVI stores the order of decoding only. FFmpeg's guess at the order of display goes
-        # wrong with B-frames, but its decoder gives the frames in the right one.
-        self._by_order = container.format.name == "avi"
-        self.packets_tell = has_times(container) and not self._by_order
+        self.by_order = by_decoding(container)
+        self.packets_tell = has_times(container) and not self.by_order
+        self._alone = alone and self.by_order
         self._context = stream.codec_context
-        self._first_sent: int | None = None
+        self._sent: list[int] = []
         self._may_be_lost = True
-        self._last_sent: int | None = None
-        self._step: float = inf
+        self._begun = False
         self._delay: int | None = None
         self._last_ms = -self.frame_ms
 
@@ -256,35 +270,42 @@ class _Clock:
     def sent(self, packet: "Packet[VideoStream]") -> None:
         """Frames come out as many packets late as the decoder holds some back to reorder them.
         That is counted from the first keyframe: what is before it, where a video begins within
-        a group of pictures, gives no frame."""
-        if self._delay is not None or packet.dts is None:
-            return
-        if self._last_sent is not None:
-            self._step = min(self._step, packet.dts - self._last_sent)
-        self._last_sent = packet.dts
-        if self._may_be_lost and (self._first_sent is None or packet.is_keyframe):
-            self._first_sent, self._may_be_lost = packet.dts, not packet.is_keyframe
+        a group of pictures, gives no frame. And at the file's beginning, wherever reading goes on:
+        after a seek the frames that are shown before a keyframe may be lost, and not counted."""
+        if not self._begun:
+            self._begun, self._origin = True, origin_of(self._container, self._stream, packet)
+        if self._alone:
+            packet.pts = packet.dts  # which the decoder hands on; keyframes keep their order
+        elif self.by_order and self._delay is None and packet.dts is not None:
+            self._count(packet, packet.dts)
+
+    def _count(self, packet: "Packet[VideoStream]", stamp: int) -> None:
+        if self._may_be_lost and packet.is_keyframe:
+            self._sent.clear()
+            self._may_be_lost = False
+        if len(self._sent) < _REORDERED:
+            self._sent.append(stamp)
 
     def refused(self) -> None:
         """The decoder could not read a packet, perhaps the keyframe: the next one may be first.
         Not any packet, for decoders of several threads tell of it later."""
         self._may_be_lost = True
 
-    def _held_back(self, so_far: int) -> int:
+    def _held_back(self, stamp: int) -> int:
         """Ticks from the packet that stands first in what is shown to the one that its frame came
-        out with. ``so_far``: with what came before a frame that others need, and gave none."""
-        if not self._context.has_b_frames:
-            return 0
-        return round(min(so_far, self._step)) if self._context.name in _HOLD_ONE_BACK else so_far
+        out with. ``stamp`` is that of the first frame, which comes later where those shown before
+        the first keyframe needed what is missing, and did not come."""
+        depth = self._context.reorder_depth
+        return min([stamp, *self._sent[depth : depth + 1]]) - self._sent[0]
 
     def frame_at(self, frame: VideoFrame) -> int:
         """Of a frame without any stamp: one frame after the one before."""
         stamp = frame.pts
-        if self._by_order:
+        if self.by_order and not self._alone:
             stamp = frame.dts
-            if stamp is not None and self._first_sent is not None:
+            if stamp is not None and self._sent:
                 if self._delay is None:
-                    self._delay = self._held_back(stamp - self._first_sent)
+                    self._delay = self._held_back(stamp)
                 stamp -= self._delay
         if stamp is None:
             self._last_ms += self.frame_ms

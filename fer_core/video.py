@@ -18,9 +18,11 @@ from fer_core.container import (
     clock,
     frame_rate,
     opened,
+    origin_of,
     packets,
     rotation,
     shown_size,
+    stamp_of,
 )
 from fer_core.conversion import pixels
 from fer_core.decoding import Stretch
@@ -36,10 +38,10 @@ _LONGER_MS: Final = 60_000
 """By which a video may exceed the limit, or by a hundredth of that: recorders end a day's export
 with the frame after it."""
 
-_TIME_AT_END: Final = frozenset({"matroska,webm", "nut"})
+_TIME_AT_END: Final = frozenset({"matroska,webm", "nut", "asf"})
 """FFmpeg's names of containers whose duration may be the time stamp at the end."""
 
-_ONE_DURATION: Final = _TIME_AT_END | {"flv"}
+_ONE_DURATION: Final = frozenset({"matroska,webm", "nut", "flv"})
 """Of containers that tell one duration for all their streams."""
 
 
@@ -51,7 +53,7 @@ def probe(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> Footage
     """
     with opened(path, name, limits) as (container, stream):
         width, height = shown_size(stream)
-        first = _first_frame(container, stream)
+        first, origin = _beginning(container, stream)
         if first is None:
             raise UnreadableFootage(name, "the video holds no picture that can be read.")
         check_pixels(first.width, first.height, name, limits)
@@ -64,8 +66,8 @@ def probe(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> Footage
         codec = stream.codec_context.name
         written_ms = _written_ms(container, stream)
         duration_ms = written_ms and max(
-            _from_start_ms(container, stream, written_ms),
-            _last_ms(container, stream, written_ms),
+            _from_start_ms(container, stream, origin, written_ms),
+            _last_ms(container, stream, origin, written_ms),
         )
     if not duration_ms:
         duration_ms = _walked_duration_ms(path, name, limits)
@@ -113,20 +115,24 @@ def sample(
         on_warning(sentence)
 
 
-def _first_frame(container: InputContainer, stream: VideoStream) -> VideoFrame | None:
+def _beginning(container: InputContainer, stream: VideoStream) -> tuple[VideoFrame | None, int]:
+    """The first readable frame, and the ticks at which the video begins."""
     reached = packets(container, stream)
+    origin: int | None = None
     for _ in range(_PROBE_PACKETS):
         try:
             packet = next(reached, None)
+            if origin is None:
+                origin = origin_of(container, stream, packet)
             # At the end the decoder gives what it still holds.
             frames = stream.decode(None) if packet is None else packet.decode()
         except av.FFmpegError:
             continue
         if frames:
-            return frames[0]
+            return frames[0], origin
         if packet is None:
-            return None
-    return None
+            break
+    return None, origin or 0
 
 
 def _written_ms(container: InputContainer, stream: VideoStream) -> int | None:
@@ -139,28 +145,31 @@ def _written_ms(container: InputContainer, stream: VideoStream) -> int | None:
     return ceil(container.duration / 1000) if container.duration else None
 
 
-def _from_start_ms(container: InputContainer, stream: VideoStream, written_ms: int) -> int:
+def _from_start_ms(
+    container: InputContainer, stream: VideoStream, origin: int, written_ms: int
+) -> int:
     """The written duration without what passed before the first picture: a recorder that cuts an
     endless recording into pieces (``ffmpeg -f segment``) writes the time at the end."""
     if container.format.name not in _TIME_AT_END or stream.time_base is None:
         return written_ms
-    from_start_ms = written_ms - floor((stream.start_time or 0) * stream.time_base * 1000)
+    from_start_ms = written_ms - floor(origin * stream.time_base * 1000)
     return from_start_ms if from_start_ms > 0 else written_ms
 
 
-def _last_ms(container: InputContainer, stream: VideoStream, written_ms: int) -> int:
+def _last_ms(container: InputContainer, stream: VideoStream, origin: int, written_ms: int) -> int:
     """The end of the last packets; recorders with a variable frame rate write too short a
     duration. All that lies behind the written one is read (not decoded). 0 where there is no
     getting there."""
     base = stream.time_base
     if base is None:
         return 0
-    origin, end = stream.start_time or 0, 0
+    end = 0
     try:
         container.seek(origin + int(written_ms / (base * 1000)), stream=stream, backward=True)
         for packet in packets(container, stream):
-            if packet.pts is not None:
-                end = max(end, packet.pts - origin + (packet.duration or 0))
+            stamp = stamp_of(container, packet)
+            if stamp is not None:
+                end = max(end, stamp - origin + (packet.duration or 0))
     except av.FFmpegError:
         pass  # the end is where reading ends
     return ceil(end * base * 1000)
@@ -168,16 +177,18 @@ def _last_ms(container: InputContainer, stream: VideoStream, written_ms: int) ->
 
 def _walked_duration_ms(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> int:
     """The end of the last packet. Where packets carry no time, their count at the frame rate."""
-    count, end = 0, 0
+    count, end, origin = 0, 0, 0
     with opened(path, name, limits) as (container, stream):
         rate = frame_rate(container, stream) or Fraction(25)
         base = stream.time_base or Fraction(1, 1000)
-        origin = stream.start_time or 0
         try:
             for packet in packets(container, stream):
+                if not count:
+                    origin = origin_of(container, stream, packet)
                 count += 1
-                if packet.pts is not None:
-                    end = max(end, packet.pts - origin + (packet.duration or 0))
+                stamp = stamp_of(container, packet)
+                if stamp is not None:
+                    end = max(end, stamp - origin + (packet.duration or 0))
         except av.FFmpegError:
             pass  # the end is where reading ends
     return ceil(max(end * base, count / rate if not end else 0) * 1000)

@@ -25,6 +25,7 @@ from tests.made_streams import SIZE, Coding, copied, shown, write_coded
 
 X264, X265, VP9 = "libx264", "libx265", "libvpx-vp9"
 NO_B = {"bf": "0"}
+OPEN_GOP = {"x264-params": "open-gop=1:bframes=2:b-pyramid=strict"}
 
 CODINGS = {
     **{f"h264.{suffix}": Coding(X264) for suffix in ("mp4", "mov", "mkv", "ts", "avi", "flv")},
@@ -40,6 +41,8 @@ CODINGS = {
     "camcorder.m2ts": Coding(X264),
     "interlaced.ts": Coding("mpeg2video", fps=25, options={"flags": "+ildct+ilme"}),
     "wmv2.wmv": Coding("wmv2"),
+    "h264.wmv": Coding(X264),
+    "mpeg4-b.wmv": Coding("mpeg4", options={"bf": "2"}),
     "bare.h264": Coding(X264, options=NO_B),
     "bare.hevc": Coding(X265),
     "10-bit.mp4": Coding(X265, "yuv420p10le"),
@@ -53,7 +56,7 @@ CODINGS = {
     "no-duration.mkv": Coding(X264, container_options={"live": "1"}),
     "no-duration.webm": Coding("libvpx", container_options={"live": "1"}),
     "no-duration.flv": Coding(X264, container_options={"flvflags": "no_duration_filesize"}),
-    "open-gop.ts": Coding(X264, options={"x264-params": "open-gop=1:bframes=2:b-pyramid=strict"}),
+    "open-gop.ts": Coding(X264, options=OPEN_GOP),
     "no-keyframes.mp4": Coding(X264, options={"intra-refresh": "1"}),
     "moving.gif": Coding("gif", "rgb8"),
 }
@@ -114,14 +117,16 @@ def test_leaving_out_what_nothing_needs_changes_no_sample(tmp_path: Path, name: 
         assert np.array_equal(frame.pixels, every[round(frame.time_ms * rate / 1000)])
 
 
-def test_keyframes_alone_are_a_fast_mode(tmp_path: Path) -> None:
-    write_coded(tmp_path / "v.mp4", Coding(X264, gop=10), 40)
+@pytest.mark.parametrize("suffix", ["mp4", "avi", "wmv"])
+def test_keyframes_alone_are_a_fast_mode(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"v.{suffix}"
+    write_coded(path, Coding(X264, gop=10), 40)
     told: list[str] = []
-    frames = list(footage.sample(tmp_path / "v.mp4", keyframes=True, on_warning=told.append))
+    frames = list(footage.sample(path, keyframes=True, on_warning=told.append))
     assert [frame.time_ms for frame in frames] == [0, 1000, 2000, 3000]
     assert max(differs(frame) for frame in frames) < 3
     assert told == []
-    later = footage.sample(tmp_path / "v.mp4", 900, 2900, keyframes=True)
+    later = footage.sample(path, 900, 2900, keyframes=True)
     assert [frame.time_ms for frame in later] == [1000, 2000]
 
 
@@ -194,14 +199,21 @@ def test_stamps_count_from_the_start_even_where_they_run_over(
     assert told == []
 
 
-@pytest.mark.parametrize("suffix", ["mkv", "nut", "flv", "mp4", "ts"])
+@pytest.mark.parametrize(
+    ("suffix", "whole"),
+    [
+        *((suffix, "h264.mp4") for suffix in ("mkv", "nut", "flv", "mp4", "ts", "wmv")),
+        ("wmv", "mpeg4-b.wmv"),
+        ("wmv", "wmv2.wmv"),
+    ],
+)
 def test_a_piece_of_an_endless_recording_is_as_long_as_what_it_holds(
-    tmp_path: Path, suffix: str
+    tmp_path: Path, suffix: str, whole: str
 ) -> None:
-    """Into Matroska and NUT ``ffmpeg -f segment`` writes the time at the end."""
-    write_coded(tmp_path / "a.mp4", Coding(X264))
+    """Into Matroska, NUT and ASF ``ffmpeg -f segment`` writes the time at the end."""
+    write_coded(tmp_path / whole, CODINGS[whole])
     path = tmp_path / f"late.{suffix}"
-    copied(tmp_path / "a.mp4", path, later_s=3600.0)
+    copied(tmp_path / whole, path, later_s=3600.0)
     elsewhere = RemoteVideo(path.name, lambda: path.open("rb"))
     for video in (path, elsewhere):
         assert footage.probe(video).duration_ms == pytest.approx(2000, abs=250)
@@ -254,9 +266,10 @@ def test_a_duration_told_far_too_short_is_not_believed(
     [
         Coding(X264),
         Coding(X264, options=NO_B),
+        Coding(X264, options=OPEN_GOP, gop=12),  # B-frames before its keyframes
         *(CODINGS[name] for name in ("mpeg4.avi", "mpeg4-b.avi", "mjpeg.avi")),
     ],
-    ids=["h264-b", "h264", "mpeg4", "mpeg4-b", "mjpeg"],
+    ids=["h264-b", "h264", "h264-open", "mpeg4", "mpeg4-b", "mjpeg"],
 )
 def test_avi_shows_the_same_at_the_same_time_from_wherever_it_is_read(
     tmp_path: Path, coding: Coding, lead: str
@@ -283,6 +296,23 @@ def test_avi_shows_the_same_at_the_same_time_from_wherever_it_is_read(
     for frame in later:
         assert np.array_equal(frame.pixels, frames[frame.time_ms])
         assert differs(Frame(frame.time_ms + 100 * left_out, frame.pixels)) < 3
+
+
+@pytest.mark.parametrize(
+    "coding", [Coding(X264, options=NO_B), Coding(X264, options=OPEN_GOP, gop=12)]
+)
+def test_wmv_shows_the_same_at_the_same_time_from_wherever_it_is_read(
+    tmp_path: Path, coding: Coding
+) -> None:
+    """It does not tell where H.264 begins."""
+    at = write_coded(tmp_path / "v.wmv", coding, 40)
+    whole = list(footage.sample(tmp_path / "v.wmv", rate=10))
+    assert [frame.time_ms for frame in whole] == at
+    later = list(footage.sample(tmp_path / "v.wmv", 2550, 3450, rate=10))
+    assert [frame.time_ms for frame in later] == list(range(2600, 3450, 100))
+    for frame in later:
+        assert np.array_equal(frame.pixels, whole[frame.time_ms // 100].pixels)
+        assert differs(frame) < 3
 
 
 def test_a_recorder_that_slept_leaves_a_gap_and_no_damage(tmp_path: Path) -> None:
