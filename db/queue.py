@@ -175,7 +175,7 @@ def fail(
     happens where the lease is lost.
     """
     reason = reason[:_LENGTH]
-    _lock_recording(session, lease.recording_id)
+    lock_recording(session, lease.recording_id)
     own = _segments().where(*HELD).with_for_update(of=_SEGMENTS)
     segment = _one(session, own, holding(lease))
     if segment is None:
@@ -229,7 +229,7 @@ def _one(
     return _Segment(row[0], row[1], row[2], row[3], row[4], waits)
 
 
-def _lock_recording(session: Session, recording_id: int) -> None:
+def lock_recording(session: Session, recording_id: int) -> None:
     """Nobody else changes the recording, or more than one of its segments, until the commit."""
     session.execute(
         select(Recording.id).where(Recording.id == recording_id).with_for_update(key_share=True)
@@ -321,7 +321,7 @@ def _given_up(session: Session, segment: _Segment, reason: str) -> str:
 def _fail_recording(
     session: Session, segment: _Segment, error: str, now: datetime, *, segment_error: str
 ) -> None:
-    _lock_recording(session, segment.recording_id)
+    lock_recording(session, segment.recording_id)
     session.execute(
         update(Segment)
         .where(Segment.recording_id == segment.recording_id, Segment.index == segment.index)

@@ -1,8 +1,9 @@
 """Scheduled reports: what is made when, and whose turn it is to make it.
 
-A worker takes a schedule that is due by a lease, as it takes segments: of two workers one makes
-the report, and when that one dies another does it again once the lease has run out. However many
-occasions passed while nobody worked, one report is made: that of the last.
+A worker takes a schedule that is due by a lease, as it takes segments, and renews that while it
+works: of two workers one makes the report, and when that one dies another does it again once the
+lease has run out. However many occasions passed while nobody worked, one report is made: that of
+the last.
 
 Each site counts by its own days, so a report waits until those that it covers are over at all of
 its sites: at seven in Sydney, the day before still has eleven hours to go in Los Angeles.
@@ -85,8 +86,8 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The right to make a report, until ``until``. ``occasion``: when it was to be made (UTC);
-    ``first_day``, ``last_day``: what it covers."""
+    """The right to make a report, until ``until``, by which it is told from later ones.
+    ``occasion``: when it was to be made (UTC); ``first_day``, ``last_day``: what it covers."""
 
     id: int
     plan: Plan
@@ -192,19 +193,26 @@ def claim_due(session: Session, now: datetime, *, lease: timedelta = LEASE) -> D
     return None
 
 
+def renew(session: Session, due: Due, now: datetime, *, lease: timedelta = LEASE) -> Due | None:
+    """The same right from ``now`` on. None where it was lost: the plan was changed or deleted, or
+    another worker makes the report."""
+    until = now + lease
+    return replace(due, until=until) if _change(session, due, lease_until=until) else None
+
+
 def finish(session: Session, due: Due, now: datetime, *, error: str | None = None) -> bool:
     """It was made; ``error``: what went wrong beside. False where the lease was lost."""
     coming = _coming(session, due.plan, now)
-    return _end(session, due, due_at=coming, lease_until=None, made_at=now, error=_cut(error))
+    return _change(session, due, due_at=coming, lease_until=None, made_at=now, error=_cut(error))
 
 
 def fail(session: Session, due: Due, now: datetime, error: str) -> bool:
     """It could not be made or sent: again after a pause, or at the next occasion where this one
     could have been made a day ago. False where the lease was lost."""
     if now - _ready_at(due.plan, due.occasion, _zones(session)) < RETRY_FOR:
-        return _end(session, due, lease_until=now + RETRY_PAUSE, error=_cut(error))
+        return _change(session, due, lease_until=now + RETRY_PAUSE, error=_cut(error))
     coming = _coming(session, due.plan, now)
-    return _end(session, due, due_at=coming, lease_until=None, error=_cut(error))
+    return _change(session, due, due_at=coming, lease_until=None, error=_cut(error))
 
 
 def slug(name: str) -> str:
@@ -212,14 +220,15 @@ def slug(name: str) -> str:
     return re.sub(r"[^\w]+", "-", name.casefold()).strip("-_") or "report"
 
 
-def _end(session: Session, due: Due, **values: object) -> bool:
-    ended = session.execute(
+def _change(session: Session, due: Due, **values: object) -> bool:
+    """False, and nothing is changed, where the lease was lost."""
+    changed = session.execute(
         update(ReportSchedule)
         .where(ReportSchedule.id == due.id, ReportSchedule.lease_until == due.until)
         .values(values)
         .execution_options(synchronize_session=False)
     )
-    return _changed(ended)
+    return _changed(changed)
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

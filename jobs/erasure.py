@@ -54,13 +54,14 @@ def erase(
     for recording_id in touching:
         with database.write() as session:
             erased = erase_people(session, recording_id, start, end)
+            if erased is not None and erased.footage_key is not None:
+                # With its people, or it could be read again, which would bring them back.
+                footage_released(session, recording_id, erased.footage_key)
         if erased is None:
             continue
         people += erased.people
         if erased.footage_key is not None:
             is_gone = _deleted(store, erased.footage_key)
-            with database.write() as session:
-                footage_released(session, recording_id, erased.footage_key)
             footage += is_gone
             footage_left += not is_gone
     with database.write() as session:

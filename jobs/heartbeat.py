@@ -1,8 +1,9 @@
-"""The sign of life that keeps a segment with the process that reads it."""
+"""The sign of life that keeps a segment, or a report, with the process that works at it."""
 
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Self, TypeVar
@@ -48,20 +49,18 @@ def patiently(
     return action()
 
 
-class Heartbeat:
-    """Renews the lease from a thread of its own, and tells the progress.
+class Renewal(ABC):
+    """Renews a lease, given until ``until``, from a thread of its own.
 
     A renewal is also how a cancellation comes to know, so they are never far apart.
 
     ``is_lost`` turns true when the lease is not ours any more, or could not be renewed for as
-    long as it lasts: the analysis then stops, and another worker does the segment.
+    long as it lasts: the work then stops, and another worker does it.
     """
 
-    def __init__(self, database: Database, lease: Lease, lease_seconds: float) -> None:
-        self._database = database
-        self._lease = lease
-        self._length = lease_seconds
-        self._progress_ms = 0
+    def __init__(self, until: datetime, length_s: float) -> None:
+        self._until = until
+        self._length = length_s
         self._lost = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
@@ -77,29 +76,46 @@ class Heartbeat:
     def is_lost(self) -> bool:
         return self._lost.is_set()
 
-    def tell(self, progress_ms: int) -> None:
-        """``progress_ms``: footage read so far, from the segment's start on."""
-        self._progress_ms = progress_ms
+    @abstractmethod
+    def renew(self) -> bool:
+        """Whether the lease was still ours. Raises what the database raises."""
 
     def _run(self) -> None:
         pause = min(self._length / 3, _LONGEST_PAUSE_S)
         renewed = time.monotonic()
         # A lease that was given a moment ago needs no sign of life yet.
-        left = (self._lease.until - datetime.now(UTC)).total_seconds()
+        left = (self._until - datetime.now(UTC)).total_seconds()
         if left > self._length - pause and self._ended.wait(pause):
             return
         while True:
             try:
-                with self._database.write() as session:
-                    ours = renew(
-                        session, self._lease, self._length, self._progress_ms, datetime.now(UTC)
-                    )
-                if not ours:
+                if not self.renew():
                     self._lost.set()
                 renewed = time.monotonic()
             except Exception:
-                log.exception("the lease of %s could not be renewed", self._lease)
+                log.exception("the lease of %s could not be renewed", self)
                 if time.monotonic() - renewed > self._length:
                     self._lost.set()
             if self._lost.is_set() or self._ended.wait(pause):
                 return
+
+
+class Heartbeat(Renewal):
+    """Keeps a segment, and tells the progress."""
+
+    def __init__(self, database: Database, lease: Lease, lease_seconds: float) -> None:
+        super().__init__(lease.until, lease_seconds)
+        self._database = database
+        self._lease = lease
+        self._progress_ms = 0
+
+    def __str__(self) -> str:
+        return str(self._lease)
+
+    def tell(self, progress_ms: int) -> None:
+        """``progress_ms``: footage read so far, from the segment's start on."""
+        self._progress_ms = progress_ms
+
+    def renew(self) -> bool:
+        with self._database.write() as session:
+            return renew(session, self._lease, self._length, self._progress_ms, datetime.now(UTC))

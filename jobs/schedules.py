@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from db.engine import Database
-from db.schedules import Due, claim_due, fail, finish, is_any_due, slug
+from db.schedules import LEASE, Due, claim_due, fail, finish, is_any_due, renew, slug
 from fer_core.errors import SatisfaceError
-from jobs.heartbeat import patiently
+from jobs.heartbeat import Renewal, patiently
 from jobs.mail import Mail, send
 from jobs.pool import SegmentPool
 from settings import Settings
@@ -91,21 +91,44 @@ def make_due_reports(settings: Settings, now: datetime | None = None) -> int:
         database.close()
 
 
+class _Turn(Renewal):
+    """Keeps a report with the process that makes it, for as long as that takes. ``due``: the right
+    to it, as it was renewed last."""
+
+    def __init__(self, database: Database, due: Due) -> None:
+        super().__init__(due.until, LEASE.total_seconds())
+        self._database = database
+        self.due = due
+
+    def __str__(self) -> str:
+        return f"schedule {self.due.plan.name!r}"
+
+    def renew(self) -> bool:
+        with self._database.write() as session:
+            renewed = renew(session, self.due, datetime.now(UTC))
+        self.due = renewed or self.due
+        return renewed is not None
+
+
 def _make(database: Database, settings: Settings, due: Due, now: datetime) -> None:
     name = due.plan.name
+    turn = _Turn(database, due)
     try:
-        remark = _hand_on(database, settings, due, now)
+        with turn:
+            remark = _hand_on(database, settings, due, now)
     except SatisfaceError as error:
-        _failed(database, due, now, str(error))
+        _failed(database, turn.due, now, str(error))
     except OSError as error:
         why = error.strerror or str(error)
-        _failed(database, due, now, f"The file could not be written: {why}.")
+        _failed(database, turn.due, now, f"The file could not be written: {why}.")
     except Exception:
         log.exception("schedule %r: making the report", name)
-        _failed(database, due, now, "An unexpected fault stopped the report; the log tells more.")
+        _failed(
+            database, turn.due, now, "An unexpected fault stopped the report; the log tells more."
+        )
     else:
         # What is not noted is made, and mailed, again.
-        patiently(lambda: _finish(database, due, now, remark))
+        patiently(lambda: _finish(database, turn.due, now, remark))
         log.info("schedule %r: report of %s to %s made", name, due.first_day, due.last_day)
 
 

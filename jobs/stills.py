@@ -7,6 +7,7 @@ detector is far from sure of, and what was read where the footage was analysed.
 import tempfile
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,8 @@ from fer_core.detection import YuNetDetector
 from fer_core.errors import UnreadableFootage
 from fer_core.footage import sample
 from fer_core.limits import FootageLimits
+from fer_core.pictures import is_picture
+from fer_core.remote import RemoteVideo
 from fer_core.types import Box, Frame
 from jobs.store import FootageStore
 
@@ -60,9 +63,9 @@ def stills(
     """
     boxes = list(seen)
     found: list[Still] = []
-    with store.local(footage_key) as path:
+    with _footage(store, footage_key) as source:
         for time_ms in times_ms:
-            frame = _first(path, time_ms, limits)
+            frame = _first(source, time_ms, limits)
             if frame is None:
                 continue
             near = [one.box for one in boxes if abs(one.time_ms - frame.time_ms) <= 1000]
@@ -84,10 +87,19 @@ def hidden_picture(
     return _still(frame, (), width)
 
 
+def _footage(store: FootageStore, key: str) -> AbstractContextManager[Path | RemoteVideo]:
+    """Of a video elsewhere only what the moments need is fetched, as where a segment is read.
+    Pictures, and the GIFs that move, are small: they are read from a copy."""
+    return store.local(key) if is_picture(store.head(key)) else store.video(key)
+
+
 def _first(
-    path: Path, time_ms: int, limits: FootageLimits | None, name: str | None = None
+    source: Path | RemoteVideo,
+    time_ms: int,
+    limits: FootageLimits | None,
+    name: str | None = None,
 ) -> Frame | None:
-    frames = sample(path, time_ms, time_ms + _LOOK_MS, rate=2, name=name, limits=limits)
+    frames = sample(source, time_ms, time_ms + _LOOK_MS, rate=2, name=name, limits=limits)
     # A picture is one frame at 0, whatever moment is asked for.
     return next(iter(frames), None)
 

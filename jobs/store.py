@@ -148,6 +148,13 @@ class FootageStore:
                 self._files.get_file(source, str(copy))
             yield copy
 
+    def head(self, key: str, size: int = 32) -> bytes:
+        """The first bytes, by which a picture is told from a video. Raises FileNotFoundError when
+        the store does not hold the key, StoreUnreachable."""
+        source = self._held(key)
+        with _reaching():
+            return bytes(self._files.cat_file(source, start=0, end=size))
+
     def _room(self) -> Path | None:
         """``scratch``; None, the system's temporary folder, where it cannot be made here: on a
         cluster it is named by the machine that hands segments out."""
@@ -161,11 +168,10 @@ class FootageStore:
     @contextmanager
     def video(self, key: str) -> Iterator[Path | RemoteVideo]:
         """A video to be read: the file itself, or one elsewhere of which only the pieces that are
-        asked for are fetched.
+        asked for are fetched, and not again each time that it is opened.
 
         Raises FileNotFoundError when the store does not hold the key, StoreUnreachable; also in
-        place of what the block raises or makes of a file that could not be opened, or a piece that
-        could not be fetched.
+        place of what the block raises or makes of a piece that could not be fetched.
         """
         source = self._held(key)
         if self._local:
@@ -173,26 +179,20 @@ class FootageStore:
                 yield path
             return
         failures: list[Exception] = []
-
-        def opened() -> Reader:
+        with _reaching():
+            file = self._files.open(
+                source,
+                "rb",
+                block_size=_PIECE,
+                cache_type="blockcache",
+                cache_options={"maxblocks": _PIECES},
+            )
+        with file:
             try:
-                file = self._files.open(
-                    source,
-                    "rb",
-                    block_size=_PIECE,
-                    cache_type="blockcache",
-                    cache_options={"maxblocks": _PIECES},
-                )
-            except Exception as error:
-                failures.append(error)
-                raise
-            return _Watched(file, failures)
-
-        try:
-            yield RemoteVideo(key, opened)
-        except Exception:
-            if not failures:
-                raise
+                yield RemoteVideo(key, lambda: _Watched(file, failures))
+            except Exception:
+                if not failures:
+                    raise
         if failures:
             raise StoreUnreachable("The footage store could not be read.") from failures[0]
 
@@ -322,19 +322,34 @@ def _listed_time(entry: Mapping[str, object]) -> datetime | None:
 
 
 class _Watched:
-    """A reader that keeps what went wrong: FFmpeg would take it for the end of the video."""
+    """A reader of a file that others read after it. It keeps what went wrong: FFmpeg would take it
+    for the end of the video."""
 
     def __init__(self, file: Reader, failures: list[Exception]) -> None:
         self._file = file
         self._failures = failures
-        self.seek, self.tell, self.close = file.seek, file.tell, file.close
+        self._at = 0
 
     def read(self, size: int = -1, /) -> bytes:
         try:
-            return self._file.read(size)
+            self._file.seek(self._at)
+            found = self._file.read(size)
         except Exception as error:
             self._failures.append(error)
             raise
+        self._at += len(found)
+        return found
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self._file.seek(self._at)
+        self._at = self._file.seek(offset, whence)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def close(self) -> None:
+        """The file stays open for the next reader."""
 
 
 def _was_gone(error: BaseException | None) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from db.engine import Database
 from db.places import list_sites
+from db.queue import lock_recording
 from db.recordings import footage_keys, footage_may_go, footage_released
 from db.tables import RecordingState
 from jobs.store import FootageStore
@@ -56,26 +57,38 @@ def delete_footage(
     """Delete footage by its recording.
 
     Each piece is looked at again when its turn comes: by then somebody may have its recording
-    read again, or another recording may have its number. The file goes first and the row is told
-    after it, so that a crash between the two is made good by the next call.
+    read again, or another recording may have its number. The row is told first and the file goes
+    after it, so that nobody can have it read again in between; what then stays, after a crash or
+    in a store that fails, no recording refers to (``delete_orphans``). Nothing is begun while the
+    store is away.
     """
+    if not footage:
+        return Swept(0)
+    if not store.answers():
+        log.error(
+            "%d pieces of footage are left to the next sweep: the store is away", len(footage)
+        )
+        return Swept(0)
     recordings = {key: recording_id for recording_id, key in footage.items()}
     left: list[str] = []
     due = (
-        key for key in _until(deadline, recordings, left) if _may_go(database, recordings[key], key)
+        key for key in _until(deadline, recordings, left) if _let_go(database, recordings[key], key)
     )
     deleted = 0
     for key in store.delete_each(due):
-        with database.write() as session:
-            footage_released(session, recordings[key], key)
         log.info("footage of recording %d deleted: %s", recordings[key], why)
         deleted += 1
     return Swept(deleted, not left)
 
 
-def _may_go(database: Database, recording_id: int, key: str) -> bool:
-    with database.read() as session:
-        return footage_may_go(session, recording_id, key)
+def _let_go(database: Database, recording_id: int, key: str) -> bool:
+    """Note that the footage is not kept any more. False where it may not go."""
+    with database.write() as session:
+        lock_recording(session, recording_id)
+        if not footage_may_go(session, recording_id, key):
+            return False
+        footage_released(session, recording_id, key)
+        return True
 
 
 def _until(deadline: float, keys: Iterable[str], left: list[str]) -> Iterator[str]:

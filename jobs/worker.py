@@ -13,8 +13,9 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import exists, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -47,7 +48,8 @@ _TROUBLE_PAUSE_S: Final = 5.0
 _BACKLOG_PAUSE_S: Final = 10.0
 
 ExecutorFactory = Callable[[int], Executor]
-"""Makes an executor that runs the given number of segments at the same time."""
+"""Makes an executor that runs the given number of segments at the same time: of one, as each
+process is to have its own; a cluster tells its number itself."""
 
 
 def run_worker(
@@ -76,6 +78,41 @@ def _engine(settings: Settings) -> ExecutorFactory:
     return (lambda _: Cluster(address)) if address else SegmentPool
 
 
+@dataclass(slots=True, eq=False)
+class _Slot:
+    """A place to read at: a process here, one for each slot, so that whatever kills it takes along
+    only what it was reading itself; or a whole cluster.
+
+    ``loading``: nothing is handed out before it ends. ``next_start``: of time.monotonic().
+    """
+
+    executor: Executor | None = None
+    loading: Future[None] | None = None
+    running: dict[Future[SegmentOutcome], Lease] = field(default_factory=dict)
+    next_start: float = -math.inf
+
+    def room(self) -> int:
+        """For how many more segments. Raises BrokenExecutor where it can read no more."""
+        if self.executor is None or (self.loading is not None and not self.loading.done()):
+            return 0
+        if self.loading is not None:
+            self.loading.result()
+        capacity = self.executor.capacity if isinstance(self.executor, Cluster) else 1
+        return capacity - len(self.running)
+
+    def read(self, task: SegmentTask) -> None:
+        """Raises BrokenExecutor."""
+        assert self.executor is not None
+        self.running[self.executor.submit(run_segment, task)] = task.lease
+
+    def discard(self, pause_s: float = 0.0) -> None:
+        """End the executor; the next one is started after a pause."""
+        if self.executor is not None:
+            self.executor.shutdown(wait=False, cancel_futures=True)
+        self.executor = self.loading = None
+        self.next_start = time.monotonic() + pause_s
+
+
 class _Worker:
     def __init__(
         self, settings: Settings, database: Database, executor_factory: ExecutorFactory
@@ -85,9 +122,8 @@ class _Worker:
         self._executor_factory = executor_factory
         self._store = FootageStore(settings.resolved_footage_url)
         self._name = f"{socket.gethostname()[:60]}:{os.getpid()}"
-        self._executor: Executor | None = None
-        self._running: dict[Future[SegmentOutcome], Lease] = {}
-        self._next_start = -math.inf
+        slots = 1 if settings.scheduler_address else settings.worker_processes
+        self._slots = [_Slot() for _ in range(slots)]
         self._next_claim = -math.inf
         self._sweep_at = time.monotonic() + _FIRST_SWEEP_S
         self._swept = False
@@ -105,8 +141,9 @@ class _Worker:
                     continue
                 if until_idle and not busy:
                     return
-                if self._running:
-                    wait(self._running, POLL_S, FIRST_COMPLETED)
+                awaited: list[Future[Any]] = [*self._running, *self._loading()]
+                if awaited:
+                    wait(awaited, POLL_S, FIRST_COMPLETED)
                 else:
                     stop.wait(POLL_S)
         finally:
@@ -115,18 +152,25 @@ class _Worker:
     def _step(self) -> bool:
         """Collect what has ended, start what there is room for. False when nothing is left."""
         self._reports.step()
-        if self._collect() and self._executor is not None:
+        if self._collect():
             # Where one segment ended most often another one waits: no need to ask first.
-            self._hand_out(self._executor)
+            self._hand_out()
         busy = bool(self._running) or self._is_anything_unfinished()
         if time.monotonic() >= self._sweep_at or not (busy or self._swept):
             self._sweep()
         if busy:
             # A lease starts to run when it is claimed: not before there is a process to read it.
-            executor = self._ready_executor()
-            if executor is not None:
-                self._hand_out(executor)
+            self._start()
+            self._hand_out()
         return busy
+
+    @property
+    def _running(self) -> dict[Future[SegmentOutcome], Lease]:
+        """What is being read."""
+        return {future: lease for slot in self._slots for future, lease in slot.running.items()}
+
+    def _loading(self) -> set[Future[None]]:
+        return {slot.loading for slot in self._slots if slot.loading and not slot.loading.done()}
 
     def _is_anything_unfinished(self) -> bool:
         """Whether a segment waits or is being read, by whatever worker."""
@@ -134,44 +178,41 @@ class _Worker:
         with self._database.read() as session:
             return bool(session.scalar(select(exists().where(Segment.state.in_(unfinished)))))
 
-    def _hand_out(self, executor: Executor) -> None:
+    def _hand_out(self) -> None:
         """Claim segments as long as there is room for them, and have them read; none for a while
         after the footage store did not answer."""
         if time.monotonic() < self._next_claim:
             return
-        lease = None
-        try:
-            while len(self._running) < self._capacity:
-                lease = self._claim()
-                if lease is None:
-                    break
-                self._running[executor.submit(run_segment, self._task(lease))] = lease
-        except BrokenExecutor as error:
-            log.error("worker=%s the engine broke: %s", self._name, error)
-            if lease is not None and lease not in self._running.values():
-                self._give_back(lease)
-            self._discard_executor()
-
-    def _ready_executor(self) -> Executor | None:
-        """The executor, warm: a first process has loaded what reading needs. None when it has to
-        be tried again later."""
-        if self._executor is None and time.monotonic() >= self._next_start:
+        for slot in self._slots:
+            lease = None
             try:
-                self._executor = self._executor_factory(self._settings.worker_processes)
-                if not isinstance(self._executor, Cluster):
-                    self._executor.submit(prepare, self._threads).result()
+                while slot.room() > 0:
+                    lease = self._claim()
+                    if lease is None:
+                        return
+                    slot.read(self._task(lease))
+            except BrokenExecutor as error:
+                log.error("worker=%s the engine broke: %s", self._name, error)
+                if lease is not None and lease not in slot.running.values():
+                    self._give_back(lease)
+                slot.discard(_TROUBLE_PAUSE_S)
+
+    def _start(self) -> None:
+        """Give every slot that has none an executor. The first process among those that are new
+        loads what reading needs, and all of them wait for it: where that ends badly no segment
+        is to suffer for it."""
+        loading: Future[None] | None = None
+        for slot in self._slots:
+            if slot.executor is not None or time.monotonic() < slot.next_start:
+                continue
+            try:
+                slot.executor = self._executor_factory(1)
+                if loading is None and not isinstance(slot.executor, Cluster):
+                    loading = slot.executor.submit(prepare, self._threads)
+                slot.loading = loading
             except BrokenExecutor as error:
                 log.error("worker=%s the engine did not start: %s", self._name, error)
-                self._discard_executor()
-                self._next_start = time.monotonic() + _TROUBLE_PAUSE_S
-        return self._executor
-
-    @property
-    def _capacity(self) -> int:
-        """How many segments can be read at the same time."""
-        if isinstance(self._executor, Cluster):
-            return self._executor.capacity
-        return self._settings.worker_processes
+                slot.discard(_TROUBLE_PAUSE_S)
 
     @property
     def _threads(self) -> int:
@@ -205,16 +246,18 @@ class _Worker:
 
     def _collect(self) -> bool:
         """Whether any had ended."""
-        ended = [future for future in self._running if future.done()]
-        if any(isinstance(future.exception(), BrokenExecutor) for future in ended):
-            # The death of one process takes the whole pool along, and all that it was reading;
-            # so does the end of a cluster's scheduler.
-            log.error("worker=%s the engine broke", self._name)
-            self._discard_executor()
-            ended = list(wait(self._running).done)
-        for future in ended:
-            self._conclude(self._running.pop(future), future)
-        return bool(ended)
+        any_ended = False
+        for slot in self._slots:
+            ended = [future for future in slot.running if future.done()]
+            if any(isinstance(future.exception(), BrokenExecutor) for future in ended):
+                # The end of a cluster's scheduler takes along all that it was reading.
+                log.error("worker=%s the engine broke", self._name)
+                slot.discard()
+                ended = list(wait(slot.running).done)
+            for future in ended:
+                self._conclude(slot.running.pop(future), future)
+            any_ended = any_ended or bool(ended)
+        return any_ended
 
     def _conclude(self, lease: Lease, future: Future[SegmentOutcome]) -> None:
         where = f"worker={self._name} recording={lease.recording_id} segment={lease.index}"
@@ -294,19 +337,15 @@ class _Worker:
         # Counted from its end: a sweep that takes longer than the pause is not all that is done.
         self._sweep_at = time.monotonic() + pause
 
-    def _discard_executor(self) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(wait=False, cancel_futures=True)
-            self._executor = None
-
     def _end(self) -> None:
-        """Hand back what is being read, then end the executor."""
+        """Hand back what is being read, then end the executors."""
         self._reports.close()
         for lease in self._running.values():
             try:
                 self._give_back(lease)
             except SQLAlchemyError:
                 log.exception("worker=%s a lease could not be handed back", self._name)
-        if self._executor is not None:
-            self._executor.shutdown(wait=True, cancel_futures=True)
+        for slot in self._slots:
+            if slot.executor is not None:
+                slot.executor.shutdown(wait=True, cancel_futures=True)
         log.info("worker=%s ended", self._name)

@@ -3,8 +3,10 @@
 import threading
 from pathlib import Path
 
+import pytest
 from sqlalchemy import select
 
+from db.engine import Database
 from db.tables import RecordingState, Segment
 from jobs.intake import Accepted
 from jobs.worker import run_worker
@@ -23,9 +25,15 @@ from tests.made_jobs import (
 DEATHS = 1
 
 
-def test_the_others_are_read_once_and_it_is_read_again(tmp_path: Path) -> None:
-    film = tmp_path / "till_20260105_101500.mp4"
-    write_video(film, [Appearance(160, 90, face_height=60)], (320, 180), seconds=6, fps=5)
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Of three segments."""
+    path = tmp_path / "till_20260105_101500.mp4"
+    write_video(path, [Appearance(160, 90, face_height=60)], (320, 180), seconds=6, fps=5)
+    return path
+
+
+def test_the_others_are_read_once_and_it_is_read_again(tmp_path: Path, film: Path) -> None:
     undisturbed = made_settings(tmp_path / "undisturbed", sample_rate=2)
     with opened(undisturbed) as database:
         take_in(database, undisturbed, made_camera(database), film)
@@ -47,8 +55,29 @@ def test_the_others_are_read_once_and_it_is_read_again(tmp_path: Path) -> None:
         assert len(list(died.iterdir())) == DEATHS
         assert recording(database, outcome.recording_id).state is RecordingState.DONE
         assert rows(database) == expected
-        with database.read() as session:
-            segments = session.scalars(select(Segment).order_by(Segment.index)).all()
-            attempts = {segment.index: segment.attempts for segment in segments}
-    assert attempts[0] == attempts[2]
-    assert attempts[0] <= 1
+        assert attempts(database) == [1, 1 + DEATHS, 1]
+
+
+def test_what_another_process_is_reading_meanwhile_does_not_die_with_it(
+    tmp_path: Path, film: Path
+) -> None:
+    settings = made_settings(tmp_path, sample_rate=2, worker_processes=2, lease_seconds=60.0)
+    died = tmp_path / "died"
+    died.mkdir()
+    with opened(settings) as database:
+        (outcome,) = take_in(database, settings, made_camera(database), film).values()
+        assert isinstance(outcome, Accepted)
+        run_worker(
+            settings,
+            threading.Event(),
+            until_idle=True,
+            executor_factory=lambda processes: DyingPool(processes, died, 2, DEATHS, beside=1),
+        )
+        assert recording(database, outcome.recording_id).state is RecordingState.DONE
+        assert attempts(database) == [1, 1, 1 + DEATHS]
+
+
+def attempts(database: Database) -> list[int]:
+    """Of each segment."""
+    with database.read() as session:
+        return list(session.scalars(select(Segment.attempts).order_by(Segment.index)))

@@ -27,7 +27,7 @@ from jobs.heartbeat import Heartbeat
 from jobs.intake import Accepted
 from jobs.segment import Ending, SegmentOutcome, SegmentTask, prepare, run_segment
 from jobs.store import FootageStore, StoreUnreachable
-from jobs.sweep import Swept
+from jobs.sweep import GRACE, Swept, delete_orphans
 from jobs.worker import run_worker
 from settings import Settings
 from tests.made_footage import Appearance, write_picture, write_video
@@ -249,7 +249,8 @@ def test_a_store_that_is_away_when_footage_is_to_be_deleted_stops_no_worker(
     read_all(settings)
     assert recording(database, photo).state is RecordingState.DONE
     assert times[0] > 0
-    read_all(settings)  # the sweep of whoever comes next, at the latest
+    # Whatever it did not delete is nobody's any more.
+    delete_orphans(database, store(settings), datetime.now(UTC) + 2 * GRACE)
     assert list(store(settings).stored()) == []
 
 
@@ -484,6 +485,29 @@ def test_a_segment_that_kills_every_process_fails_its_recording_only(
     assert dead.error is not None
     assert dead.error.startswith(f"photo.jpg could not be read after {MOST_DEATHS} attempts: ")
     assert recording(database, other).state is RecordingState.DONE
+
+
+def test_a_process_that_dies_before_it_can_read_costs_no_attempt(
+    settings: Settings, database: Database, photo: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_TROUBLE_PAUSE_S", 0.01)
+    left = [2]
+
+    class Unready(ThreadPoolExecutor):
+        def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+            if fn is prepare and left[0] > 0:
+                left[0] -= 1
+                dead: Future[R] = Future()
+                dead.set_exception(BrokenExecutor("a child process terminated abruptly"))
+                return dead
+            return super().submit(fn, *args, **kwargs)
+
+    two = settings.model_copy(update={"worker_processes": 2})
+    run_worker(two, threading.Event(), until_idle=True, executor_factory=lambda _: Unready(1))
+    assert left == [0]
+    assert recording(database, photo).state is RecordingState.DONE
+    with database.read() as session:
+        assert set(session.scalars(select(Segment.attempts))) == {1}
 
 
 class Endless(ThreadPoolExecutor):

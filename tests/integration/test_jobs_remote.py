@@ -1,13 +1,15 @@
 """Footage in a store elsewhere is read as footage in a folder is, a piece at a time."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from s3fs.core import S3File
+from s3fs.core import S3File, S3FileSystem
 
 from db.tables import RecordingState
 from fer_core.footage import sample
 from jobs.intake import Accepted
+from jobs.stills import stills
 from jobs.store import FootageStore
 from settings import Settings
 from tests.made_footage import Appearance, write_picture, write_video
@@ -87,6 +89,57 @@ def test_only_the_pieces_that_a_segment_needs_are_fetched(
     assert there == here
     assert len(here) == 15
     assert 0 < sum(fetched) < size / 3
+
+
+def test_pictures_of_a_video_are_made_of_the_pieces_that_are_needed(
+    tmp_path: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "long.mp4"
+    write_video(path, PEOPLE, (640, 360), fps=10, seconds=60, gop=10)
+    write_picture(tmp_path / "photo.jpg")
+    # Of the kind that its content says, whatever its name does.
+    (tmp_path / "photo.jpg").rename(tmp_path / "photo.mp4")
+    for module in ("jobs.store", "fer_core.container"):
+        monkeypatch.setattr(f"{module}._PIECE", 4096)
+    fetched: list[int] = []
+    ask = S3FileSystem._call_s3
+
+    async def counted(files: S3FileSystem, method: str, *arguments: Any, **options: Any) -> Any:
+        answer = await ask(files, method, *arguments, **options)
+        if method == "get_object":
+            fetched.append(answer["ContentLength"])
+        return answer
+
+    monkeypatch.setattr(S3FileSystem, "_call_s3", counted)
+    here, there = FootageStore(str(tmp_path / "here")), FootageStore(s3_url)
+    for file, moments in ((path, [0, 30_000, 57_000]), (tmp_path / "photo.mp4", [0])):
+        fetched.clear()
+        found = stills(there, there.put(file), moments)
+        assert len(found) == len(moments)
+        assert found == stills(here, here.put(file), moments)
+        if file == path:
+            assert 0 < sum(fetched) < path.stat().st_size / 2
+
+
+def test_what_a_video_was_opened_for_is_not_fetched_again(
+    tmp_path: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "short.mp4"
+    write_video(path, PEOPLE, (320, 180), fps=5, seconds=SECONDS, gop=5)
+    fetched: list[int] = []
+    fetch = S3File._fetch_range
+
+    def counted(file: S3File, start: int, end: int) -> bytes:
+        fetched.append(end - start)
+        found: bytes = fetch(file, start, end)
+        return found
+
+    monkeypatch.setattr(S3File, "_fetch_range", counted)
+    remote = FootageStore(s3_url)
+    with remote.video(remote.put(path)) as video:
+        for start_ms in (0, 3000, 6000):
+            assert len(list(sample(video, start_ms, start_ms + 1000))) == 5
+    assert len(fetched) == 1  # it is shorter than a piece
 
 
 def test_a_store_that_fails_for_a_moment_costs_no_row_and_no_attempt(

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -18,8 +19,9 @@ from analytics.summary import summarise
 from db.buckets import read_buckets
 from db.engine import Database
 from db.places import create_camera, create_site, delete_site, list_sites
-from db.schedules import Plan, Schedule, create_schedule, list_schedules
-from jobs import schedules
+from db.schedules import LEASE, Plan, Schedule, create_schedule, list_schedules
+from jobs import reports, schedules
+from jobs.reports import write_hours
 from jobs.schedules import make_due_reports
 from jobs.worker import run_worker
 from reports.words import index_words
@@ -212,6 +214,30 @@ def test_two_that_work_at_once_send_one_mail(
         tried = list(both.map(lambda _: make_due_reports(settings, TUESDAY_7), range(2)))
     assert sorted(tried) == [0, 1]
     assert len(server.mails) == 1
+
+
+@ON_BOTH
+def test_a_report_that_takes_longer_than_its_lease_is_made_and_sent_once(
+    settings: Settings, database: Database, server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned(database, replace(PLAN, formats=("csv",)))
+    # What it took then has run out by now.
+    long_ago = datetime.now(UTC) - 2 * LEASE
+    others: list[int] = []
+
+    def slowly(*arguments: Any, **options: Any) -> None:
+        if not others:
+            others.append(-1)
+            until(lambda: (only(database).waits_until or long_ago) > datetime.now(UTC))
+            others[0] = make_due_reports(settings)
+        write_hours(*arguments, **options)
+
+    monkeypatch.setattr(reports, "write_hours", slowly)
+    assert make_due_reports(settings, long_ago) == 1
+    assert others == [0]
+    assert len(server.mails) == 1
+    schedule = only(database)
+    assert (schedule.made_at, schedule.waits_until, schedule.error) == (long_ago, None, None)
 
 
 @ON_BOTH

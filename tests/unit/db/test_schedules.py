@@ -22,6 +22,7 @@ from db.schedules import (
     finish,
     is_any_due,
     list_schedules,
+    renew,
     request_now,
     slug,
     update_schedule,
@@ -173,6 +174,24 @@ def test_what_a_dead_worker_left_is_made_by_another(database: Database) -> None:
         assert not fail(session, lost, TUESDAY_7 + LEASE, "late")
         assert finish(session, again, TUESDAY_7 + LEASE)
     assert only(database).error is None
+
+
+def test_a_right_that_is_renewed_lasts_longer_and_one_that_was_lost_is_not(
+    database: Database,
+) -> None:
+    made(database)
+    with database.write() as session:
+        first = claim_due(session, TUESDAY_7)
+        assert first is not None
+        renewed = renew(session, first, TUESDAY_7 + 9 * MINUTE)
+    assert renewed == replace(first, until=TUESDAY_7 + 9 * MINUTE + LEASE)
+    with database.write() as session:
+        assert claim_due(session, TUESDAY_7 + LEASE) is None
+        again = claim_due(session, renewed.until)
+        assert again is not None
+        assert renew(session, renewed, renewed.until) is None
+        assert finish(session, again, renewed.until)
+        assert renew(session, again, renewed.until) is None
 
 
 def test_many_missed_occasions_are_made_up_for_once(database: Database) -> None:

@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 from db.buckets import read_buckets
 from db.engine import Database
 from db.partitions import month_tables
-from db.recordings import cancel_recording, retry_recording
+from db.recordings import RecordingError, cancel_recording, retry_recording
 from db.retention import KeptDays, keep_for
 from db.tables import Prediction, Recording, Track
 from jobs import expiry
 from jobs.erasure import Erasure, erase
 from jobs.expiry import UNREAD_DAYS, delete_expired
 from jobs.intake import Accepted
+from jobs.store import FootageStore
 from jobs.sweep import GRACE, Swept, delete_footage, delete_orphans
 from settings import Settings
 from tests.made_footage import write_picture
@@ -319,6 +320,26 @@ def test_a_store_that_is_away_holds_up_no_deletion_on_request(
     (left,) = store(settings).stored()
     assert delete_orphans(database, store(settings), left.modified + 2 * GRACE) == Swept(1)
     assert list(store(settings).stored()) == []
+
+
+def test_what_was_deleted_on_request_cannot_be_read_again_while_its_footage_goes(
+    tmp_path: Path, settings: Settings, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = made_camera(database)
+    photo = given_photo(tmp_path, settings, database, camera)
+    delete, refused = FootageStore.delete, []
+
+    def meanwhile(self: FootageStore, key: str) -> None:
+        with pytest.raises(RecordingError) as told, database.write() as session:
+            retry_recording(session, photo)
+        refused.append(str(told.value))
+        delete(self, key)
+
+    monkeypatch.setattr(FootageStore, "delete", meanwhile)
+    erase(database, store(settings), camera, NOON, NOON + timedelta(hours=1))
+    assert len(refused) == 1
+    assert "no longer kept" in refused[0]
+    assert recording(database, photo).state == "cancelled"
 
 
 def test_a_store_that_is_away_holds_up_no_rows_whose_time_is_up(

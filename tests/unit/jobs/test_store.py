@@ -223,9 +223,9 @@ def test_a_piece_that_cannot_be_fetched_is_not_the_end_of_the_video(
         raise ConnectionResetError("gone")
 
     def use() -> None:
+        monkeypatch.setattr("s3fs.core.S3File._fetch_range", refuse)
         with store.video(key) as video:
             assert isinstance(video, RemoteVideo)
-            monkeypatch.setattr("s3fs.core.S3File._fetch_range", refuse)
             with (
                 closing(video.open()) as reader,
                 suppress(OSError if swallow else ZeroDivisionError),

@@ -8,7 +8,14 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from db.engine import Database
-from db.recordings import cancel_recording, delete_recording, footage_keys, retry_recording
+from db.recordings import (
+    RecordingError,
+    cancel_recording,
+    delete_recording,
+    footage_keys,
+    retry_recording,
+)
+from db.tables import RecordingState
 from jobs.intake import Accepted
 from jobs.store import FootageStore, StoredFootage
 from jobs.sweep import (
@@ -154,6 +161,50 @@ def test_what_is_to_be_read_again_by_its_turn_keeps_its_footage(
     assert delete_footage(database, store(settings), in_turn, "its time was up") == Swept(1)
     assert kept(database) == {other: footage[other]}
     assert store(settings).exists(footage[other])
+
+
+def test_nobody_can_have_read_again_what_is_just_being_deleted(
+    settings: Settings,
+    database: Database,
+    recording_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with database.write() as session:
+        cancel_recording(session, recording_id)
+    delete, refused = FootageStore.delete, []
+
+    def meanwhile(self: FootageStore, key: str) -> None:
+        with pytest.raises(RecordingError) as told, database.write() as session:
+            retry_recording(session, recording_id)
+        refused.append(str(told.value))
+        delete(self, key)
+
+    monkeypatch.setattr(FootageStore, "delete", meanwhile)
+    assert delete_footage(database, store(settings), kept(database), "old") == Swept(1)
+    assert len(refused) == 1
+    assert "no longer kept" in refused[0]
+    assert recording(database, recording_id).state is RecordingState.CANCELLED
+    assert list(store(settings).stored()) == []
+
+
+def test_what_a_store_failed_to_delete_is_nobodys_and_goes_later(
+    settings: Settings,
+    database: Database,
+    recording_id: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with database.write() as session:
+        cancel_recording(session, recording_id)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalFileSystem, "rm_file", refuse)
+        assert delete_footage(database, store(settings), kept(database), "old") == Swept(0)
+    assert kept(database) == {}
+    assert delete_orphans(database, store(settings), later(GRACE)) == Swept(1)
+    assert list(store(settings).stored()) == []
 
 
 def test_a_number_that_is_given_again_leads_to_no_other_footage(
