@@ -126,7 +126,7 @@ def work(settings: Settings, decode_s: float) -> None:
     simulate(PEOPLE, decode_s)
     thread = warm_thread()
     print("ready", flush=True)
-    run_worker(settings, threading.Event(), executor_factory=lambda _: thread)
+    run_worker(settings, threading.Event(), executor_factory=lambda: thread)
 
 
 def settings_of(url: str, home: Path) -> Settings:
@@ -203,7 +203,7 @@ def cost_of_a_segment(
     """One worker in this process that decodes nothing, once it is warm."""
     simulate(scene, 0.0)
     thread = warm_thread()
-    factory: Callable[[int], Executor] = lambda _: _Lent(thread)  # noqa: E731
+    factory: Callable[[], Executor] = lambda: _Lent(thread)  # noqa: E731
     kind = "people" if scene is PEOPLE else "nobody"
     add_work(database, f"{kind}, to warm up", 2)
     run_worker(settings, threading.Event(), until_idle=True, executor_factory=factory)

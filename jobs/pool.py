@@ -1,4 +1,4 @@
-"""The standard engine: a pool of processes on this machine that ends with its worker."""
+"""The standard engine: processes on this machine that end with their worker."""
 
 import contextlib
 import gc
@@ -19,46 +19,42 @@ class ProcessDied(Exception):
 
 
 class SegmentPool(ProcessPoolExecutor):
-    """Spawned processes that hold a lifeline to the worker.
+    """A spawned process that holds a lifeline to the worker. One only: the death of one fails all
+    that a pool is doing.
 
     The lifeline is a pipe whose other end only the worker holds. When it closes, be it by
-    ``shutdown`` or because the worker was killed, the processes end at once, whatever they are
+    ``shutdown`` or because the worker was killed, the process ends at once, whatever it is
     doing: a segment is written in one transaction, so nothing half done stays behind.
 
-    ``logs``: whether they write their log as the settings say, which they load for it.
+    ``logs``: whether it writes its log as the settings say, which it loads for it.
     """
 
-    def __init__(self, processes: int, *, logs: bool = True) -> None:
+    def __init__(self, *, logs: bool = True) -> None:
         context = multiprocessing.get_context("spawn")
         self._reader, self._lifeline = context.Pipe(duplex=False)
-        super().__init__(
-            processes, mp_context=context, initializer=_hold_on, initargs=(self._reader, logs)
-        )
+        super().__init__(1, mp_context=context, initializer=_hold_on, initargs=(self._reader, logs))
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the processes without waiting for the segments that they are reading."""
+        """End the process without waiting for the segment that it is reading."""
         self._lifeline.close()
         super().shutdown(wait=wait, cancel_futures=cancel_futures)
         self._reader.close()
 
 
 class PoolsAhead:
-    """Makes pools, the first one, of one process, ahead of its time: while the worker itself is
-    still loading, settings and all, a process loads what reading needs, and is told of the
-    settings' log when it is taken. Closing ends that pool where nobody took it; whoever wants more
-    processes gets another."""
+    """Makes pools, the first one ahead of its time: while the worker itself is still loading,
+    settings and all, a process loads what reading needs, and is told of the settings' log when it
+    is taken. Closing ends that pool where nobody took it."""
 
     def __init__(self) -> None:
-        self._first: SegmentPool | None = SegmentPool(1, logs=False)
+        self._first: SegmentPool | None = SegmentPool(logs=False)
         # By name: this process is to load nothing of it.
         self._first.submit(_load, "jobs.reading")
 
-    def __call__(self, processes: int) -> SegmentPool:
-        if processes != 1:
-            self.close()
+    def __call__(self) -> SegmentPool:
         first, self._first = self._first, None
         if first is None:
-            return SegmentPool(processes)
+            return SegmentPool()
         from settings import settings  # that process is to load nothing of it, either
 
         first.submit(log_to_terminal, settings().log_format)
@@ -81,7 +77,7 @@ def _load(module: str) -> None:
 
 
 def _hold_on(lifeline: "Connection[object, object]", logs: bool) -> None:
-    """Runs first in every process of the pool."""
+    """Runs first in the process of a pool."""
     # Ctrl-C reaches the whole group; the worker alone decides what then happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     share_one_heap()

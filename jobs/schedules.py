@@ -36,7 +36,7 @@ class ScheduledReports:
         self,
         settings: Settings,
         database: Database,
-        executor_factory: Callable[[int], Executor] | None = None,
+        executor_factory: Callable[[], Executor] | None = None,
     ) -> None:
         self._settings = settings
         self._database = database
@@ -60,7 +60,7 @@ class ScheduledReports:
         with self._database.read() as session:
             due = is_any_due(session, datetime.now(UTC))
         if due:
-            self._executor = self._executor_factory(1)
+            self._executor = self._executor_factory()
             self._making = self._executor.submit(make_due_reports, self._settings)
 
     def close(self) -> None:

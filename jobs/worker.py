@@ -47,9 +47,8 @@ _SWEEP_BUDGET_S: Final = 5.0
 _TROUBLE_PAUSE_S: Final = 5.0
 _BACKLOG_PAUSE_S: Final = 10.0
 
-ExecutorFactory = Callable[[int], Executor]
-"""Makes an executor that runs the given number of segments at the same time: of one, as each
-process is to have its own; a cluster tells its number itself."""
+ExecutorFactory = Callable[[], Executor]
+"""Makes an executor of one segment at a time, or a cluster, which tells its number itself."""
 
 
 def run_worker(
@@ -75,7 +74,7 @@ def run_worker(
 
 def _engine(settings: Settings) -> ExecutorFactory:
     address = settings.scheduler_address
-    return (lambda _: Cluster(address)) if address else SegmentPool
+    return (lambda: Cluster(address)) if address else SegmentPool
 
 
 @dataclass(slots=True, eq=False)
@@ -206,7 +205,7 @@ class _Worker:
             if slot.executor is not None or time.monotonic() < slot.next_start:
                 continue
             try:
-                slot.executor = self._executor_factory(1)
+                slot.executor = self._executor_factory()
                 if loading is None and not isinstance(slot.executor, Cluster):
                     loading = slot.executor.submit(prepare, self._threads)
                 slot.loading = loading

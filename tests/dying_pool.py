@@ -22,10 +22,8 @@ class DyingPool(SegmentPool):
     each death leaves a file in ``folder``. ``beside``: a segment that is being read meanwhile, from
     before the first death until after the last."""
 
-    def __init__(
-        self, processes: int, folder: Path, index: int, deaths: int, beside: int | None = None
-    ) -> None:
-        super().__init__(processes)
+    def __init__(self, folder: Path, index: int, deaths: int, beside: int | None = None) -> None:
+        super().__init__()
         self._doom = Doom(folder, index, deaths, beside)
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:

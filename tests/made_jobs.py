@@ -110,7 +110,7 @@ def take_in(
     }
 
 
-def in_a_thread(_: int) -> Executor:
+def in_a_thread() -> Executor:
     return ThreadPoolExecutor(1)
 
 

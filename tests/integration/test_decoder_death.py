@@ -50,7 +50,7 @@ def test_the_others_are_read_once_and_it_is_read_again(tmp_path: Path, film: Pat
             settings,
             threading.Event(),
             until_idle=True,
-            executor_factory=lambda processes: DyingPool(processes, died, 1, DEATHS),
+            executor_factory=lambda: DyingPool(died, 1, DEATHS),
         )
         assert len(list(died.iterdir())) == DEATHS
         assert recording(database, outcome.recording_id).state is RecordingState.DONE
@@ -71,7 +71,7 @@ def test_what_another_process_is_reading_meanwhile_does_not_die_with_it(
             settings,
             threading.Event(),
             until_idle=True,
-            executor_factory=lambda processes: DyingPool(processes, died, 2, DEATHS, beside=1),
+            executor_factory=lambda: DyingPool(died, 2, DEATHS, beside=1),
         )
         assert recording(database, outcome.recording_id).state is RecordingState.DONE
         assert attempts(database) == [1, 1, 1 + DEATHS]

@@ -460,14 +460,15 @@ class Breaking(Executor):
 def test_a_pool_that_dies_is_replaced_and_the_segment_read_again(
     settings: Settings, database: Database, photo: int
 ) -> None:
-    deaths, made = [2], []
+    deaths: list[int] = [2]
+    made: list[Executor] = []
 
-    def breaking(processes: int) -> Executor:
-        made.append(processes)
-        return Breaking(deaths)
+    def breaking() -> Executor:
+        made.append(Breaking(deaths))
+        return made[-1]
 
     run_worker(settings, threading.Event(), until_idle=True, executor_factory=breaking)
-    assert made == [1, 1, 1]
+    assert len(made) == 3
     assert recording(database, photo).state is RecordingState.DONE
 
 
@@ -478,7 +479,7 @@ def test_a_segment_that_kills_every_process_fails_its_recording_only(
     write_picture(tmp_path / "other.png")
     other = taken_in(tmp_path / "other.png", settings, database, made_camera(database, "Till"))
     run_worker(
-        settings, threading.Event(), until_idle=True, executor_factory=lambda _: Breaking(deaths)
+        settings, threading.Event(), until_idle=True, executor_factory=lambda: Breaking(deaths)
     )
     dead = recording(database, photo)
     assert dead.state is RecordingState.FAILED
@@ -503,7 +504,7 @@ def test_a_process_that_dies_before_it_can_read_costs_no_attempt(
             return super().submit(fn, *args, **kwargs)
 
     two = settings.model_copy(update={"worker_processes": 2})
-    run_worker(two, threading.Event(), until_idle=True, executor_factory=lambda _: Unready(1))
+    run_worker(two, threading.Event(), until_idle=True, executor_factory=lambda: Unready(1))
     assert left == [0]
     assert recording(database, photo).state is RecordingState.DONE
     with database.read() as session:
@@ -542,7 +543,7 @@ def test_stopping_hands_back_what_is_being_read(
     worker = threading.Thread(
         target=run_worker,
         args=(two, stop),
-        kwargs={"executor_factory": lambda _: Endless(started)},
+        kwargs={"executor_factory": lambda: Endless(started)},
     )
     worker.start()
     assert started.wait(240)

@@ -39,7 +39,7 @@ def heaps() -> int:
 
 
 def test_a_process_of_the_pool_has_one_heap_for_all_its_threads() -> None:
-    with SegmentPool(1) as pool:
+    with SegmentPool() as pool:
         assert pool.submit(heaps).result(60) == 1
 
 

@@ -19,7 +19,7 @@ import os, sys, time
 sys.path.insert(0, {root!r})
 from jobs.pool import SegmentPool
 if __name__ == "__main__":
-    pool = SegmentPool(1)
+    pool = SegmentPool()
     print(pool.submit(os.getpid).result(), flush=True)
     pool.submit(time.sleep, 600)
     time.sleep(600)
@@ -30,7 +30,7 @@ import sys
 sys.path.insert(0, {root!r})
 if __name__ == "__main__":
     from jobs.pool import PoolsAhead
-    first = PoolsAhead()(1)
+    first = PoolsAhead()()
     form = "type(__import__('logging').getLogger().handlers[0].formatter).__name__"
     print(first.submit(eval, form).result())
     print(first.submit(eval, "'settings' in __import__('sys').modules").result())
@@ -53,7 +53,7 @@ def test_the_processes_end_when_their_worker_was_killed(tmp_path: Path) -> None:
 
 
 def test_shutting_down_waits_for_no_segment() -> None:
-    pool = SegmentPool(1)
+    pool = SegmentPool()
     child = psutil.Process(pool.submit(os.getpid).result())
     reading = pool.submit(time.sleep, 600)
     pool.shutdown(wait=True)
@@ -64,7 +64,7 @@ def test_shutting_down_waits_for_no_segment() -> None:
 
 
 def test_a_process_that_dies_breaks_the_pool_and_not_the_worker() -> None:
-    pool = SegmentPool(1)
+    pool = SegmentPool()
     child = psutil.Process(pool.submit(os.getpid).result())
     reading = pool.submit(time.sleep, 600)
     child.kill()
@@ -75,7 +75,7 @@ def test_a_process_that_dies_breaks_the_pool_and_not_the_worker() -> None:
 
 def test_the_first_pool_is_there_before_it_is_asked_for() -> None:
     with closing(PoolsAhead()) as pools:
-        first, second = pools(1), pools(1)
+        first, second = pools(), pools()
         assert first is not second
         assert first.submit(_has_loaded, "jobs.reading").result()
         assert not second.submit(_has_loaded, "jobs.reading").result()
@@ -94,21 +94,6 @@ def test_the_first_pool_writes_its_log_as_the_settings_say_and_loads_none(tmp_pa
         [sys.executable, str(script)], env=environment, capture_output=True, text=True, check=True
     )
     assert told.stdout.split() == ["JsonLines", "False"]
-
-
-def test_whoever_wants_two_processes_gets_two() -> None:
-    before = set(psutil.Process().children())
-    with closing(PoolsAhead()) as pools:
-        pool = pools(2)
-        for _ in range(2):
-            pool.submit(time.sleep, 600)
-        made = [
-            child
-            for child in psutil.Process().children()
-            if child not in before and "spawn_main" in " ".join(child.cmdline())
-        ]
-        pool.shutdown()
-    assert len(made) == 2
 
 
 def test_a_first_pool_that_nobody_takes_ends() -> None:
