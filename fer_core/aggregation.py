@@ -1,6 +1,6 @@
 """Faces to predictions, and predictions to tracks: what one segment holds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,9 @@ from fer_core.types import (
     Track,
     UnknownReason,
 )
+
+SELDOM_MS: Final = 600
+"""Between frames that are further apart nobody can be expected to be seen at their best."""
 
 ENDS_MS: Final = 2000
 """How much of an appearance its start and its end are, at most: never more than half of it."""
@@ -38,7 +41,7 @@ class SeenFace:
 @dataclass(slots=True)
 class _Sights:
     """Of one track, beyond the segment too: when last, whether clearly once, and whether once in a
-    frame that came soon after another."""
+    frame that had another close to it."""
 
     last_ms: int = 0
     clear: bool = False
@@ -56,23 +59,30 @@ class People:
 
     def __init__(self) -> None:
         self._sights: dict[int, _Sights] = {}
+        self._last_ms: int | None = None
+        self._last_tracks: Collection[int] = ()
 
-    def saw(self, track: int, time_ms: int, *, clearly: bool, often: bool) -> None:
-        """``often``: in a frame that came soon after the one before it."""
-        sights = self._sights.setdefault(track, _Sights())
-        sights.last_ms = time_ms
-        sights.clear |= clearly
-        sights.often |= often
+    def saw(self, time_ms: int, tracks: Mapping[int, bool]) -> None:
+        """A frame, in order of time: the tracks that are in it, and whether clearly."""
+        near = self._last_ms is not None and time_ms - self._last_ms <= SELDOM_MS
+        if near:
+            for track in self._last_tracks:
+                self._sights[track].often = True
+        for track, clearly in tracks.items():
+            sights = self._sights.setdefault(track, _Sights())
+            sights.last_ms = time_ms
+            sights.clear |= clearly
+            sights.often |= near
+        self._last_ms, self._last_tracks = time_ms, tracks.keys()
 
     def is_one(self, track: int) -> bool:
         sights = self._sights[track]
         return sights.clear or not sights.often
 
     def undecided(self, since_ms: int) -> bool:
-        """Whether someone seen since then may yet be seen clearly."""
+        """Whether of someone seen since then what comes may yet tell whether that is a person."""
         return any(
-            sights.last_ms >= since_ms and not self.is_one(track)
-            for track, sights in self._sights.items()
+            sights.last_ms >= since_ms and not sights.clear for sights in self._sights.values()
         )
 
 

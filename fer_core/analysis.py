@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core import footage
-from fer_core.aggregation import People, SeenFace, aggregated
+from fer_core.aggregation import SELDOM_MS, People, SeenFace, aggregated
 from fer_core.detection import FaceDetector, YuNetDetector
 from fer_core.errors import Cancelled
 from fer_core.expression import ExpressionReader
@@ -46,8 +46,6 @@ _BATCHES_WAITING: Final = 2
 
 _LEAST_RATE: Final = 2.0
 """Frames a second from which every other view of a face is mirrored."""
-_SELDOM_MS: Final = 600
-"""After a longer step between two frames nobody can be expected to be seen at their best."""
 
 _NOT_FOLLOWED: Final = (
     "The frames read are so far apart that people may be counted anew in each of them."
@@ -171,16 +169,13 @@ def analyse_segment(
         if seen.is_cut:
             tracker.cut()
         time_ms = seen.frame.time_ms
-        # Many cameras send fewer frames while nothing moves.
-        step_ms = time_ms - times[-1] if times else 1000 / rate
-        often = is_video and step_ms <= _SELDOM_MS
+        # Not where frames are seldom, and nobody has to be seen clearly: each would be a person.
+        often = bool(times) and time_ms - times[-1] <= SELDOM_MS
         times.append(time_ms)
-        # Not where nobody has to be seen clearly: each would be a person.
         unsure_begin = often and time_ms < plan.start_ms
         tracks = tracker.update(time_ms, seen.faces, unsure_begin=unsure_begin)
-        for face, track in zip(seen.faces, tracks, strict=True):
-            if track is not None:
-                people.saw(track, time_ms, clearly=options.is_clear(face), often=often)
+        clearly = map(options.is_clear, seen.faces)
+        people.saw(time_ms, {t: c for t, c in zip(tracks, clearly, strict=True) if t is not None})
         return tracks
 
     start_ms = max(plan.start_ms - lead_in_ms, 0)

@@ -275,6 +275,8 @@ class Camera:
         turn = rotation(first)
         rate = frame_rate(container, stream)
         self._began = time.monotonic()
+        if rate:  # of a slow camera, lead-ins are longer
+            self._keep_ms = max(self._keep_ms, _KEPT_SAMPLES / float(rate) * 1000)
         with self._changed:
             self._info = FootageInfo(
                 kind=FootageKind.VIDEO,

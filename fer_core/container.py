@@ -144,8 +144,8 @@ def stamp_of(container: InputContainer, packet: "Packet[VideoStream]") -> int | 
 def origin_of(
     container: InputContainer, stream: VideoStream, first: "Packet[VideoStream] | None"
 ) -> int:
-    """The ticks at which the video begins. ``first``: the file's first packet, for of H.264 in ASF
-    FFmpeg does not tell it."""
+    """The ticks at which the video begins. ``first``: the video's first packet, for of H.264 in
+    ASF FFmpeg does not tell it."""
     if stream.start_time is None and first is not None and by_decoding(container):
         return first.dts or 0
     return stream.start_time or 0

@@ -161,7 +161,7 @@ class Stretch:
         self, container: InputContainer, stream: VideoStream, clocked: "_Clock"
     ) -> Iterator[tuple[int, VideoFrame]]:
         """Those from where the container stands."""
-        sent = self._packets(container, stream)
+        sent = self._packets(container, stream, clocked)
         judged: Iterator[tuple[Packet[VideoStream], bool]]
         if self._keyframes:
             stream.codec_context.skip_frame = "NONKEY"
@@ -191,11 +191,13 @@ class Stretch:
         yield from self._readable(frames, clocked)
 
     def _packets(
-        self, container: InputContainer, stream: VideoStream
+        self, container: InputContainer, stream: VideoStream, clocked: "_Clock"
     ) -> Iterator["Packet[VideoStream]"]:
         """All packets up to where the file ends or cannot be read on."""
         try:
-            yield from packets(container, stream)
+            for packet in packets(container, stream):
+                clocked.reached(packet)
+                yield packet
         except av.FFmpegError:
             self._broke_off = True
 
@@ -267,13 +269,16 @@ class _Clock:
         assert packet.pts is not None
         return round((packet.pts - self._origin) * self._tick_ms)
 
-    def sent(self, packet: "Packet[VideoStream]") -> None:
-        """Frames come out as many packets late as the decoder holds some back to reorder them.
-        That is counted from the first keyframe: what is before it, where a video begins within
-        a group of pictures, gives no frame. And at the file's beginning, wherever reading goes on:
-        after a seek the frames that are shown before a keyframe may be lost, and not counted."""
+    def reached(self, packet: "Packet[VideoStream]") -> None:
+        """Of all packets, sent or not: the file's first one tells where it begins."""
         if not self._begun:
             self._begun, self._origin = True, origin_of(self._container, self._stream, packet)
+
+    def sent(self, packet: "Packet[VideoStream]") -> None:
+        """Frames come out as many packets late as the decoder holds some back to reorder them.
+        That is counted at the file's beginning, wherever reading then goes on: after a seek the
+        frames that are shown before a keyframe may be lost. And from the first keyframe on: what
+        is before it, where a video begins within a group of pictures, gives no frame."""
         if self._alone:
             packet.pts = packet.dts  # which the decoder hands on; keyframes keep their order
         elif self.by_order and self._delay is None and packet.dts is not None:

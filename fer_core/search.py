@@ -104,9 +104,9 @@ def _stretches(
     lead_in_ms: int,
     sight: Callable[[Frame], _Sight],
 ) -> Generator[_Stretch]:
-    """The frames by times of ``search_ms``, which begin anew with each segment and with each
-    lead-in, so that a frame is in the same company wherever reading began; and by scenes. By times
-    of ``whole_ms``, as well, the first stretch is searched whole."""
+    """The frames by times of ``search_ms``, which begin anew with each segment, so that a frame
+    is in the same company wherever reading began; by scenes; and, where a lead-in begins, as if
+    reading did. By times of ``whole_ms``, as well, the first stretch is searched whole."""
     searched, wholly = (
         max(-(-options.segment_ms // max(every, 1)), 1)
         for every in (options.search_ms, options.whole_ms)

@@ -97,12 +97,11 @@ def test_nobodies_are_left_out_and_the_others_numbered_as_they_appear() -> None:
 
 def test_one_who_is_never_seen_clearly_is_nobody() -> None:
     people = People()
-    for time_ms in range(0, 2000, 200):
-        people.saw(0, time_ms, clearly=False, often=True)
-    people.saw(1, 0, clearly=True, often=True)
-    people.saw(2, 0, clearly=False, often=True)
-    people.saw(2, 200, clearly=True, often=True)
-    people.saw(2, 400, clearly=False, often=True)
+    people.saw(0, {0: False, 1: True, 2: False})
+    people.saw(200, {0: False, 2: True})
+    people.saw(400, {0: False, 2: False})
+    for time_ms in range(600, 2000, 200):
+        people.saw(time_ms, {0: False})
     assert [people.is_one(track) for track in (0, 1, 2)] == [False, True, True]
     assert people.undecided(since_ms=1800)
     assert not people.undecided(since_ms=1801)
@@ -110,9 +109,21 @@ def test_one_who_is_never_seen_clearly_is_nobody() -> None:
 
 def test_where_frames_are_seldom_any_sight_will_do_until_they_are_not() -> None:
     people = People()
-    people.saw(0, 0, clearly=False, often=False)
-    assert people.is_one(0)
-    assert not people.undecided(since_ms=0)
-    people.saw(0, 200, clearly=False, often=True)
-    assert not people.is_one(0)
-    assert people.undecided(since_ms=0)
+    people.saw(0, {0: False})
+    people.saw(1000, {0: False, 1: False})
+    assert [people.is_one(track) for track in (0, 1)] == [True, True]
+    assert people.undecided(since_ms=1000)
+    people.saw(1200, {1: False})
+    assert [people.is_one(track) for track in (0, 1)] == [False, False]
+    people.saw(2200, {0: True})
+    assert [people.is_one(track) for track in (0, 1)] == [True, False]
+
+
+def test_the_first_frame_after_a_gap_is_as_close_as_the_one_that_follows_it() -> None:
+    people = People()
+    people.saw(0, {})
+    people.saw(5000, {0: False})
+    people.saw(5200, {})
+    people.saw(9000, {1: False})
+    people.saw(12_000, {})
+    assert [people.is_one(track) for track in (0, 1)] == [False, True]

@@ -136,6 +136,18 @@ def test_at_few_samples_a_second_more_of_the_past_is_kept() -> None:
     assert (usual, seldom) == (4000, 14_000)
 
 
+def test_of_a_camera_that_sends_few_frames_more_of_the_past_is_kept(tmp_path: Path) -> None:
+    write_video(tmp_path / "v.ts", [], (320, 180), fps=1, seconds=4)
+    with (
+        served([(tmp_path / "v.ts").read_bytes()]) as port,
+        Camera(f"tcp://127.0.0.1:{port}", 1.0) as camera,
+    ):
+        told = camera.info.frame_rate
+        assert told is not None
+        assert told < 2
+        assert camera._keep_ms >= sum(AnalysisOptions().tracked_ms(told))
+
+
 def test_mjpeg_over_http_is_timed_by_its_coming(tmp_path: Path) -> None:
     write_coded(tmp_path / "v.mjpeg", Coding("mjpeg", "yuvj420p"), 12)
     parts = (tmp_path / "v.mjpeg").read_bytes().split(b"\xff\xd8\xff")[1:]

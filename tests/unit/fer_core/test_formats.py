@@ -130,6 +130,25 @@ def test_keyframes_alone_are_a_fast_mode(tmp_path: Path, suffix: str) -> None:
     assert [frame.time_ms for frame in later] == [1000, 2000]
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "wmv"])
+def test_keyframes_of_a_piece_that_begins_within_a_group_have_their_true_times(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"piece.{suffix}"
+    write_coded(tmp_path / f"whole.{suffix}", Coding(X264, gop=10, options=NO_B), 40)
+    with (
+        av.open(str(tmp_path / f"whole.{suffix}")) as whole,
+        av.open(str(path), "w") as out,
+    ):
+        copy = out.add_stream_from_template(whole.streams.video[0])
+        for n, packet in enumerate(whole.demux(video=0)):
+            if packet.dts is not None and n >= 4:
+                packet.stream = copy
+                out.mux(packet)
+    assert [frame.time_ms for frame in footage.sample(path, keyframes=True)] == [600, 1600, 2600]
+    assert [frame.time_ms for frame in footage.sample(path, 900, keyframes=True)] == [1600, 2600]
+
+
 def test_pixels_that_are_not_square_are_made_so(tmp_path: Path) -> None:
     for shape, size in ((Fraction(2), (512, 144)), (Fraction(1, 2), (256, 288))):
         path = tmp_path / f"{shape.denominator}.mp4"
