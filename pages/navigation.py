@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.format import escaped, listed
 from pages.state import app_version, show_message, sites
-from pages.trouble import DIALOG, told
+from pages.trouble import DIALOG, ZONES_TO_SAVE, told
 
 _ASSETS = Path(__file__).parent / "assets"
 _SIDEBAR_PX = 220
@@ -46,6 +46,10 @@ def main() -> None:
         for file, title, icon, path in _PAGES
     ]
     page = st.navigation(pages)
+    camera_id, _ = st.session_state.get(ZONES_TO_SAVE, (None, None))
+    if (page.url_path, st.query_params.get("zones")) != ("settings", str(camera_id)):
+        # Whoever left the board no longer waits for them.
+        st.session_state.pop(ZONES_TO_SAVE, None)
     st.logo(str(_ASSETS / "logo.svg"), icon_image=str(_ASSETS / "mark.svg"), size="large")
     st.html(_STYLE)
     with told(f"page {page.url_path!r}", key="try_again"):

@@ -403,7 +403,7 @@ def _pictures(row: RecordingRow, stretch: tuple[int, int] | None) -> None:
 def _stills(
     recording_id: int,
     moments: list[int],
-    added_at: datetime,  # noqa: ARG001  the id of a deleted recording is given again
+    added_at: datetime,  # noqa: ARG001  once a backup was restored, ids are given again
     read_at: datetime | None,  # noqa: ARG001  read anew, other faces are known
 ) -> "list[Still]":
     from jobs.stills import stills  # decodes: not for the first page to load

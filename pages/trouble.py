@@ -18,6 +18,9 @@ NOT_DONE: Final = "_not_done"
 """Session state: that something which was asked for could not be done."""
 DIALOG: Final = "_dialog"
 """Session state: that a dialog is open over the page as it was drawn last."""
+ZONES_TO_SAVE: Final = "zones_to_save"
+"""Session state: (camera's id, the staff zones drawn for it), until it is known whether these can
+be saved. While the database is away the board itself is gone from the page."""
 
 _log = logging.getLogger(__name__)
 _Given = ParamSpec("_Given")

@@ -19,6 +19,7 @@ from pages.figures_shown import chart
 from reports.figures_compared import Part, parts_figure
 from reports.style import plain
 from reports.words import (
+    chance_words,
     change_words,
     expression_words,
     hour_words,
@@ -113,8 +114,7 @@ def _sentence(name: str, row: Mapping[Hashable, Any]) -> str:
 
 def _lead(row: Mapping[Hashable, Any]) -> str:
     """``−1.2 points, which chance could explain.``"""
-    why = "more than chance would explain" if row["told_apart"] else "which chance could explain"
-    return f"{points_words(row['total'])} points, {why}."
+    return f"{points_words(row['total'])} points, {chance_words(bool(row['told_apart']))}."
 
 
 def _hour(row: Mapping[Hashable, Any]) -> str:

@@ -16,6 +16,7 @@ from db.stills import footage_of
 from fer_core.errors import SatisfaceError
 from pages.format import counted, duration, escaped, moment
 from pages.state import database, footage_store, say_after_rerun
+from pages.trouble import ZONES_TO_SAVE
 from settings import settings
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ _RECORDINGS: Final = 20
 _OWN_PICTURE: Final = "A picture of mine"
 _BLANK: Final = "No picture"
 _KINDS: Final = ["jpg", "jpeg", "png", "webp", "bmp"]
-_TO_SAVE: Final = "zones_to_save"
-"""Session state: (camera's id, what was drawn), until it is known whether that can be saved. While
-the database is away the board itself is gone from the page."""
 
 
 class Drawn(TypedDict):
@@ -67,7 +65,6 @@ def zones_page(site: SiteRow, camera: CameraRow) -> None:
 
 
 def _leave() -> None:
-    st.session_state.pop(_TO_SAVE, None)
     del st.query_params["zones"]
 
 
@@ -124,7 +121,7 @@ def _from_recording(recordings: list[RecordingRow]) -> "Still | None":
 def _frame(
     recording_id: int,
     time_ms: int,
-    added_at: datetime,  # noqa: ARG001  the id of a deleted recording is given again
+    added_at: datetime,  # noqa: ARG001  once a backup was restored, ids are given again
     read_at: datetime | None,  # noqa: ARG001  read anew, other faces are known
 ) -> "Still | None":
     from jobs.stills import stills  # decodes: not for the first page to load
@@ -165,7 +162,7 @@ def _draw(camera: CameraRow, picture: "Still | None", shape: tuple[int, int]) ->
     key = f"zones_{camera.id}"
 
     def keep() -> None:
-        st.session_state[_TO_SAVE] = (camera.id, st.session_state[key]["saved"])
+        st.session_state[ZONES_TO_SAVE] = (camera.id, st.session_state[key]["saved"])
 
     _editor(
         key=key,
@@ -185,7 +182,7 @@ def _draw(camera: CameraRow, picture: "Still | None", shape: tuple[int, int]) ->
         "With the keyboard: Tab goes from corner to corner, the arrow keys move it (with Shift in "
         "large steps), Delete takes it away, Enter on a plus adds one, Ctrl+Z takes a change back."
     )
-    camera_id, drawn = st.session_state.get(_TO_SAVE, (None, None))
+    camera_id, drawn = st.session_state.get(ZONES_TO_SAVE, (None, None))
     if camera_id == camera.id:
         save_zones(camera, drawn)
 
@@ -203,10 +200,10 @@ def save_zones(camera: CameraRow, drawn: Drawn) -> None:
             _refuse_an_old_board(list_sites(session), camera, drawn)
             update_camera(session, camera.id, staff_zones=drawn["zones"])
     except PlaceError as error:
-        st.session_state.pop(_TO_SAVE, None)
+        st.session_state.pop(ZONES_TO_SAVE, None)
         st.error(escaped(str(error)))
         return
-    st.session_state.pop(_TO_SAVE, None)
+    st.session_state.pop(ZONES_TO_SAVE, None)
     zones = counted(len(drawn["zones"]), "staff zone") if drawn["zones"] else "No staff zone"
     say_after_rerun(f"{zones} saved for {escaped(camera.name)}, for footage read from now on.")
     st.rerun()

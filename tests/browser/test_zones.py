@@ -155,6 +155,33 @@ def test_zones_that_were_saved_elsewhere_meanwhile_are_not_drawn_over(
         assert stored(database) == (both[1], door)
 
 
+def test_what_is_drawn_while_zones_are_being_saved_stays_on_the_board(
+    address: str, database: Database, open_browser: OpenBrowser
+) -> None:
+    with database.write() as session:
+        update_camera(session, 1, staff_zones=())
+    with open_browser(address, "/settings?zones=1") as page:
+        settled(page)
+        for _ in range(3):
+            page.get_by_role("button", name="New zone").click()
+        # At once, before the page can return: the last is deleted, and the first is moved.
+        page.get_by_role("button", name="Save zones").evaluate(
+            """(button) => {
+                const editor = button.getRootNode().querySelector(".editor");
+                const right = new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true });
+                button.click();
+                editor.querySelector("[data-do=remove]").click();
+                editor.querySelector("[data-zone='0']").dispatchEvent(right);
+            }"""
+        )
+        expect(page.get_by_text("3 staff zones saved for Entrance")).to_be_visible()
+        settled(page)
+        first, second, _ = stored(database)
+        save(page, "2 staff zones saved for Entrance")
+        moved = tuple((round(x + 0.01, 4), y) for x, y in first)
+        assert stored(database) == (moved, second)
+
+
 def drag(page: Page, handle: Locator, x: float, y: float) -> None:
     box = handle.bounding_box()
     assert box is not None

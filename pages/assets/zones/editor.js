@@ -48,20 +48,27 @@ class Editor {
   show(data, save) {
     this.send = save;
     if (this.revision !== data.revision) {
-      // Of what is stored, all that was not deleted here; and what was drawn here.
-      const [began, drawn] = [JSON.parse(this.stored ?? "[]"), this.zones ?? []];
-      const kept = data.zones.filter((zone) => !has(began, zone) || has(drawn, zone));
-      const added = drawn.filter((zone) => !has(began, zone) && !has(data.zones, zone));
+      const own = JSON.stringify(data.zones) === this.sent;
       this.revision = data.revision;
-      this.zones = copied([...kept, ...added]);
+      // What was saved here leaves the board alone: on it is what was drawn since, and may be held.
+      if (!own) this.merge(data.zones);
       this.stored = JSON.stringify(data.zones);
-      this.before = [];
-      this.chosen = this.zones.length ? 0 : -1;
+      this.sent = null;
     }
     this.picture = data.picture;
     this.high = WIDE * data.height / data.width;
     this.focused = null;
     this.draw();
+  }
+
+  merge(stored) {
+    // Of what is stored, all that was not deleted here; and what was drawn here.
+    const [began, drawn] = [JSON.parse(this.stored ?? "[]"), this.zones ?? []];
+    const kept = stored.filter((zone) => !has(began, zone) || has(drawn, zone));
+    const added = drawn.filter((zone) => !has(began, zone) && !has(stored, zone));
+    this.zones = copied([...kept, ...added]);
+    this.before = [];
+    this.chosen = this.zones.length ? 0 : -1;
   }
 
   // What has the focus, to be found again after drawing: ["corner", zone, place].
@@ -108,6 +115,7 @@ class Editor {
   save() {
     // Rounded on the board as well: as it will be stored.
     this.zones = this.zones.map((zone) => zone.map((point) => point.map((v) => Math.round(v * 1e4) / 1e4)));
+    this.sent = JSON.stringify(this.zones);
     this.send({ zones: this.zones, revision: this.revision });
   }
 

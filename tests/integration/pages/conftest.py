@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import RerunData
 from streamlit.testing.v1 import AppTest, app_test, local_script_runner
@@ -60,6 +62,12 @@ def open_page(home: Path) -> OpenPage:  # noqa: ARG001  the place it is in
         return app
 
     return run
+
+
+def forget_ids(session: Session) -> None:
+    """As SQLite does where a backup from before the last recordings is restored: their ids are
+    given again."""
+    session.execute(text("DELETE FROM sqlite_sequence WHERE name = 'recordings'"))
 
 
 def refresh(app: AppTest) -> AppTest:

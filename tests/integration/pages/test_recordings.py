@@ -13,7 +13,7 @@ from db.recordings import cancel_recording, delete_recording
 from db.retention import delete_faces, seal_people
 from jobs.stills import Still
 from tests.chosen_database import ON_BOTH
-from tests.integration.pages.conftest import OpenPage, refresh
+from tests.integration.pages.conftest import OpenPage, forget_ids, refresh
 from tests.integration.pages.words import buttons, words
 from tests.unit.db.made_rows import MINUTE, NOON, Person, Scene, add_camera, add_video, read_segment
 
@@ -163,11 +163,12 @@ def test_what_waits_can_be_read_first(open_page: OpenPage, database: Database, c
     assert "Read first" not in buttons(app)
 
 
+@pytest.mark.embedded
 def test_pictures_are_of_the_recording_that_is_there(
     open_page: OpenPage, database: Database, camera: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQLite gives the id of a deleted recording again."""
-    looked_for = []
+    """Once a backup was restored, ids are given again."""
+    looked_for, ids = [], []
 
     def found(_store: object, key: str, *_args: object, **_named: object) -> list[Still]:
         looked_for.append(key)
@@ -183,16 +184,20 @@ def test_pictures_are_of_the_recording_that_is_there(
             open_page("recordings.py", recording=str(recording))
         with database.write() as session:
             delete_recording(session, recording)
+            forget_ids(session)
+        ids.append(recording)
+    assert ids == [ids[0]] * 2
     assert looked_for == ["key of old.mp4", "key of new.mp4"]
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize(
     ("asked_for", "pressed"), [("Delete", "Delete for good"), ("Correct the time", "Save")]
 )
 def test_an_open_dialog_leaves_the_recording_alone_that_took_the_id(
     open_page: OpenPage, database: Database, camera: int, asked_for: str, pressed: str
 ) -> None:
-    """Somebody else deletes it meanwhile, and SQLite gives its id to what comes next."""
+    """A backup from before it is restored meanwhile, and its id goes to what comes next."""
     with database.write() as session:
         recording = add_video(session, camera, name="old.mp4")
         cancel_recording(session, recording)
@@ -201,8 +206,10 @@ def test_an_open_dialog_leaves_the_recording_alone_that_took_the_id(
     later = NOON + timedelta(hours=1)
     with database.write() as session:
         delete_recording(session, recording)
+        forget_ids(session)
         new = add_video(session, camera, name="new.mp4", captured_at=later, now=later)
         cancel_recording(session, new)
+    assert new == recording
     next(b for b in app.button if b.label == pressed).click()
     app = refresh(app)
     assert "no longer exists" in words(app)
