@@ -219,25 +219,24 @@ def _told_apart_on(
     """Of each place in ``order``, whether the totals from there on are together more than chance
     would explain: many small ones can be, of which none is. Their sum is the ``total`` of their
     people as one group, which is tested as one more row. ``p``: of the rows."""
-    told = []
-    for place in range(len(order)):
-        above, on = np.split(order, [place])
-        together = _total_p(_as_two(now, above, on), _as_two(before, above, on))[1]
-        told.append(beyond_chance(np.append(p, together))[-1])
-    return np.array(told, dtype=np.bool_)
+    together = _total_p(_from(now, order), _from(before, order), everybody=(now, before))
+    return np.array([beyond_chance(np.append(p, one))[-1] for one in together], dtype=np.bool_)
 
 
-def _as_two(groups: Moments, *parts: NDArray[np.intp]) -> Moments:
-    """Each of the parts as one group."""
+def _from(groups: Moments, order: NDArray[np.intp]) -> Moments:
+    """Of each place in ``order``, the groups from there on as one."""
     count, total, squares = (
-        np.array([values[part].sum() for part in parts])
+        values[order][::-1].cumsum()[::-1]
         for values in (groups.count, groups.total, groups.squares)
     )
     return Moments(count, total, squares, groups.lowest, groups.highest)
 
 
-def _total_p(now: Moments, before: Moments) -> NDArray[np.float64]:
-    """The p-value of each group's ``total``, two-sided, that it is 0 but for chance.
+def _total_p(
+    now: Moments, before: Moments, everybody: tuple[Moments, Moments] | None = None
+) -> NDArray[np.float64]:
+    """The p-value of each group's ``total``, two-sided, that it is 0 but for chance. ``everybody``:
+    the groups that make up all people of the two periods; None where these do.
 
     ``total`` is s_now m_now - s_before m_before - (s_now - s_before) M: of all people the mean of
     1(in the group) (x - M), now less before. M is of the same people, so by the delta method a
@@ -245,25 +244,28 @@ def _total_p(now: Moments, before: Moments) -> NDArray[np.float64]:
     these sum to 0 and change only the spread. So it is Welch's test of two means, of values that
     tell of their spread by the people of the group: those of all others hardly vary.
     """
-    middle = (_mean_of_all(now) + _mean_of_all(before)) / 2
-    leaning = (_shares(before.count) - _shares(now.count)) / 2
+    all_now, all_before = everybody or (now, before)
+    middle = (_mean_of_all(all_now) + _mean_of_all(all_before)) / 2
+    leaning = (before.count / all_before.count.sum() - now.count / all_now.count.sum()) / 2
     return mean_difference_p(
-        _contributions(now, middle, leaning),
-        _contributions(before, middle, -leaning),
+        _contributions(now, all_now, middle, leaning),
+        _contributions(before, all_before, middle, -leaning),
         telling=(np.maximum(now.count, 2), np.maximum(before.count, 2)),
     )
 
 
-def _contributions(groups: Moments, middle: float, leaning: NDArray[np.float64]) -> Moments:
+def _contributions(
+    groups: Moments, everybody: Moments, middle: float, leaning: NDArray[np.float64]
+) -> Moments:
     """Of all people of a period, once for each group: what a person adds to its ``total``."""
-    everybody = groups.count.sum()
-    mean = _mean_of_all(groups)
+    people = everybody.count.sum()
+    mean = _mean_of_all(everybody)
     total = groups.total - middle * groups.count
     own = groups.squares - middle * (groups.total + total)
     crossed = groups.squares - mean * groups.total - middle * (groups.total - mean * groups.count)
-    spread = groups.squares.sum() - everybody * mean**2
+    spread = everybody.squares.sum() - people * mean**2
     return Moments(
-        count=np.full(len(total), everybody),
+        count=np.full(len(total), people),
         total=total,
         squares=own + 2 * leaning * crossed + leaning**2 * spread,
         lowest=groups.lowest - middle,

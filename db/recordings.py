@@ -302,7 +302,7 @@ def footage_may_go(session: Session, recording_id: int, key: str) -> bool:
 
 
 def footage_released(session: Session, recording_id: int, key: str) -> None:
-    """Note that the footage ``key`` was deleted from the store. Nothing where the recording of
+    """Note that the footage ``key`` is not kept any more. Nothing where the recording of
     this id has other footage."""
     own = (Recording.id == recording_id, Recording.footage_key == key)
     session.execute(update(Recording).where(*own).values(footage_key=None))

@@ -200,6 +200,14 @@ def renew(session: Session, due: Due, now: datetime, *, lease: timedelta = LEASE
     return replace(due, until=until) if _change(session, due, lease_until=until) else None
 
 
+def recipients_left(session: Session, due: Due) -> tuple[str, ...]:
+    """Those it is for who are still to have it: while it is made, the plan may be changed, switched
+    off or deleted."""
+    row = session.get(ReportSchedule, due.id)
+    still = row.recipients if row is not None and row.is_enabled else ()
+    return tuple(one for one in due.plan.recipients if one in still)
+
+
 def finish(session: Session, due: Due, now: datetime, *, error: str | None = None) -> bool:
     """It was made; ``error``: what went wrong beside. False where the lease was lost."""
     coming = _coming(session, due.plan, now)

@@ -55,7 +55,7 @@ class Renewal(ABC):
     A renewal is also how a cancellation comes to know, so they are never far apart.
 
     ``is_lost`` turns true when the lease is not ours any more, or could not be renewed for as
-    long as it lasts: the work then stops, and another worker does it.
+    long as it lasts: another worker then does the work, and who reads footage stops.
     """
 
     def __init__(self, until: datetime, length_s: float) -> None:

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from db.engine import Database
-from db.schedules import LEASE, Due, claim_due, fail, finish, is_any_due, renew, slug
+from db.schedules import (
+    LEASE,
+    Due,
+    claim_due,
+    fail,
+    finish,
+    is_any_due,
+    recipients_left,
+    renew,
+    slug,
+)
 from fer_core.errors import SatisfaceError
 from jobs.heartbeat import Renewal, patiently
 from jobs.mail import Mail, send
@@ -78,15 +88,18 @@ def make_due_reports(settings: Settings, now: datetime | None = None) -> int:
     """
     database = Database(settings.resolved_database_url)
     tried = 0
+
+    def clock() -> datetime:
+        return now or datetime.now(UTC)
+
     try:
         while True:
-            moment = now or datetime.now(UTC)
             with database.write() as session:
-                due = claim_due(session, moment)
+                due = claim_due(session, clock())
             if due is None:
                 return tried
             tried += 1
-            _make(database, settings, due, moment)
+            _make(database, settings, due, clock)
     finally:
         database.close()
 
@@ -110,31 +123,31 @@ class _Turn(Renewal):
         return renewed is not None
 
 
-def _make(database: Database, settings: Settings, due: Due, now: datetime) -> None:
+def _make(database: Database, settings: Settings, due: Due, clock: Callable[[], datetime]) -> None:
     name = due.plan.name
     turn = _Turn(database, due)
     try:
         with turn:
-            remark = _hand_on(database, settings, due, now)
+            remark = _hand_on(database, settings, due, clock())
     except SatisfaceError as error:
-        _failed(database, turn.due, now, str(error))
+        _failed(database, turn.due, clock(), str(error))
     except OSError as error:
         why = error.strerror or str(error)
-        _failed(database, turn.due, now, f"The file could not be written: {why}.")
+        _failed(database, turn.due, clock(), f"The file could not be written: {why}.")
     except Exception:
         log.exception("schedule %r: making the report", name)
-        _failed(
-            database, turn.due, now, "An unexpected fault stopped the report; the log tells more."
-        )
+        sentence = "An unexpected fault stopped the report; the log tells more."
+        _failed(database, turn.due, clock(), sentence)
     else:
         # What is not noted is made, and mailed, again.
-        patiently(lambda: _finish(database, turn.due, now, remark))
-        log.info("schedule %r: report of %s to %s made", name, due.first_day, due.last_day)
+        noted = patiently(lambda: _finish(database, turn.due, clock(), remark))
+        how = "made" if noted else "made for a plan that was changed or deleted meanwhile"
+        log.info("schedule %r: report of %s to %s %s", name, due.first_day, due.last_day, how)
 
 
-def _finish(database: Database, due: Due, now: datetime, remark: str | None) -> None:
+def _finish(database: Database, due: Due, now: datetime, remark: str | None) -> bool:
     with database.write() as session:
-        finish(session, due, now, error=remark)
+        return finish(session, due, now, error=remark)
 
 
 def _failed(database: Database, due: Due, now: datetime, sentence: str) -> None:
@@ -178,14 +191,16 @@ def _hand_on(database: Database, settings: Settings, due: Due, now: datetime) ->
                     )
             else:
                 write_report(content, file)
-        if not plan.recipients:
+        with database.read() as session:
+            recipients = recipients_left(session, due)
+        if not recipients:
             return None
         refused = send(
             Mail(
                 key=f"satisface-{due.id}-{due.occasion:%Y%m%dT%H%M%S}",
                 subject=mail_subject(content),
                 text=mail_text(content, plan.name),
-                recipients=plan.recipients,
+                recipients=recipients,
                 sent_at=now,
                 attachments=files,
             ),

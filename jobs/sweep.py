@@ -57,7 +57,7 @@ def delete_footage(
     """Delete footage by its recording.
 
     Each piece is looked at again when its turn comes: by then somebody may have its recording
-    read again, or another recording may have its number. The row is told first and the file goes
+    read again, or restore a backup. The row is told first and the file goes
     after it, so that nobody can have it read again in between; what then stays, after a crash or
     in a store that fails, no recording refers to (``delete_orphans``). Nothing is begun while the
     store is away.

@@ -158,7 +158,7 @@ class _Worker:
         if time.monotonic() >= self._sweep_at or not (busy or self._swept):
             self._sweep()
         if busy:
-            # A lease starts to run when it is claimed: not before there is a process to read it.
+            # A lease starts to run when it is claimed: not before a process could load all.
             self._start()
             self._hand_out()
         return busy
@@ -198,8 +198,8 @@ class _Worker:
 
     def _start(self) -> None:
         """Give every slot that has none an executor. The first process among those that are new
-        loads what reading needs, and all of them wait for it: where that ends badly no segment
-        is to suffer for it."""
+        loads what reading needs, and all of them wait for it: where loading ends badly no segment
+        is to suffer for it. The others start once there is a segment for them."""
         loading: Future[None] | None = None
         for slot in self._slots:
             if slot.executor is not None or time.monotonic() < slot.next_start:

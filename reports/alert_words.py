@@ -73,7 +73,7 @@ def _left_out(alert: Alert) -> str:
         return ""
     if alert.left_out == 1:
         return " One of these days is left out: its footage is still being read."
-    return f" Of these days, {alert.left_out} are left out: their footage is still being read."
+    return f" {alert.left_out} of these days are left out: their footage is still being read."
 
 
 def _silent(alert: Alert) -> str:

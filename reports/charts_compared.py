@@ -1,6 +1,8 @@
 """The charts of the PDF that set hours and cameras side by side; see reports.charts."""
 
+import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final, cast
 
 import altair as alt
@@ -14,7 +16,8 @@ from reports.words import index_words
 _MOST_CAMERAS: Final = 30
 """More than these are a table only: their names would not be readable beside a chart."""
 _LABEL_LETTERS: Final = 36
-"""Of a camera's name: even wide ones leave room for its interval."""
+"""Of a camera's name, which leave room for its interval; letters of Chinese and the like count
+twice."""
 
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -101,9 +104,8 @@ def heatmap_svg(hours: pd.DataFrame, *, width: int, height: int) -> str:
 def cameras_svg(cameras: pd.DataFrame, *, width: int, target: float | None = None) -> str:
     """The index of each camera with its interval, best first; those withheld are left out.
 
-    ``cameras``: see analytics.summary.by_camera, with their names in the column ``name``; at
-    least one is not withheld, and those that are not are written as
-    camera_labels has it.
+    ``cameras``: see analytics.summary.by_camera, with their labels (see camera_labels) in the
+    column ``name``; at least one is not withheld.
     """
     shown = cameras[~cameras["withheld"]].sort_values("index", ascending=False)
     aims = [] if target is None else [target]
@@ -124,7 +126,9 @@ def cameras_svg(cameras: pd.DataFrame, *, width: int, target: float | None = Non
             "name:N",
             sort=None,
             title=None,
-            axis=alt.Axis(labelColor=INK, labelLimit=0, grid=True, gridColor=PAPER_GRID),
+            axis=alt.Axis(
+                labelColor=INK, labelLimit=2 * width // 3, grid=True, gridColor=PAPER_GRID
+            ),
         )
     )
     x = alt.X("index:Q", scale=scale, axis=alt.Axis(tickCount=6), title=None)
@@ -164,9 +168,21 @@ def camera_labels(names: Sequence[str]) -> list[str] | None:
 
 def _cropped(name: str, place: int) -> str:
     """Of _LABEL_LETTERS at most, ``place`` of them before what is left out."""
-    if len(name) <= _LABEL_LETTERS:
+    if sum(map(_wide, name)) <= _LABEL_LETTERS:
         return name
-    return f"{name[:place].rstrip()}…{name[place + 1 - _LABEL_LETTERS :].lstrip()}"
+    head = _first(name, place)
+    tail = _first(name[::-1], _LABEL_LETTERS - 1 - place)[::-1]
+    return f"{head.rstrip()}…{tail.lstrip()}"
+
+
+def _first(name: str, letters: int) -> str:
+    """The beginning that is no wider than so many letters."""
+    widths = accumulate(map(_wide, name))
+    return name[: sum(width <= letters for width in widths)]
+
+
+def _wide(letter: str) -> int:
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, float]]:

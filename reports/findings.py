@@ -35,12 +35,12 @@ def unread_sentence(recordings: int) -> str | None:
     """That so many of the period are still being read; None where none is."""
     if recordings == 0:
         return None
-    return f"{_still_being_read(recordings, 'this time')}; the figures will change."
+    return f"{_still_being_read(recordings, 'of this time')}; the figures will change."
 
 
 def _still_being_read(recordings: int, time: str) -> str:
     what, are = ("recording", "is") if recordings == 1 else ("recordings", "are")
-    return f"{recordings:,} {what} of {time} {are} still being read"
+    return f"{recordings:,} {what} {time} {are} still being read"
 
 
 def _people(summary: Summary, minimum_people: int) -> str:
@@ -61,8 +61,11 @@ def change_sentence(content: ReportContent, figures: ReportFigures) -> str | Non
     change = figures.comparison.index if figures.comparison else None
     told = [] if change is None else [index_change_words(change, content.versus)]
     if content.unread_before:
-        so = "there is no comparison yet" if change is None else "the comparison will change"
-        told.append(f"{_still_being_read(content.unread_before, content.versus)}; {so}.")
+        still = f"{_still_being_read(content.unread_before, f'from {content.versus}')}"
+        if change is not None:
+            told.append(f"{still}; the comparison will change.")
+        elif not figures.summary.withheld:
+            told.append(f"{still}; there is no comparison yet.")
     return " ".join(told) or None
 
 

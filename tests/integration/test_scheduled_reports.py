@@ -19,7 +19,15 @@ from analytics.summary import summarise
 from db.buckets import read_buckets
 from db.engine import Database
 from db.places import create_camera, create_site, delete_site, list_sites
-from db.schedules import LEASE, Plan, Schedule, create_schedule, list_schedules
+from db.schedules import (
+    LEASE,
+    Plan,
+    Schedule,
+    create_schedule,
+    delete_schedule,
+    list_schedules,
+    update_schedule,
+)
 from jobs import reports, schedules
 from jobs.reports import write_hours
 from jobs.schedules import make_due_reports
@@ -238,6 +246,34 @@ def test_a_report_that_takes_longer_than_its_lease_is_made_and_sent_once(
     assert len(server.mails) == 1
     schedule = only(database)
     assert (schedule.made_at, schedule.waits_until, schedule.error) == (long_ago, None, None)
+
+
+@ON_BOTH
+@pytest.mark.parametrize("change", ["one is taken out", "switched off", "deleted"])
+def test_who_is_taken_out_while_a_report_is_made_does_not_get_it(
+    settings: Settings,
+    database: Database,
+    server: MailServer,
+    monkeypatch: pytest.MonkeyPatch,
+    change: str,
+) -> None:
+    plan = replace(PLAN, formats=("csv",), recipients=("ada@example.org", "bo@example.org"))
+    planned(database, plan)
+
+    def meanwhile(*arguments: Any, **options: Any) -> None:
+        schedule_id = only(database).id
+        with database.write() as session:
+            if change == "deleted":
+                delete_schedule(session, schedule_id)
+            else:
+                left = replace(plan, recipients=("ada@example.org",))
+                new = left if change == "one is taken out" else replace(plan, is_enabled=False)
+                update_schedule(session, schedule_id, new, TUESDAY_7)
+        write_hours(*arguments, **options)
+
+    monkeypatch.setattr(reports, "write_hours", meanwhile)
+    assert make_due_reports(settings, TUESDAY_7) == 1
+    assert server.recipients == ([["ada@example.org"]] if change == "one is taken out" else [])
 
 
 @ON_BOTH

@@ -52,7 +52,7 @@ def test_under_target_is_told_with_the_target() -> None:
     assert when_words(week) == "7 days to Friday 20 Nov"
     for days, said in (
         (1, "One of these days is left out: its footage is still being read."),
-        (2, "Of these days, 2 are left out: their footage is still being read."),
+        (2, "2 of these days are left out: their footage is still being read."),
     ):
         assert alert_sentence(replace(week, left_out=days)).endswith(f" target of 62.5. {said}")
 

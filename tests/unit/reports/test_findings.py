@@ -75,21 +75,24 @@ def test_what_is_still_being_read_of_the_days_before_is_said_with_the_comparison
         for back in (0, 7)
     )
 
-    def said(before: pd.DataFrame, unread: int) -> str | None:
+    def said(before: pd.DataFrame, unread: int, now: pd.DataFrame = now) -> str | None:
         content = content_of(now, before=before, unread_before=unread)
         return change_sentence(content, report_figures(content))
 
     compared = said(before, 0)
     assert compared is not None
     assert said(before, 2) == (
-        f"{compared} 2 recordings of the 7 days before are still being read; the comparison will "
+        f"{compared} 2 recordings from the 7 days before are still being read; the comparison will "
         "change."
     )
     # Nothing of them was read yet.
     assert said(before.iloc[:0], 0) is None
     assert said(before.iloc[:0], 1) == (
-        "1 recording of the 7 days before is still being read; there is no comparison yet."
+        "1 recording from the 7 days before is still being read; there is no comparison yet."
     )
+    # What it would be compared with is withheld.
+    few = bucket_frame(crowd(str(MONDAY), 3, shares=HAPPY_THIRD))
+    assert said(before, 1, few) is None
 
 
 def test_of_many_hours_of_one_crowd_the_ends_may_be_chance() -> None:

@@ -288,6 +288,15 @@ def test_a_name_is_cropped_where_it_tells_least(name: str) -> None:
         assert whole.endswith(end)
 
 
+def test_wide_letters_count_twice() -> None:
+    names = [f"{40 * '店'}{side}" for side in "左右"]
+    labels = camera_labels([*names, 18 * "店"])
+    assert labels is not None
+    assert labels[2] == 18 * "店"
+    for label, side in zip(labels, "左右", strict=False):
+        assert label == f"{9 * '店'}…{7 * '店'}{side}"
+
+
 def test_cameras_that_cropped_names_do_not_tell_apart_are_a_table_only() -> None:
     names = [f"{8 * 'long '}{middle}{8 * ' long'}" for middle in ("left", "right")]
     text = text_of(cameras_named(*names))
