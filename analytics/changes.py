@@ -14,6 +14,7 @@ from analytics.buckets import SUMS, merge, sum_of_squares
 from analytics.intervals import (
     Estimates,
     Moments,
+    added_beyond_chance,
     beyond_chance,
     mean_difference,
     mean_difference_p,
@@ -220,7 +221,7 @@ def _told_apart_on(
     would explain: many small ones can be, of which none is. Their sum is the ``total`` of their
     people as one group, which is tested as one more row. ``p``: of the rows."""
     together = _total_p(_from(now, order), _from(before, order), everybody=(now, before))
-    return np.array([beyond_chance(np.append(p, one))[-1] for one in together], dtype=np.bool_)
+    return added_beyond_chance(p, together)
 
 
 def _from(groups: Moments, order: NDArray[np.intp]) -> Moments:

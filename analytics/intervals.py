@@ -258,3 +258,12 @@ def beyond_chance(p: NDArray[np.float64]) -> NDArray[np.bool_]:
     small = p[order] <= bounds
     told[order[: len(order) if small.all() else int(np.argmin(small))]] = True
     return told
+
+
+def added_beyond_chance(p: NDArray[np.float64], added: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Of each of ``added``, whether beyond_chance believes it where only it is added to ``p``."""
+    known = np.sort(p[~np.isnan(p)])
+    bounds = (1 - LEVEL) / np.arange(len(known) + 1, 0, -1)
+    believed = np.argmin(np.append(known <= bounds[:-1], False))
+    rank = np.searchsorted(known, added, side="right")
+    return np.asarray((rank <= believed) & (added <= bounds[rank]))

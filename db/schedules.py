@@ -210,7 +210,7 @@ def recipients_left(session: Session, due: Due) -> tuple[str, ...]:
 
 def finish(session: Session, due: Due, now: datetime, *, error: str | None = None) -> bool:
     """It was made; ``error``: what went wrong beside. False where the lease was lost."""
-    coming = _coming(session, due.plan, now)
+    coming = _after(session, due)
     return _change(session, due, due_at=coming, lease_until=None, made_at=now, error=_cut(error))
 
 
@@ -219,7 +219,7 @@ def fail(session: Session, due: Due, now: datetime, error: str) -> bool:
     could have been made a day ago. False where the lease was lost."""
     if now - _ready_at(due.plan, due.occasion, _zones(session)) < RETRY_FOR:
         return _change(session, due, lease_until=now + RETRY_PAUSE, error=_cut(error))
-    coming = _coming(session, due.plan, now)
+    coming = _after(session, due)
     return _change(session, due, due_at=coming, lease_until=None, error=_cut(error))
 
 
@@ -254,6 +254,11 @@ def _changed(result: Any) -> bool:
 
 def _next(plan: Plan, now: datetime) -> datetime:
     return next_due(plan.every, plan.hour, plan.time_zone, now).astimezone(UTC)
+
+
+def _after(session: Session, due: Due) -> datetime:
+    """The occasion after that of ``due``, also where it passed while the report was made."""
+    return _coming(session, due.plan, _ready_at(due.plan, due.occasion, _zones(session)))
 
 
 def _coming(session: Session, plan: Plan, now: datetime) -> datetime:

@@ -17,7 +17,9 @@ _MOST_CAMERAS: Final = 30
 """More than these are a table only: their names would not be readable beside a chart."""
 _LABEL_LETTERS: Final = 36
 """Of a camera's name, which leave room for its interval; letters of Chinese and the like count
-twice."""
+twice, and so do the rarest ones."""
+_FIRST_OF_TWO_UNITS: Final = "\U00010000"
+"""From here on, UTF-16 has two units for a letter: an emoji, for instance."""
 
 _WEEKDAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -121,14 +123,15 @@ def cameras_svg(cameras: pd.DataFrame, *, width: int, target: float | None = Non
         }
         for row in _records(shown)
     ]
+    # Vega cuts in UTF-16, also within a letter, and then fails.
+    cuttable = all(letter < _FIRST_OF_TWO_UNITS for name in shown["name"] for letter in name)
+    limit = 2 * width // 3 if cuttable else 0
     base = alt.Chart(as_data(rows)).encode(
         y=alt.Y(
             "name:N",
             sort=None,
             title=None,
-            axis=alt.Axis(
-                labelColor=INK, labelLimit=2 * width // 3, grid=True, gridColor=PAPER_GRID
-            ),
+            axis=alt.Axis(labelColor=INK, labelLimit=limit, grid=True, gridColor=PAPER_GRID),
         )
     )
     x = alt.X("index:Q", scale=scale, axis=alt.Axis(tickCount=6), title=None)
@@ -182,7 +185,8 @@ def _first(name: str, letters: int) -> str:
 
 
 def _wide(letter: str) -> int:
-    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+    rare = letter >= _FIRST_OF_TWO_UNITS
+    return 2 if rare or unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, float]]:

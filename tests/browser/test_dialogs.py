@@ -106,6 +106,7 @@ def test_a_recording_goes_while_the_footage_store_is_away(
         serving(tmp_path, SATISFACE_START_WORKER="false") as address,
         open_browser(address, "/recordings?recording=1") as page,
     ):
+        settled(page)
         page.get_by_role("button", name="Delete", exact=True).click()
         with away(at_home(tmp_path)):
             page.get_by_role("button", name="Delete for good").click()

@@ -77,7 +77,8 @@ def test_both_files_tell_what_is_still_being_read_of_the_period_and_of_the_one_b
     for told in (" ".join(text.split()), " ".join(map(str, cells))):
         assert "1 recording of this time is still being read; the figures will change." in told
         assert (
-            "1 recording of the day before is still being read; there is no comparison yet." in told
+            "1 recording from the day before is still being read; there is no comparison yet."
+            in told
         )
 
 

@@ -178,7 +178,7 @@ def test_a_name_is_never_taken_for_markup(
         site = create_site(session, NAMES["site"], "Europe/Berlin")
         set_target(session, site, 90)  # an alert names the site
         camera = create_camera(session, site, NAMES["camera"])
-        later = NOON + timedelta(hours=1)
+        later = NOON + timedelta(days=1)  # of a day that is half read no alert is given
         for recording in (
             add_read_video(session, camera, name=NAMES["recording"]),
             add_video(session, camera, name=NAMES["recording"], captured_at=later),

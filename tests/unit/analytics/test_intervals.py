@@ -9,6 +9,7 @@ from analytics.intervals import (
     Estimate,
     Estimates,
     Moments,
+    added_beyond_chance,
     beyond_chance,
     difference,
     ends_told_apart,
@@ -171,6 +172,14 @@ def test_of_many_findings_only_the_sure_ones_are_believed() -> None:
     assert beyond_chance(p).tolist() == [False, True, False, False, True]
     assert beyond_chance(np.array([])).tolist() == []
     assert beyond_chance(np.array([np.nan])).tolist() == [False]
+
+
+@given(*2 * [st.lists(st.sampled_from([0, 0.005, 0.01, 0.0125, 0.02, 0.025, 0.05, 0.4, np.nan]))])
+def test_one_finding_more_is_believed_as_it_were_among_them(
+    p: list[float], added: list[float]
+) -> None:
+    among_them = [bool(beyond_chance(np.array([*p, one]))[-1]) for one in added]
+    assert added_beyond_chance(np.array(p), np.array(added)).tolist() == among_them
 
 
 @pytest.mark.parametrize("crowd", CROWDS)

@@ -206,6 +206,22 @@ def test_many_missed_occasions_are_made_up_for_once(database: Database) -> None:
     assert only(database).due_at == TUESDAY_7 + 4 * DAY
 
 
+def test_an_occasion_that_comes_while_a_report_is_made_is_made_too(database: Database) -> None:
+    schedule = made(database)
+    with database.write() as session:
+        request_now(session, schedule, TUESDAY_7 - MINUTE)
+        asked_for = claim_due(session, TUESDAY_7 - MINUTE)
+        assert asked_for is not None
+        assert finish(session, asked_for, TUESDAY_7 + MINUTE)
+        due = claim_due(session, TUESDAY_7 + MINUTE)
+        assert due is not None
+        assert due.occasion == TUESDAY_7
+        assert fail(session, due, TUESDAY_7 + DAY + MINUTE, "no answer")
+        due = claim_due(session, TUESDAY_7 + DAY + MINUTE)
+        assert due is not None
+        assert due.occasion == TUESDAY_7 + DAY
+
+
 def test_a_failure_is_tried_again_for_a_day(database: Database) -> None:
     made(database)
     now, tries = TUESDAY_7, 0

@@ -288,13 +288,29 @@ def test_a_name_is_cropped_where_it_tells_least(name: str) -> None:
         assert whole.endswith(end)
 
 
-def test_wide_letters_count_twice() -> None:
-    names = [f"{40 * '店'}{side}" for side in "左右"]
-    labels = camera_labels([*names, 18 * "店"])
+@pytest.mark.parametrize("letter", ["店", "𝐖"])
+def test_wide_letters_count_twice(letter: str) -> None:
+    names = [f"{40 * letter}{side}" for side in "左右"]
+    labels = camera_labels([*names, 18 * letter])
     assert labels is not None
-    assert labels[2] == 18 * "店"
+    assert labels[2] == 18 * letter
     for label, side in zip(labels, "左右", strict=False):
-        assert label == f"{9 * '店'}…{7 * '店'}{side}"
+        assert label == f"{9 * letter}…{7 * letter}{side}"
+
+
+def test_wide_names_leave_room_for_the_chart() -> None:
+    names = [f"{60 * 'ก'}{number}" for number in (1, 2)]
+    labels = camera_labels(names)
+    assert labels is not None
+    cameras = pd.DataFrame({"name": labels, "withheld": False, "index": 50.0})
+    svg = cameras_svg(cameras.assign(index_low=40.0, index_high=60.0), width=660)
+    begins = max(float(x) for x in re.findall(r"translate\(([\d.]+),", svg))
+    assert begins < 500
+
+
+@pytest.mark.parametrize("name", [60 * "😀", f"{60 * 'ก'}😀😀😀"])
+def test_cameras_with_emoji_in_a_wide_name_have_their_chart(name: str) -> None:
+    assert "Index by camera" in text_of(cameras_named(f"{name} left", f"{name} right"))
 
 
 def test_cameras_that_cropped_names_do_not_tell_apart_are_a_table_only() -> None:
