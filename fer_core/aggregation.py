@@ -18,7 +18,7 @@ from fer_core.types import (
     UnknownReason,
 )
 
-SELDOM_MS: Final = 600
+_SELDOM_MS: Final = 600
 """Between frames that are further apart nobody can be expected to be seen at their best."""
 
 ENDS_MS: Final = 2000
@@ -62,17 +62,21 @@ class People:
         self._last_ms: int | None = None
         self._last_tracks: Collection[int] = ()
 
+    def is_close(self, time_ms: int) -> bool:
+        """Whether a frame at that time is close to the last one."""
+        return self._last_ms is not None and time_ms - self._last_ms <= _SELDOM_MS
+
     def saw(self, time_ms: int, tracks: Mapping[int, bool]) -> None:
         """A frame, in order of time: the tracks that are in it, and whether clearly."""
-        near = self._last_ms is not None and time_ms - self._last_ms <= SELDOM_MS
-        if near:
+        often = self.is_close(time_ms)
+        if often:
             for track in self._last_tracks:
                 self._sights[track].often = True
         for track, clearly in tracks.items():
             sights = self._sights.setdefault(track, _Sights())
             sights.last_ms = time_ms
             sights.clear |= clearly
-            sights.often |= near
+            sights.often |= often
         self._last_ms, self._last_tracks = time_ms, tracks.keys()
 
     def is_one(self, track: int) -> bool:

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_core import footage
-from fer_core.aggregation import SELDOM_MS, People, SeenFace, aggregated
+from fer_core.aggregation import People, SeenFace, aggregated
 from fer_core.detection import FaceDetector, YuNetDetector
 from fer_core.errors import Cancelled
 from fer_core.expression import ExpressionReader
@@ -169,10 +169,9 @@ def analyse_segment(
         if seen.is_cut:
             tracker.cut()
         time_ms = seen.frame.time_ms
-        # Not where frames are seldom, and nobody has to be seen clearly: each would be a person.
-        often = bool(times) and time_ms - times[-1] <= SELDOM_MS
         times.append(time_ms)
-        unsure_begin = often and time_ms < plan.start_ms
+        # Not where frames are seldom, and nobody has to be seen clearly: each would be a person.
+        unsure_begin = time_ms < plan.start_ms and people.is_close(time_ms)
         tracks = tracker.update(time_ms, seen.faces, unsure_begin=unsure_begin)
         clearly = map(options.is_clear, seen.faces)
         people.saw(time_ms, {t: c for t, c in zip(tracks, clearly, strict=True) if t is not None})

@@ -10,6 +10,7 @@ from db.engine import Database
 from db.tables import RecordingState, Segment
 from jobs.intake import Accepted
 from jobs.worker import run_worker
+from settings import Settings
 from tests.dying_pool import DyingPool
 from tests.made_footage import Appearance, write_video
 from tests.made_jobs import (
@@ -41,19 +42,9 @@ def test_the_others_are_read_once_and_it_is_read_again(tmp_path: Path, film: Pat
         expected = rows(database)
 
     settings = made_settings(tmp_path, sample_rate=2)
-    died = tmp_path / "died"
-    died.mkdir()
     with opened(settings) as database:
-        (outcome,) = take_in(database, settings, made_camera(database), film).values()
-        assert isinstance(outcome, Accepted)
-        run_worker(
-            settings,
-            threading.Event(),
-            until_idle=True,
-            executor_factory=lambda: DyingPool(died, 1, DEATHS),
-        )
+        died = read_with_deaths(database, settings, film, index=1)
         assert len(list(died.iterdir())) == DEATHS
-        assert recording(database, outcome.recording_id).state is RecordingState.DONE
         assert rows(database) == expected
         assert attempts(database) == [1, 1 + DEATHS, 1]
 
@@ -62,19 +53,27 @@ def test_what_another_process_is_reading_meanwhile_does_not_die_with_it(
     tmp_path: Path, film: Path
 ) -> None:
     settings = made_settings(tmp_path, sample_rate=2, worker_processes=2, lease_seconds=60.0)
-    died = tmp_path / "died"
-    died.mkdir()
     with opened(settings) as database:
-        (outcome,) = take_in(database, settings, made_camera(database), film).values()
-        assert isinstance(outcome, Accepted)
-        run_worker(
-            settings,
-            threading.Event(),
-            until_idle=True,
-            executor_factory=lambda: DyingPool(died, 2, DEATHS, beside=1),
-        )
-        assert recording(database, outcome.recording_id).state is RecordingState.DONE
+        read_with_deaths(database, settings, film, index=2, beside=1)
         assert attempts(database) == [1, 1, 1 + DEATHS]
+
+
+def read_with_deaths(
+    database: Database, settings: Settings, film: Path, *, index: int, beside: int | None = None
+) -> Path:
+    """See DyingPool. The folder with a file for each death."""
+    died = film.with_name("died")
+    died.mkdir()
+    (outcome,) = take_in(database, settings, made_camera(database), film).values()
+    assert isinstance(outcome, Accepted)
+    run_worker(
+        settings,
+        threading.Event(),
+        until_idle=True,
+        executor_factory=lambda: DyingPool(died, index, DEATHS, beside),
+    )
+    assert recording(database, outcome.recording_id).state is RecordingState.DONE
+    return died
 
 
 def attempts(database: Database) -> list[int]:

@@ -64,14 +64,8 @@ def test_rows_from_s3_and_postgresql_are_those_of_a_laptop(
     assert [entry for entry in scratch.iterdir() if entry.is_file()] == []
 
 
-def test_only_the_pieces_that_a_segment_needs_are_fetched(
-    tmp_path: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "long.mp4"
-    write_video(path, PEOPLE, (640, 360), fps=10, seconds=60, gop=10)
-    size = path.stat().st_size
-    for module in ("jobs.store", "fer_core.container"):
-        monkeypatch.setattr(f"{module}._PIECE", 4096)
+def pieces_fetched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Bytes of each piece of a file that is fetched from now on."""
     fetched: list[int] = []
     fetch = S3File._fetch_range
 
@@ -81,6 +75,18 @@ def test_only_the_pieces_that_a_segment_needs_are_fetched(
         return found
 
     monkeypatch.setattr(S3File, "_fetch_range", counted)
+    return fetched
+
+
+def test_only_the_pieces_that_a_segment_needs_are_fetched(
+    tmp_path: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "long.mp4"
+    write_video(path, PEOPLE, (640, 360), fps=10, seconds=60, gop=10)
+    size = path.stat().st_size
+    for module in ("jobs.store", "fer_core.container"):
+        monkeypatch.setattr(f"{module}._PIECE", 4096)
+    fetched = pieces_fetched(monkeypatch)
     remote = FootageStore(s3_url)
     key = remote.put(path)
     here = [(frame.time_ms, frame.pixels.tobytes()) for frame in sample(path, 30_000, 33_000)]
@@ -126,15 +132,7 @@ def test_what_a_video_was_opened_for_is_not_fetched_again(
 ) -> None:
     path = tmp_path / "short.mp4"
     write_video(path, PEOPLE, (320, 180), fps=5, seconds=SECONDS, gop=5)
-    fetched: list[int] = []
-    fetch = S3File._fetch_range
-
-    def counted(file: S3File, start: int, end: int) -> bytes:
-        fetched.append(end - start)
-        found: bytes = fetch(file, start, end)
-        return found
-
-    monkeypatch.setattr(S3File, "_fetch_range", counted)
+    fetched = pieces_fetched(monkeypatch)
     remote = FootageStore(s3_url)
     with remote.video(remote.put(path)) as video:
         for start_ms in (0, 3000, 6000):
