@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def backup(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that is not there.")],
 ) -> None:
-    """Write the database and the footage that waits to a folder, while all goes on."""
+    """Write the database and the footage that is still there to a folder, while all goes on."""
     from jobs.backup import back_up
     from settings import settings
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from db.engine import Database
 
 Out = Annotated[
-    Path, typer.Option(help="File to write: .csv, .parquet or .jsonl; - is CSV to the terminal.")
+    Path,
+    typer.Option(help="File to write: .csv, .parquet, .xlsx or .jsonl; - is CSV to the terminal."),
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from reports.words import date_words
+from settings import Settings
 
 STATES: Final = {
     "queued": "Waiting",
@@ -26,6 +27,11 @@ CAPTURED_FROM: Final = {
 """Where a capture time came from, as the screens say it."""
 
 _MARKUP: Final = frozenset("\\`*_{}[]()<>#+-.!|~$:^&=")
+
+
+def fate_of_footage(settings: Settings) -> str:
+    """What becomes of it, as the end of a sentence."""
+    return "kept after it was read" if settings.keep_footage else "deleted once it was read"
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

@@ -4,16 +4,17 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.format import escaped, listed
+from pages.format import escaped, fate_of_footage, listed
 from pages.state import app_version, show_message, sites
 from pages.trouble import DIALOG, ZONES_TO_SAVE, told
+from settings import settings
 
 _ASSETS = Path(__file__).parent / "assets"
 _SIDEBAR_PX = 220
 _ABOUT = """**Satisface** {version}: how did our customers look today, and is it getting better?
 
-Nothing leaves this machine. Footage is deleted once it was read; no picture of a face and no
-identity is kept."""
+Nothing leaves your own installation but the reports that you have mailed. Footage is {fate}; no
+face is cut out and kept, and no identity."""
 
 # A page that keeps itself up to date would otherwise flash "Running" and offer to stop it.
 _STYLE = '<style>[data-testid="stStatusWidget"] { display: none; }</style>'
@@ -39,7 +40,9 @@ def main() -> None:
         page_icon=str(_ASSETS / "favicon.png"),
         layout="wide",
         initial_sidebar_state=_SIDEBAR_PX,
-        menu_items={"About": _ABOUT.format(version=app_version())},
+        menu_items={
+            "About": _ABOUT.format(version=app_version(), fate=fate_of_footage(settings()))
+        },
     )
     pages = [
         st.Page(file, title=title, icon=icon, url_path=path, default=not path)

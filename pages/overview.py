@@ -23,7 +23,7 @@ from pages.filters import (
     read_baseline,
     read_period,
 )
-from pages.format import counted, escaped
+from pages.format import counted, escaped, fate_of_footage
 from pages.state import Place, database, places, sites
 from pages.what_changed import what_changed
 from reports.figures import (
@@ -40,7 +40,7 @@ _FIRST_STEPS = (
     "Satisface reads the expressions of the people in your store's photos and videos, and "
     "shows here how they looked: by hour, by day and by camera.\n\n"
     "1. Upload photos, videos or a zip of them, and say which camera took them.\n"
-    "2. They are read on this machine, and deleted afterwards.\n"
+    "2. They are read in your own installation, and {fate}.\n"
     "3. This page shows the result, and **Reports** hands it on."
 )
 
@@ -50,7 +50,8 @@ def page() -> None:
     everywhere = places(sites())
     recordings, unfinished = count_all()
     if covered_days(everywhere) is None:
-        no_figures_yet(recordings, unfinished, title="Start with some footage", text=_FIRST_STEPS)
+        steps = _FIRST_STEPS.format(fate=fate_of_footage(settings()))
+        no_figures_yet(recordings, unfinished, title="Start with some footage", text=steps)
         return
     if unfinished:
         _being_read(unfinished)

@@ -1,9 +1,11 @@
 """What every page shares: the open database, the footage store, and messages across a rerun."""
 
 import threading
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import available_timezones
 
@@ -91,8 +93,8 @@ def show_message() -> None:
         st.success(sentence, icon=":material/check_circle:")
 
 
+@cache
 def app_version() -> str:
-    try:
-        return version("satisface")
-    except PackageNotFoundError:
-        return "0.1.0"
+    """Satisface is run from its folder and never installed, so no package tells it."""
+    with (Path(__file__).parents[1] / "pyproject.toml").open("rb") as file:
+        return str(tomllib.load(file)["project"]["version"])

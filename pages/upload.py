@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from pages.format import CAPTURED_FROM, counted, duration, escaped, listed
+from pages.format import CAPTURED_FROM, counted, duration, escaped, fate_of_footage, listed
 from pages.place_forms import NEW_CAMERA, camera_form, first_place_form
 from pages.reading import being_read
 from pages.state import Place, database, footage_store, places, sites
@@ -82,9 +82,8 @@ def page() -> None:
             camera_form(all_sites, key="upload_camera_form")
     given = uploader(place.camera.id)
     st.caption(
-        "Footage stays on this machine and is "
-        + ("kept after it was read." if settings().keep_footage else "deleted once it was read.")
-        + " No picture of a face and no identity is stored."
+        f"Footage stays in your own installation and is {fate_of_footage(settings())}. No face is "
+        "cut out and stored, and no identity."
     )
     with st.expander("Before you film: the law in short", icon=":material/gavel:"):
         st.markdown(_LAW)

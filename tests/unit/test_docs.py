@@ -34,11 +34,24 @@ def test_the_table_of_settings_is_the_class() -> None:
 def test_every_setting_named_anywhere_exists() -> None:
     # Of tests and training.
     tests = {"TEST_DATA", "TEST_DATABASE", "REQUIRE_BROWSER", "REQUIRE_POSTGRESQL", "CHROMIUM"}
-    beside = tests | {"TRAINING_DATA"}
+    beside = tests | {"TRAINING_DATA", "MODEL_DIR"}
     known = {name.upper() for name in Settings.model_fields} | beside
     for page in PAGES:
-        named = set(re.findall(r"SATISFACE_([A-Z_]+[A-Z])", page.read_text()))
+        named = _variables(page)
         assert named <= known, page
+
+
+def test_every_variable_that_code_names_stands_in_a_document() -> None:
+    hidden = [file for file in ROOT.glob("*/") if file.name.startswith(".")]
+    files = [file for file in ROOT.rglob("*.py") if not set(hidden) & set(file.parents)]
+    named = set().union(*(_variables(file) for file in files))
+    told = set().union(*(_variables(page) for page in PAGES))
+    assert "MODEL_DIR" in named
+    assert named <= told
+
+
+def _variables(file: Path) -> set[str]:
+    return set(re.findall(r"SATISFACE_([A-Z_]+[A-Z])", file.read_text(encoding="utf-8")))
 
 
 def commands(*group: str) -> str:

@@ -63,7 +63,7 @@ ON_ITS_WAY = {
 FILLED = {
     "overview.py": "from 64 people read",
     "compare.py": "the index is",
-    "upload.py": "Footage stays on this machine",
+    "upload.py": "Footage stays in your own installation",
     "recordings.py": "22 people, 2 not readable",
     "report.py": "from 64 people read",
     "configuration.py": "2 sites, 2 cameras",
