@@ -47,7 +47,6 @@ class Summary:
     ``counts``: people for each of EXPRESSIONS and "unknown".
     ``withheld``: fewer people were read than a figure may be made of; then ``counts`` is empty
     and every estimate None, but for ``unknown_share`` where enough people were seen.
-    ``unread``: recordings of the period that are still being read, where somebody counted them.
     """
 
     people: int
@@ -60,7 +59,6 @@ class Summary:
     unknown_share: Estimate | None
     counts: dict[str, int]
     withheld: bool
-    unread: int = 0
 
     @property
     def read(self) -> int:

@@ -128,12 +128,18 @@ def _ask_for_bytes(
 
 def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry | None) -> None:
     connection.isolation_level = None
+    # SQLite's own knows A to Z alone, and a search for "über" would not find "Übergang".
+    connection.create_function("lower", 1, _lower, deterministic=True)
     with closing(connection.cursor()) as cursor:
         cursor.execute("PRAGMA journal_mode = WAL")
         # In WAL mode this loses at most the last commits when the power fails, and never
         # corrupts; a segment lost so is read again.
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute("PRAGMA foreign_keys = ON")
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_sqlite(connection: Connection) -> None:

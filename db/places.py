@@ -1,5 +1,7 @@
 """Sites and cameras."""
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,7 +69,7 @@ def list_sites(session: Session) -> list[SiteRow]:
     counted = select(Recording.camera_id, func.count()).group_by(Recording.camera_id)
     recordings = {row[0]: row[1] for row in session.execute(counted)}
     cameras: dict[int, list[CameraRow]] = {}
-    for camera in session.scalars(select(Camera).order_by(Camera.name)):
+    for camera in sorted(session.scalars(select(Camera)), key=lambda one: _order(one.name)):
         row = CameraRow(
             id=camera.id,
             site_id=camera.site_id,
@@ -86,8 +88,17 @@ def list_sites(session: Session) -> list[SiteRow]:
             opening_hours=_as_hours(site.opening_hours),
             target=site.target,
         )
-        for site in session.scalars(select(Site).order_by(Site.name))
+        for site in sorted(session.scalars(select(Site)), key=lambda one: _order(one.name))
     ]
+
+
+def _order(name: str) -> tuple[list[str | int], str]:
+    """Where a name stands in a list, as people look for it: letters without case and accents, and
+    numbers by their value. Databases differ in that, and SQLite knows A to Z alone."""
+    plain = unicodedata.normalize("NFKD", name).casefold()
+    letters = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    parts = re.split(r"(\d+)", letters)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
 
 
 def create_site(

@@ -9,16 +9,13 @@ import pandas as pd
 from sqlalchemy.orm import Session
 
 from analytics.comparison import combined_target
-from analytics.periods import day_bounds, days_before
+from analytics.periods import days_before
 from analytics.summary import by_camera
-from db.bucket_days import no_buckets
-from db.buckets import read_buckets
+from db.days import Chosen, bounds_of_days, read_days, sources_of_days
 from db.exports import iterate_buckets
 from db.places import SiteRow, list_sites
 from db.scores import active_score
-from db.unread import unread_between
-from fer_core.errors import ModelError, SatisfaceError
-from fer_core.model_card import read_card
+from fer_core.errors import SatisfaceError
 from reports.content import SECTIONS, ReportContent
 from reports.tables import csv_chunks, without_withheld
 
@@ -65,10 +62,9 @@ def report_content(
         minimum_people=minimum_people,
         generated_at=now,
         sections=tuple(sections),
-        model_version=_model_version(),
         demonstration=any(site.is_demonstration for site in sites),
-        unread=_count_unread(session, chosen, first_day, last_day),
-        unread_before=_count_unread(session, chosen, *days_before(first_day, last_day)),
+        sources=sources_of_days(session, chosen, first_day, last_day),
+        sources_before=sources_of_days(session, chosen, *days_before(first_day, last_day)),
     )
 
 
@@ -85,36 +81,14 @@ def check_report(path: Path, first: date, last: date, sections: Sequence[str]) -
             )
 
 
-Chosen = Sequence[tuple[SiteRow, Sequence[int]]]
-"""Sites with the ids of those of their cameras that are meant."""
-
-
-def read_days(session: Session, chosen: Chosen, first_day: date, last_day: date) -> pd.DataFrame:
-    """The buckets of whole days, each site's by its own calendar."""
-    frames = [] if chosen else [no_buckets()]
-    for time_zone, camera_ids in _by_zone(chosen).items():
-        start, end = day_bounds(first_day, last_day, time_zone)
-        frames.append(read_buckets(session, start=start, end=end, camera_ids=camera_ids))
-    filled = [frame for frame in frames if not frame.empty] or frames[:1]
-    return pd.concat(filled, ignore_index=True)
-
-
-def _count_unread(session: Session, chosen: Chosen, first_day: date, last_day: date) -> int:
-    """Recordings that touch these days and are not read yet."""
-    return sum(
-        len(unread_between(session, *day_bounds(first_day, last_day, time_zone), camera_ids))
-        for time_zone, camera_ids in _by_zone(chosen).items()
-    )
-
-
 def hours_of_days(
     session: Session, chosen: Chosen, first_day: date, last_day: date, minimum_people: int
 ) -> Iterator[pd.DataFrame]:
-    """The same as rows to hand on (reports.tables.BUCKET_COLUMNS), a frame at a time."""
+    """The buckets of whole days as rows to hand on (reports.tables.BUCKET_COLUMNS), a frame at a
+    time."""
 
     def frames() -> Iterator[pd.DataFrame]:
-        for time_zone, camera_ids in _by_zone(chosen).items():
-            start, end = day_bounds(first_day, last_day, time_zone)
+        for start, end, camera_ids in bounds_of_days(chosen, first_day, last_day):
             yield from iterate_buckets(session, start=start, end=end, camera_ids=camera_ids)
 
     return without_withheld(frames(), minimum_people)
@@ -195,13 +169,6 @@ def _chosen(
     return chosen
 
 
-def _by_zone(chosen: Chosen) -> dict[str, list[int]]:
-    zones: dict[str, list[int]] = {}
-    for site, cameras in chosen:
-        zones.setdefault(site.time_zone, []).extend(cameras)
-    return zones
-
-
 def _named(chosen: Chosen) -> tuple[str, ...]:
     """Names of the cameras; none where every camera of these sites is meant."""
     if all(len(ids) == len(site.cameras) for site, ids in chosen):
@@ -213,10 +180,3 @@ def _named(chosen: Chosen) -> tuple[str, ...]:
         for camera in site.cameras
         if camera.id in ids
     )
-
-
-def _model_version() -> str:
-    try:
-        return read_card().version
-    except ModelError:
-        return ""

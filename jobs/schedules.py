@@ -226,16 +226,16 @@ def mail_text(content: "ReportContent", schedule: str) -> str:
     from reports.findings import (
         change_sentence,
         findings,
+        missing_sentences,
         people_sentence,
         target_sentence,
-        unread_sentence,
     )
     from reports.words import (
         index_interval_words,
         index_words,
         moment_words,
         period_words,
-        share_words,
+        share_and_interval_words,
     )
 
     figures = report_figures(content)
@@ -250,20 +250,20 @@ def mail_text(content: "ReportContent", schedule: str) -> str:
                 f"(95% interval {index_interval_words(summary.index)})"
             ),
             f"People: {summary.people:,}, {summary.read:,} of them read",
-            f"Happy: {share_words(summary.happy.value)}",
-            f"Negative: {share_words(summary.negative.value)}",
+            f"Happy: {share_and_interval_words(summary.happy)}",
+            f"Negative: {share_and_interval_words(summary.negative)}",
         ]
         if summary.unknown_share:
-            lines.append(f"Could not be read: {share_words(summary.unknown_share.value)}")
+            lines.append(f"Could not be read: {share_and_interval_words(summary.unknown_share)}")
         told = (
-            unread_sentence(content.unread),
+            *missing_sentences(content.sources),
             change_sentence(content, figures),
             target_sentence(summary, content.target),
         )
         lines += ["", *(sentence for sentence in told if sentence)]
         lines += ["", *(f"{lead} {text}" for lead, text in findings(figures))]
     else:
-        lines.append(people_sentence(summary, content.minimum_people))
+        lines.append(people_sentence(summary, content.minimum_people, content.sources))
     lines += [
         "",
         (

@@ -259,9 +259,11 @@ def _together(kind: AlertKind, days: int, site: SiteRow | None, sites: Sequence[
     one = "camera" if cameras else "site"
     if places < 2:
         return f"At each {one}. That is by chance alone, on days when nothing is wrong."
+    often = round(days / places)
+    altogether = f"about one in {often} days" if often > 1 else "about one a day or more"
     return (
-        f"At each {one}; with {counted(places, one)}, about one in {max(1, round(days / places))} "
-        "days altogether. That is by chance alone, on days when nothing is wrong."
+        f"At each {one}; with {counted(places, one)}, {altogether} altogether. "
+        "That is by chance alone, on days when nothing is wrong."
     )
 
 

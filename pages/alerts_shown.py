@@ -40,8 +40,9 @@ def alerts(chosen: Sequence[Place], first: date, last: date) -> None:
         )
     if not found:
         return
-    # A view of one site that is looked at already needs no way to it.
-    here = (first, last) if len(sites) == 1 else None
+    # A view of one whole site that is looked at already needs no way to it.
+    whole = len(chosen) == sum(len(site.cameras) for site in sites.values())
+    here = (first, last) if len(sites) == 1 and whole else None
     with st.container(border=True):
         st.markdown(f"**{counted(len(found), 'thing')} to look into**")
         for alert in found[:_SHOWN]:

@@ -12,12 +12,20 @@ from analytics.scores import ScoreDefinition
 from analytics.summary import by_day
 from db.scores import active_score
 from pages.empty import count_all, no_figures_yet
-from pages.figures_shown import chart
-from pages.filters import Period, choose_period, choose_site, covered_days, read_period
+from pages.figures_shown import chart, what_is_missing
+from pages.filters import (
+    Period,
+    choose_period,
+    choose_site,
+    covered_days,
+    read_period,
+    read_sources,
+)
 from pages.format import escaped
 from pages.state import Place, database, places, sites
 from reports.figures import small_trend_figure
 from reports.figures_compared import distributions_figure, league_figure
+from reports.findings import models_sentence
 from reports.scales import index_range
 from reports.style import plain
 from reports.words import (
@@ -27,7 +35,7 @@ from reports.words import (
     people_words,
     period_words,
     rank_words,
-    share_words,
+    share_and_interval_words,
     withheld_words,
 )
 from settings import settings
@@ -63,6 +71,8 @@ def page() -> None:
         f"{period_words(period.first, period.last)}, on each site's own clock. "
         f"Intervals are 95%. Scored by {escaped(score.label)}."
     )
+    sources = read_sources(chosen, period)
+    what_is_missing(sources)
     if buckets.empty:
         st.info("Nobody was seen in this period. Choose another.")
         return
@@ -72,6 +82,8 @@ def page() -> None:
     if len(table) < 2:
         st.info("Only one place has people here; a second one makes a comparison.")
     else:
+        if models := models_sentence(sources, "difference"):
+            st.markdown(escaped(models))
         _pair(buckets, table, names, by, score, minimum)
     _trends(buckets, table, names, by, period, score, minimum)
     st.subheader("Expressions side by side")
@@ -166,7 +178,7 @@ def _interval(row: Mapping[Hashable, Any], minimum: int) -> str:
 
 
 def _share(row: Mapping[Hashable, Any], name: str) -> str | None:
-    return None if pd.isna(row[name]) else share_words(float(row[name]))
+    return None if pd.isna(row[name]) else share_and_interval_words(_estimate(row, name))
 
 
 def _estimate(row: Mapping[Hashable, Any], name: str) -> Estimate:

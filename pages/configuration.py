@@ -1,9 +1,13 @@
 """Settings: sites and cameras, how the index is scored, and what this installation is."""
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from db.buckets import covered_span
 from db.places import (
     CameraRow,
     SiteRow,
@@ -24,11 +28,14 @@ from pages.place_forms import (
 )
 from pages.retention_form import retention_form
 from pages.score_editor import score_editor
-from pages.state import sites
+from pages.state import database, sites
 from pages.status_shown import status_shown
 from pages.trouble import in_dialog
 from pages.zones import zones_page
+from reports.words import period_words
 from settings import settings
+
+_SECOND: Final = timedelta(seconds=1)
 
 
 def page() -> None:
@@ -140,7 +147,8 @@ def _delete_site(site: SiteRow) -> None:
     if _has_recordings(site.name, recordings):
         return
     cameras = counted(len(site.cameras), "camera")
-    st.markdown(f"**{escaped(site.name)}** and its {cameras} will be gone. No figure changes.")
+    st.markdown(f"**{escaped(site.name)}** and its {cameras} will be gone.")
+    _figures_that_go(site, site.cameras)
     if st.button("Delete for good", type="primary"):
         with saving(f"{escaped(site.name)} was deleted.") as session:
             delete_site(session, site.id)
@@ -152,10 +160,27 @@ def _delete_camera(site: SiteRow, camera: CameraRow) -> None:
     if _has_recordings(f"{site.name} / {camera.name}", camera.recordings):
         return
     place = f"{escaped(site.name)} / {escaped(camera.name)}"
-    st.markdown(f"**{place}** will be gone. No figure changes.")
+    st.markdown(f"**{place}** will be gone.")
+    _figures_that_go(site, [camera])
     if st.button("Delete for good", type="primary"):
         with saving(f"{place} was deleted.") as session:
             delete_camera(session, camera.id)
+
+
+def _figures_that_go(site: SiteRow, cameras: Sequence[CameraRow]) -> None:
+    """Hours outlive the recordings that people were seen in, and go with their camera."""
+    with database().read() as session:
+        span = covered_span(session, [camera.id for camera in cameras])
+    if span is None:
+        st.markdown("No figure changes.")
+        return
+    zone = ZoneInfo(site.time_zone)
+    first, last = (end.astimezone(zone).date() for end in (span[0], span[1] - _SECOND))
+    st.warning(
+        f"The figures of {period_words(first, last)} are kept without the recordings that they "
+        "came from. They will be gone as well, and nothing brings them back.",
+        icon=":material/warning:",
+    )
 
 
 def _has_recordings(name: str, recordings: int) -> bool:

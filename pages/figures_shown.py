@@ -1,6 +1,6 @@
 """How figures are shown, on Overview and Reports alike: always with their people and interval."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Final, Literal
 
 import pandas as pd
@@ -10,8 +10,11 @@ import streamlit as st
 from analytics.comparison import Comparison, told_apart
 from analytics.intervals import Estimate
 from analytics.scores import ScoreDefinition
+from analytics.sources import Sources
 from analytics.summary import Summary
 from pages.filters import Period
+from pages.format import STATES
+from reports.findings import failed_sentence, unread_sentence
 from reports.method import index_ends, index_when_neutral
 from reports.words import (
     change_interval_words,
@@ -27,6 +30,32 @@ from reports.words import (
 
 _NEITHER_GOOD_NOR_BAD: Final = "More is not worse, but says less about all who came."
 _CHART = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+
+
+def what_is_missing(sources: Sources) -> None:
+    """Says what of the period's recordings is not in its figures, still or for good."""
+    for sentence, icon, page, label, address in (
+        (
+            unread_sentence(sources.unread),
+            ":material/hourglass_top:",
+            "upload.py",
+            "See how far",
+            {},
+        ),
+        (
+            failed_sentence(sources.failed),
+            ":material/error:",
+            "recordings.py",
+            "See which",
+            {"state": STATES["failed"]},
+        ),
+    ):
+        if sentence:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.info(sentence, icon=icon)
+                st.page_link(
+                    page, label=label, icon=":material/arrow_forward:", query_params=address
+                )
 
 
 def chart(figure: go.Figure, *, key: str, says: str) -> None:
@@ -176,10 +205,10 @@ def _estimate_card(
     colour: Literal["green", "red", "off"] = "off"
     if change is not None:
         delta = _difference(change, share=share)
-        if told_apart(change) and good:
-            # By name: Streamlit would take "−0.1" for a rise.
-            colour = "green" if good * change.value > 0 else "red"
         if delta != "no change":
+            if told_apart(change) and good:
+                # By name: Streamlit would take "−0.1" for a rise.
+                colour = "green" if good * change.value > 0 else "red"
             captions.append(_change_interval(change, share=share))
     # Streamlit knows no sign but a hyphen, and would show an arrow up beside "−0.1".
     arrow: Literal["up", "down", "off"] = "down" if str(delta).startswith("−") else "up"
@@ -234,9 +263,9 @@ def camera_table(cameras: pd.DataFrame, minimum_people: int, *, key: str) -> Non
             "People": int(row["people"]),
             "Not read": int(row["unknown"]),
             "Index": None if row["withheld"] else round(float(row["index"]), 1),
-            "Index, interval": _interval_or_why(row, "index", index_interval_words, minimum_people),
-            "Happy": None if row["withheld"] else 100 * float(row["happy"]),
-            "Negative": None if row["withheld"] else 100 * float(row["negative"]),
+            "Index, interval": _interval_or_why(row, minimum_people),
+            **_share(row, "Happy", "happy"),
+            **_share(row, "Negative", "negative"),
         }
         for row in cameras.to_dict("records")
     ]
@@ -258,12 +287,22 @@ def camera_table(cameras: pd.DataFrame, minimum_people: int, *, key: str) -> Non
     )
 
 
-def _interval_or_why(
-    row: Mapping[Hashable, Any], name: str, words: Callable[[Estimate], str], minimum_people: int
-) -> str:
+def _interval_or_why(row: Mapping[Hashable, Any], minimum_people: int) -> str:
     if row["withheld"]:
         return withheld_words(int(row["people"] - row["unknown"]), minimum_people)
-    return words(Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"]))
+    return index_interval_words(_estimate(row, "index"))
+
+
+def _share(row: Mapping[Hashable, Any], title: str, name: str) -> dict[str, float | str | None]:
+    """A share in whole percent, rounded as share_words does, and its interval."""
+    if row["withheld"]:
+        return {title: None, f"{title}, interval": None}
+    share = _estimate(row, name)
+    return {title: round(100 * share.value), f"{title}, interval": share_interval_words(share)}
+
+
+def _estimate(row: Mapping[Hashable, Any], name: str) -> Estimate:
+    return Estimate(float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
 
 
 def withheld_days(days: pd.DataFrame, minimum_people: int) -> None:

@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import streamlit as st
 
-from db.buckets import covered_span, read_buckets
+from analytics.periods import day_bounds, days_before
+from analytics.sources import NO_RECORDINGS, Sources
+from db.buckets import covered_span
+from db.days import Chosen, cameras_by_zone, read_days, sources_of_days
+from db.places import SiteRow
 from pages.state import Place, database
 from reports.words import weekday_words
 
@@ -45,7 +49,7 @@ class Period:
 
     def before(self) -> "Period":
         """As many days, directly before."""
-        return self.earlier(self.days)
+        return Period(*days_before(self.first, self.last))
 
     def same_weekdays(self) -> tuple["Period", ...]:
         """The same weekdays of the four weeks before, newest first: a Tuesday's four Tuesdays,
@@ -58,10 +62,7 @@ class Period:
 
     def bounds(self, time_zone: str) -> tuple[datetime, datetime]:
         """[start, end) in UTC where days begin at midnight of ``time_zone``."""
-        zone = ZoneInfo(time_zone)
-        start = datetime.combine(self.first, time(), zone)
-        end = datetime.combine(self.last + timedelta(days=1), time(), zone)
-        return start.astimezone(UTC), end.astimezone(UTC)
+        return day_bounds(self.first, self.last, time_zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def covered_days(places: Sequence[Place]) -> Period | None:
     first: list[date] = []
     last: list[date] = []
     with database().read() as session:
-        for time_zone, camera_ids in by_zone(places).items():
+        for time_zone, camera_ids in cameras_by_zone(chosen_of(places)).items():
             span = covered_span(session, camera_ids)
             if span is not None:
                 zone = ZoneInfo(time_zone)
@@ -89,23 +90,23 @@ def covered_days(places: Sequence[Place]) -> Period | None:
 
 def read_period(places: Sequence[Place], period: Period) -> pd.DataFrame:
     """The buckets of the places in the period, each by its site's own days."""
-    frames = []
     with database().read() as session:
-        for time_zone, camera_ids in by_zone(places).items():
-            start, end = period.bounds(time_zone)
-            frames.append(read_buckets(session, start=start, end=end, camera_ids=camera_ids))
-        if not frames:
-            return read_buckets(session, camera_ids=())
-    filled = [frame for frame in frames if not frame.empty] or frames[:1]
-    return pd.concat(filled, ignore_index=True)
+        return read_days(session, chosen_of(places), period.first, period.last)
 
 
-def by_zone(places: Sequence[Place]) -> dict[str, list[int]]:
-    """Ids of cameras by the time zone of their site."""
-    zones: dict[str, list[int]] = {}
+def read_sources(places: Sequence[Place], *periods: Period) -> Sources:
+    """The recordings behind the buckets of these periods together."""
+    with database().read() as session:
+        of = [sources_of_days(session, chosen_of(places), p.first, p.last) for p in periods]
+    return sum(of, NO_RECORDINGS)
+
+
+def chosen_of(places: Sequence[Place]) -> Chosen:
+    """Sites with the ids of their cameras among ``places``."""
+    sites: dict[int, tuple[SiteRow, list[int]]] = {}
     for place in places:
-        zones.setdefault(place.site.time_zone, []).append(place.camera.id)
-    return zones
+        sites.setdefault(place.site.id, (place.site, []))[1].append(place.camera.id)
+    return list(sites.values())
 
 
 def choose_site(places: Sequence[Place]) -> list[Place]:
@@ -143,15 +144,27 @@ def choose_period(covered: Period) -> Period:
         length = _LAST_DAYS[str(choice)]
         return Period(covered.last - timedelta(days=length - 1), covered.last)
     default = (max(covered.first, covered.last - timedelta(days=6)), covered.last)
+    if "dates" not in st.session_state and "dates" not in st.query_params:
+        # Not as its default, which is left out of the address and moves with new footage.
+        st.session_state["dates"] = default
+    earliest, latest = taken_bounds()
     dates = st.date_input(
         "From and to",
-        value=default,
+        value=[],
+        min_value=min(earliest, covered.first),
+        max_value=max(latest, covered.last),
         format="DD/MM/YYYY",
         key="dates",
         bind="query-params",
         width=260,
     )
     return chosen_days(dates) or Period(*default)
+
+
+def taken_bounds() -> tuple[date, date]:
+    """The days that footage may be asked for. Without bounds a field takes only the ten years
+    around today, and clocks of cameras fall back further."""
+    return date(1990, 1, 1), date(datetime.now(UTC).year + 10, 12, 31)
 
 
 def chosen_days(dates: Sequence[date]) -> Period | None:

@@ -12,7 +12,7 @@ from db.scores import active_score
 from pages.alerts_shown import alerts
 from pages.distribution_shown import distribution
 from pages.empty import count_all, no_figures_yet
-from pages.figures_shown import camera_table, cards, chart, withheld_days
+from pages.figures_shown import camera_table, cards, chart, what_is_missing, withheld_days
 from pages.filters import (
     Baseline,
     Period,
@@ -22,8 +22,9 @@ from pages.filters import (
     covered_days,
     read_baseline,
     read_period,
+    read_sources,
 )
-from pages.format import counted, escaped, fate_of_footage
+from pages.format import escaped, fate_of_footage
 from pages.state import Place, database, places, sites
 from pages.what_changed import what_changed
 from reports.figures import (
@@ -32,8 +33,8 @@ from reports.figures import (
     trend_figure,
 )
 from reports.figures_compared import week_figure
-from reports.findings import target_sentence
-from reports.words import index_change_words, period_words
+from reports.findings import change_sentences, target_sentence
+from reports.words import period_words
 from settings import settings
 
 _FIRST_STEPS = (
@@ -48,13 +49,10 @@ _FIRST_STEPS = (
 def page() -> None:
     st.title("Overview")
     everywhere = places(sites())
-    recordings, unfinished = count_all()
     if covered_days(everywhere) is None:
         steps = _FIRST_STEPS.format(fate=fate_of_footage(settings()))
-        no_figures_yet(recordings, unfinished, title="Start with some footage", text=steps)
+        no_figures_yet(*count_all(), title="Start with some footage", text=steps)
         return
-    if unfinished:
-        _being_read(unfinished)
     with database().read() as session:
         score = active_score(session)
     filters = st.container(horizontal=True, vertical_alignment="bottom")
@@ -79,6 +77,8 @@ def page() -> None:
         f"{period_words(period.first, period.last)}, on each site's own clock. "
         f"Intervals are 95%. Scored by {escaped(score.label)}."
     )
+    sources = read_sources(chosen, period)
+    what_is_missing(sources)
     warnings = st.container()
     if buckets.empty:
         with warnings:
@@ -101,13 +101,15 @@ def page() -> None:
     # They stand above the figures and take longer to find: nobody waits for them.
     with warnings:
         alerts(chosen, period.first, period.last)
-    change = comparison.index
+    earlier = read_sources(chosen, *baseline.periods)
     said = [
-        index_change_words(change, baseline.words) if change else None,
+        *change_sentences(
+            comparison.index, baseline.words, sources, earlier, withheld=summary.withheld
+        ),
         target_sentence(summary, target),
     ]
     if any(said):
-        st.markdown(" ".join(sentence for sentence in said if sentence))
+        st.markdown(escaped(" ".join(sentence for sentence in said if sentence)))
 
     days = by_day(buckets, score, minimum)
     if len(days) > 1:
@@ -183,16 +185,6 @@ def _target(chosen: Sequence[Place], buckets: pd.DataFrame) -> float | None:
         {place.site.name: place.site.target for place in chosen},
         {str(site): int(people) for site, people in read.items()},
     )
-
-
-def _being_read(unfinished: int) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.info(
-            f"{counted(unfinished, 'recording')} {'is' if unfinished == 1 else 'are'} still being "
-            "read; the figures will change.",
-            icon=":material/hourglass_top:",
-        )
-        st.page_link("upload.py", label="See how far", icon=":material/arrow_forward:")
 
 
 if __name__ == "__main__":

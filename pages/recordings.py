@@ -11,7 +11,7 @@ from db.recording_rows import RecordingRow, TakenBetween, count_recordings, list
 from db.recordings import RUNNING
 from db.tables import RecordingState
 from pages.empty import nothing_uploaded
-from pages.filters import by_zone, choose_places, chosen_days
+from pages.filters import choose_places, chosen_days, taken_bounds
 from pages.format import STATES, counted, duration, escaped, moment, time_left
 from pages.reading import ending
 from pages.recording_detail import detail
@@ -49,6 +49,7 @@ def page() -> None:
             "Every photo and video that you upload is listed here, with what it held.",
         )
         return
+    earliest, latest = taken_bounds()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = choose_places(everywhere)
         state = st.selectbox(
@@ -57,6 +58,8 @@ def page() -> None:
         days = st.date_input(
             "Taken",
             value=[],
+            min_value=earliest,
+            max_value=latest,
             format="DD/MM/YYYY",
             key="taken",
             bind="query-params",
@@ -119,7 +122,8 @@ def _stretches(chosen: Sequence[Place], days: tuple[date, ...]) -> tuple[TakenBe
     if period is None:
         return None
     return tuple(
-        TakenBetween(time_zone, *period.bounds(time_zone)) for time_zone in by_zone(chosen)
+        TakenBetween(time_zone, *period.bounds(time_zone))
+        for time_zone in dict.fromkeys(place.site.time_zone for place in chosen)
     )
 
 

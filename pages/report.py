@@ -13,13 +13,13 @@ from jobs.downloads import Format, Table
 from jobs.reports import report_content
 from pages.downloads import rows_link
 from pages.empty import count_all, no_figures_yet
-from pages.figures_shown import camera_table, cards
+from pages.figures_shown import camera_table, cards, what_is_missing
 from pages.filters import Period, choose_period, covered_days
 from pages.format import counted, escaped
 from pages.schedules import schedules
 from pages.state import Place, browser_zone, database, places, sites
 from reports.content import SECTIONS, ReportContent, ReportFigures, report_figures
-from reports.findings import change_sentence, findings, target_sentence, unread_sentence
+from reports.findings import change_sentence, findings, target_sentence
 from reports.words import period_words
 from settings import settings
 
@@ -76,8 +76,7 @@ def page() -> None:
         f"{period_words(period.first, period.last)}, on each site's own clock. "
         f"Intervals are 95%. Scored by {escaped(content.score.label)}."
     )
-    if unread := unread_sentence(content.unread):
-        st.info(unread, icon=":material/hourglass_top:")
+    what_is_missing(content.sources)
     if content.buckets.empty:
         st.info(
             "Nobody was seen in this period. Choose another one; the footage of these cameras is "
@@ -152,7 +151,7 @@ def _figures(content: ReportContent, figures: ReportFigures, period: Period) -> 
         target_sentence(figures.summary, content.target),
     ]
     if any(said):
-        st.markdown(" ".join(sentence for sentence in said if sentence))
+        st.markdown(escaped(" ".join(sentence for sentence in said if sentence)))
     for lead, text in findings(figures):
         # Plain text: names in it are somebody's own.
         st.text(f"{lead} {text}")
@@ -233,9 +232,8 @@ def _fingerprint(content: ReportContent) -> str:
         content.score,
         content.sections,
         content.minimum_people,
-        content.model_version,
-        content.unread,
-        content.unread_before,
+        content.sources,
+        content.sources_before,
     )
     known.update(repr(told).encode())
     return known.hexdigest()

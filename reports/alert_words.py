@@ -80,13 +80,15 @@ def _silent(alert: Alert) -> str:
     silence = alert.silence
     if silence is None:
         return ""
-    which = "hours in which it usually sees people" if silence.by_habit else "opening hours"
+    hours = "opening hour" if silence.hours == 1 else "opening hours"
+    if silence.by_habit:
+        hours = f"{hours.removeprefix('opening ')} in which it usually sees people"
     usual = (
         f"never for more than {silence.usual}"
         if silence.usual
         else "people were there in every such hour"
     )
-    return f"Nobody was seen for {silence.hours} {which}. In the weeks before, {usual}."
+    return f"Nobody was seen for {silence.hours} {hours}. In the weeks before, {usual}."
 
 
 def next_step(alert: Alert) -> str:

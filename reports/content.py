@@ -1,7 +1,7 @@
 """What a report is made of, and its figures: computed once, for PDF, Excel, mail and screen."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from analytics.comparison import Comparison, compare
 from analytics.scores import ScoreDefinition
+from analytics.sources import NO_RECORDINGS, Sources
 from analytics.summary import (
     Summary,
     by_camera,
@@ -46,10 +47,9 @@ class ReportContent:
     ``last_day``: local days, both included. ``buckets``: the frame the pages are drawn from,
     already cut to period and cameras; ``before``: the same of as many days before, None where
     nothing is to be compared. ``target``: the index aimed at. ``sections``: of SECTIONS; none
-    means all. ``generated_at``: aware, shown on its own clock. ``model_version``: of the
-    recogniser; empty when unknown. ``demonstration``: invented data. ``unread``,
-    ``unread_before``: recordings of these cameras that are still being read, of the period and of
-    the days before.
+    means all. ``generated_at``: aware, shown on its own clock. ``demonstration``: invented data.
+    ``sources``, ``sources_before``: the recordings of these cameras, of the period and of the days
+    before.
     """
 
     sites: Sequence[str]
@@ -62,11 +62,10 @@ class ReportContent:
     before: pd.DataFrame | None = None
     target: float | None = None
     sections: Sequence[str] = ()
-    model_version: str = ""
     cameras: Sequence[str] = ()
     demonstration: bool = False
-    unread: int = 0
-    unread_before: int = 0
+    sources: Sources = NO_RECORDINGS
+    sources_before: Sources = NO_RECORDINGS
 
     @property
     def title(self) -> str:
@@ -98,6 +97,11 @@ class ReportContent:
         ``cameras_words``, by what they are."""
         named = {"Sites": self.sites, "Cameras": self.cameras}
         return {what: names for what, names in named.items() if len(names) > _MOST_NAMES}
+
+    @property
+    def models(self) -> str:
+        """The versions of the recogniser that read the period, by name."""
+        return ", ".join(sorted(self.sources.models))
 
     def has(self, section: str) -> bool:
         """Whether the section of that name (see SECTIONS) is wanted."""
@@ -155,7 +159,7 @@ def report_figures(content: ReportContent) -> ReportFigures:
     several = cameras["site"].nunique() > 1
     return ReportFigures(
         score=content.score,
-        summary=replace(summarise(*args), unread=content.unread),
+        summary=summarise(*args),
         comparison=comparison,
         days=days,
         trend=by_week(*args).rename(columns={"week": "day"}) if weekly else days,

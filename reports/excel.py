@@ -275,7 +275,7 @@ def _summary(
     sentences = [
         change_sentence(content, figures),
         target_sentence(now, content.target),
-        people_sentence(now, content.minimum_people),
+        people_sentence(now, content.minimum_people, content.sources),
         *(f"{lead} {text}" for lead, text in findings(figures)),
     ]
     for sentence in sentences:
@@ -379,7 +379,7 @@ def _about(made: _Book, content: ReportContent) -> None:
         ("Cameras", " · ".join(content.cameras) or content.cameras_words),
         ("Made", moment_words(content.generated_at)),
         ("Score", content.score.label),
-        ("Model", content.model_version or "not known"),
+        ("Model", content.models or "not known"),
         ("Withheld under", f"{content.minimum_people} people read"),
         *method(content),
     ]

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.intervals import Moments, ends_told_apart
+from analytics.intervals import Estimate, Moments, ends_told_apart
 from analytics.scores import ScoreDefinition
-from analytics.summary import Summary
+from analytics.sources import Sources
+from analytics.summary import Summary, expression_shares
 from reports.content import ReportContent, ReportFigures
 from reports.words import (
     day_words,
@@ -18,17 +19,24 @@ from reports.words import (
     index_interval_words,
     index_words,
     people_words,
-    share_words,
+    share_and_interval_words,
     week_words,
     weekday_words,
 )
 
 
-def people_sentence(summary: Summary, minimum_people: int) -> str:
-    """How many people the figures rest on, or why there are none; and whether more will come."""
-    unread = unread_sentence(summary.unread)
-    people = _people(summary, minimum_people)
-    return people if unread is None else f"{people} {unread}"
+def people_sentence(summary: Summary, minimum_people: int, sources: Sources) -> str:
+    """How many people the figures rest on, or why there are none; and what is missing."""
+    return " ".join([_people(summary, minimum_people), *missing_sentences(sources)])
+
+
+def missing_sentences(sources: Sources) -> list[str]:
+    """What of the period's recordings is missing from its figures, still or for good."""
+    return [
+        sentence
+        for sentence in (unread_sentence(sources.unread), failed_sentence(sources.failed))
+        if sentence
+    ]
 
 
 def unread_sentence(recordings: int) -> str | None:
@@ -38,9 +46,34 @@ def unread_sentence(recordings: int) -> str | None:
     return f"{_still_being_read(recordings, 'of this time')}; the figures will change."
 
 
+def failed_sentence(recordings: int) -> str | None:
+    """That so many of the period could not be read; None where none failed."""
+    if recordings == 0:
+        return None
+    return f"{_failed(recordings, 'of this time')}; the figures lack the rest."
+
+
 def _still_being_read(recordings: int, time: str) -> str:
-    what, are = ("recording", "is") if recordings == 1 else ("recordings", "are")
-    return f"{recordings:,} {what} {time} {are} still being read"
+    return f"{_recordings(recordings, time)} {'is' if recordings == 1 else 'are'} still being read"
+
+
+def _failed(recordings: int, time: str) -> str:
+    return f"{_recordings(recordings, time)} could not be read, or only in part"
+
+
+def _recordings(number: int, time: str) -> str:
+    return f"{number:,} {'recording' if number == 1 else 'recordings'} {time}"
+
+
+def models_sentence(sources: Sources, what: str = "change") -> str | None:
+    """That more than one version of the recogniser read what is compared; None where one did.
+    ``what``: between these recordings."""
+    if len(sources.models) < 2:
+        return None
+    return (
+        f"{len(sources.models)} versions of the recogniser read this footage "
+        f"({', '.join(sorted(sources.models))}): part of a {what} may be theirs."
+    )
 
 
 def _people(summary: Summary, minimum_people: int) -> str:
@@ -56,17 +89,37 @@ def _people(summary: Summary, minimum_people: int) -> str:
 
 
 def change_sentence(content: ReportContent, figures: ReportFigures) -> str | None:
-    """The index against the period before, with the interval of the difference, and that footage
-    of it is still being read; None where there is nothing of either to say."""
-    change = figures.comparison.index if figures.comparison else None
-    told = [] if change is None else [index_change_words(change, content.versus)]
-    if content.unread_before:
-        still = f"{_still_being_read(content.unread_before, f'from {content.versus}')}"
-        if change is not None:
-            told.append(f"{still}; the comparison will change.")
-        elif not figures.summary.withheld:
-            told.append(f"{still}; there is no comparison yet.")
+    """A report's ``change_sentences`` in one; None where there are none."""
+    told = change_sentences(
+        figures.comparison.index if figures.comparison else None,
+        content.versus,
+        content.sources,
+        content.sources_before,
+        withheld=figures.summary.withheld,
+    )
     return " ".join(told) or None
+
+
+def change_sentences(
+    change: Estimate | None, versus: str, sources: Sources, before: Sources, *, withheld: bool
+) -> list[str]:
+    """The index against another time, with the interval of the difference, and what stands in the
+    way of the comparison.
+
+    ``versus``: that time, as in ``the 7 days before``. ``sources``, ``before``: the recordings of
+    both. ``withheld``: whether there is no index to compare.
+    """
+    then = f"from {versus}"
+    still = _still_being_read(before.unread, then) if before.unread else None
+    if change is None:
+        return [f"{still}; there is no comparison yet."] if still and not withheld else []
+    told = [index_change_words(change, versus)]
+    if still:
+        told.append(f"{still}; the comparison will change.")
+    if before.failed:
+        told.append(f"{_failed(before.failed, then)}.")
+    models = models_sentence(sources + before)
+    return told if models is None else [*told, models]
 
 
 def target_sentence(summary: Summary, target: float | None) -> str | None:
@@ -106,21 +159,13 @@ def findings(figures: ReportFigures) -> list[tuple[str, str]]:
         found.append(("Cameras.", _high_and_low(cameras, score, lambda row: str(row["name"]))))
     summary = figures.summary
     if not summary.withheld:
-        most = sorted(
-            ((n, e) for e, n in summary.counts.items() if e != "unknown"),
-            key=lambda pair: -pair[0],
-        )[:3]
-        found.append(
-            (
-                "Expressions.",
-                "Most people looked "
-                + ", then ".join(
-                    f"{expression_words(e).lower()} ({share_words(n / summary.read)})"
-                    for n, e in most
-                )
-                + ".",
-            )
-        )
+        shares = expression_shares(summary).sort_values("people", ascending=False, kind="stable")
+        most = [
+            f"{expression_words(row['expression']).lower()}, "
+            + share_and_interval_words(Estimate(row["share"], row["low"], row["high"]))
+            for row in shares[shares["people"] > 0].head(3).to_dict("records")
+        ]
+        found.append(("Expressions.", f"Most often people looked {'; then '.join(most)}."))
     return found
 
 
@@ -142,10 +187,16 @@ def _high_and_low(
     high, low, shown = ends
     told_apart = ends_told_apart(_moments(high, score), _moments(low, score), shown)
     sentence = (
-        f"Highest: {name(high)} ({index_words(high['index'])}). "
-        f"Lowest: {name(low)} ({index_words(low['index'])})."
+        f"Highest: {name(high)} ({_index_and_people(high)}). "
+        f"Lowest: {name(low)} ({_index_and_people(low)})."
     )
     return sentence if told_apart else f"{sentence} The difference may be chance."
+
+
+def _index_and_people(row: "pd.Series[Any]") -> str:
+    index = Estimate(row["index"], row["index_low"], row["index_high"])
+    people = people_words(int(row["people"] - row["unknown"]))
+    return f"{index_words(index.value)}, {index_interval_words(index)} from {people} read"
 
 
 def _moments(row: "pd.Series[Any]", score: ScoreDefinition) -> Moments:

@@ -103,7 +103,7 @@ def _document(content: ReportContent) -> Json:
         "names_last": [] if few_names else names,
         "demonstration": content.demonstration,
         "headline": _headline(content, figures),
-        "people": people_sentence(figures.summary, content.minimum_people),
+        "people": people_sentence(figures.summary, content.minimum_people, content.sources),
         "verdict": [
             sentence
             for sentence in (
@@ -123,7 +123,7 @@ def _document(content: ReportContent) -> Json:
             [
                 f"Satisface · {moment_words(content.generated_at)}",
                 f"score: {content.score.label}",
-                *([f"model: {content.model_version}"] if content.model_version else []),
+                *([f"model: {content.models}"] if content.models else []),
             ]
         ),
         "fonts": [FONT],
@@ -295,7 +295,15 @@ def _tables(content: ReportContent, figures: ReportFigures) -> list[Json]:
 def _table(title: str, what: str, rows: pd.DataFrame, minimum_people: int) -> Json:
     return {
         "title": title,
-        "head": [what, "People", "Not read", "Index", "95% interval", "Happy", "Negative"],
+        "head": [
+            what,
+            "People",
+            "Not read",
+            "Index",
+            "95% interval",
+            "Happy, 95% interval",
+            "Negative, 95% interval",
+        ],
         "rows": [_row(row, minimum_people) for _, row in rows.iterrows()],
     }
 
@@ -306,12 +314,18 @@ def _row(row: "pd.Series[float]", minimum_people: int) -> Json:
     if row["withheld"]:
         reason = withheld_words(people - unknown, minimum_people)
         return {**common, "withheld": True, "reason": reason}
-    index = Estimate(row["index"], row["index_low"], row["index_high"])
+    index = _estimate(row, "index")
     return {
         **common,
         "withheld": False,
         "index": index_words(index.value),
         "interval": index_interval_words(index),
-        "happy": share_words(row["happy"]),
-        "negative": share_words(row["negative"]),
+        "shares": [
+            {"share": share_words(share.value), "interval": share_interval_words(share)}
+            for share in (_estimate(row, name) for name in ("happy", "negative"))
+        ],
     }
+
+
+def _estimate(row: "pd.Series[float]", name: str) -> Estimate:
+    return Estimate(row[name], row[f"{name}_low"], row[f"{name}_high"])

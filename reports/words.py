@@ -121,6 +121,11 @@ def share_interval_words(estimate: "Estimate") -> str:
     return f"{low} to {high}"
 
 
+def share_and_interval_words(estimate: "Estimate") -> str:
+    """``34% (28% to 41%)``."""
+    return f"{share_words(estimate.value)} ({share_interval_words(estimate)})"
+
+
 def day_words(day: "date | pd.Timestamp", *, year: bool = False) -> str:
     """``Tuesday 3 Nov``, with ``year`` ``Tuesday 3 Nov 2026``. Never the machine's language."""
     words = f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"

@@ -31,11 +31,12 @@ from api.v1.problems import documented
 from api.v1.queries import Format, OfPeriod, after, cursor, place_of, wants_csv
 from api.v1.rows import BucketPage, csv_documented, first_records, streamed_csv
 from db.bucket_days import iterate_packed_buckets
+from db.days import read_days
 from db.exports import iterate_buckets
 from db.places import SiteRow
 from db.scores import active_score
 from fer_core.types import EXPRESSIONS
-from jobs.reports import hours_of_days, read_days
+from jobs.reports import hours_of_days
 from reports.tables import csv_chunks, without_withheld
 
 router = APIRouter(tags=["figures"])

@@ -17,12 +17,12 @@ from analytics.scores import DEFAULT_SCORE
 from analytics.summary import by_camera, by_day, summarise
 from api.v1.app import here_from
 from api.v1.here import HEAVY_AT_ONCE, Here
+from db.days import read_days
 from db.engine import Database
 from db.keys import Scope, create_key, find_key, list_keys, revoke_key
 from db.places import create_site, delete_site, list_sites
 from db.recordings import delete_recording
 from db.scores import active_score
-from jobs.reports import read_days
 from tests.made_api import (
     PREFIX,
     Answer,

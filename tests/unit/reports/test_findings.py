@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from analytics.scores import DEFAULT_SCORE
+from analytics.sources import NO_RECORDINGS, Sources
 from reports.content import ReportContent, report_figures
 from reports.findings import change_sentence, findings, people_sentence
 from tests.unit.analytics.people import HAPPY_THIRD, bucket_frame, crowd
@@ -44,7 +45,7 @@ def content_of(buckets: pd.DataFrame, unread: int = 0, **changes: Any) -> Report
         score=DEFAULT_SCORE,
         minimum_people=10,
         generated_at=datetime(2026, 11, 9, 8, tzinfo=UTC),
-        unread=unread,
+        sources=Sources(unread=unread),
     )
     return replace(content, **changes)
 
@@ -63,10 +64,10 @@ def test_how_many_people_is_said_with_what_is_still_being_read(
 ) -> None:
     seen = bucket_frame(crowd(str(MONDAY), people or 5, hours=1, shares=HAPPY_THIRD))
     buckets = seen if people else seen.iloc[:0]
-    of_all_that_was_read = people_sentence(report_figures(content_of(buckets)).summary, 10)
+    summary = report_figures(content_of(buckets)).summary
+    of_all_that_was_read = people_sentence(summary, 10, NO_RECORDINGS)
     assert of_all_that_was_read.endswith(".")
-    summary = report_figures(content_of(buckets, unread)).summary
-    assert people_sentence(summary, 10) == of_all_that_was_read + said
+    assert people_sentence(summary, 10, Sources(unread=unread)) == of_all_that_was_read + said
 
 
 def test_what_is_still_being_read_of_the_days_before_is_said_with_the_comparison() -> None:
@@ -76,7 +77,7 @@ def test_what_is_still_being_read_of_the_days_before_is_said_with_the_comparison
     )
 
     def said(before: pd.DataFrame, unread: int, now: pd.DataFrame = now) -> str | None:
-        content = content_of(now, before=before, unread_before=unread)
+        content = content_of(now, before=before, sources_before=Sources(unread=unread))
         return change_sentence(content, report_figures(content))
 
     compared = said(before, 0)

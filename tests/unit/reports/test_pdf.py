@@ -10,6 +10,7 @@ from pypdf import PdfReader
 
 import reports.pdf
 from analytics.scores import DEFAULT_SCORE
+from analytics.sources import Sources
 from analytics.summary import by_camera, by_day, by_weekday_hour, summarise
 from reports import words
 from reports.charts_compared import camera_labels, cameras_svg
@@ -40,7 +41,7 @@ def content(**changes: Any) -> ReportContent:
         "score": DEFAULT_SCORE,
         "minimum_people": MINIMUM,
         "generated_at": datetime(2026, 11, 6, 8, 5, tzinfo=ZoneInfo("Europe/Berlin")),
-        "model_version": "2026.11",
+        "sources": Sources(models=frozenset({"2026.11"})),
     }
     return ReportContent(**{**values, **changes})
 
