@@ -12,7 +12,7 @@ from analytics.scores import ScoreDefinition
 from analytics.summary import by_day
 from db.scores import active_score
 from pages.empty import count_all, no_figures_yet
-from pages.figures_shown import chart, what_is_missing
+from pages.figures_shown import about_period, chart, what_is_missing
 from pages.filters import (
     Period,
     choose_period,
@@ -33,7 +33,6 @@ from reports.words import (
     difference_words,
     index_interval_words,
     people_words,
-    period_words,
     rank_words,
     share_and_interval_words,
     withheld_words,
@@ -67,10 +66,7 @@ def page() -> None:
     with database().read() as session:
         score = active_score(session)
     buckets = read_period(chosen, period)
-    st.caption(
-        f"{period_words(period.first, period.last)}, on each site's own clock. "
-        f"Intervals are 95%. Scored by {escaped(score.label)}."
-    )
+    about_period(chosen, period, score)
     sources = read_sources(chosen, period)
     what_is_missing(sources)
     if buckets.empty:

@@ -1,7 +1,9 @@
 """How figures are shown, on Overview and Reports alike: always with their people and interval."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -13,7 +15,8 @@ from analytics.scores import ScoreDefinition
 from analytics.sources import Sources
 from analytics.summary import Summary
 from pages.filters import Period
-from pages.format import STATES
+from pages.format import STATES, escaped
+from pages.state import Place
 from reports.findings import failed_sentence, unread_sentence
 from reports.method import index_ends, index_when_neutral
 from reports.words import (
@@ -22,6 +25,7 @@ from reports.words import (
     index_words,
     net_words,
     people_words,
+    period_words,
     points_words,
     share_interval_words,
     share_words,
@@ -30,6 +34,17 @@ from reports.words import (
 
 _NEITHER_GOOD_NOR_BAD: Final = "More is not worse, but says less about all who came."
 _CHART = {"displayModeBar": False, "responsive": True, "scrollZoom": False}
+
+
+def about_period(places: Sequence[Place], period: Period, score: ScoreDefinition) -> None:
+    """The line above the figures: which days, and how they were made."""
+    now = datetime.now(UTC)
+    today = min(now.astimezone(ZoneInfo(place.site.time_zone)).date() for place in places)
+    st.caption(
+        f"{period_words(period.first, period.last)}, on each site's own clock. "
+        f"Intervals are 95%. Scored by {escaped(score.label)}."
+        + (" The last day is not over yet." if period.last >= today else "")
+    )
 
 
 def what_is_missing(sources: Sources) -> None:

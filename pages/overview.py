@@ -12,7 +12,14 @@ from db.scores import active_score
 from pages.alerts_shown import alerts
 from pages.distribution_shown import distribution
 from pages.empty import count_all, no_figures_yet
-from pages.figures_shown import camera_table, cards, chart, what_is_missing, withheld_days
+from pages.figures_shown import (
+    about_period,
+    camera_table,
+    cards,
+    chart,
+    what_is_missing,
+    withheld_days,
+)
 from pages.filters import (
     Baseline,
     Period,
@@ -73,10 +80,7 @@ def page() -> None:
     comparison = compare(buckets, before, score, minimum)
     summary = comparison.now
     target = _target(chosen, buckets)
-    st.caption(
-        f"{period_words(period.first, period.last)}, on each site's own clock. "
-        f"Intervals are 95%. Scored by {escaped(score.label)}."
-    )
+    about_period(chosen, period, score)
     sources = read_sources(chosen, period)
     what_is_missing(sources)
     warnings = st.container()

@@ -13,7 +13,7 @@ from jobs.downloads import Format, Table
 from jobs.reports import report_content
 from pages.downloads import rows_link
 from pages.empty import count_all, no_figures_yet
-from pages.figures_shown import camera_table, cards, what_is_missing
+from pages.figures_shown import about_period, camera_table, cards, what_is_missing
 from pages.filters import Period, choose_period, covered_days
 from pages.format import counted, escaped
 from pages.schedules import schedules
@@ -72,10 +72,7 @@ def page() -> None:
         schedules(all_sites)
         return
     content = _content(everywhere, chosen, period, _choose_sections())
-    st.caption(
-        f"{period_words(period.first, period.last)}, on each site's own clock. "
-        f"Intervals are 95%. Scored by {escaped(content.score.label)}."
-    )
+    about_period(chosen, period, content.score)
     what_is_missing(content.sources)
     if content.buckets.empty:
         st.info(

@@ -4,23 +4,26 @@ What it shows of a period alone, and of none, is tested with the other pages.
 """
 
 import json
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from streamlit.testing.v1 import AppTest
 
 from db.engine import Database
 from db.places import list_sites, set_target
+from db.tables import Recording, RecordingState
 from pages.filters import Period
 from tests.chosen_database import ON_BOTH
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.test_pages_filled import FAIR, add_read_video
 from tests.integration.pages.words import metrics, words
-from tests.unit.db.made_rows import NOON, add_camera
+from tests.unit.db.made_rows import NOON, add_camera, add_video
 
 GLAD = ("happy",) * 28 + ("neutral",) * 2
 SAD = ("sad",) * 28 + ("neutral",) * 2
+OLD = datetime(2004, 5, 6, 11, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -57,6 +60,83 @@ def test_days_are_heeded_in_either_order(
         app.date_input(key="dates").set_value(dates).run()
         assert not app.exception
         assert metrics(app)["People"] == "44"
+
+
+def test_chosen_days_stay_chosen_when_newer_footage_comes(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    """They may be those that the field offers by itself, which moves with the footage."""
+    add_days(database, camera, {0: FAIR, 1: FAIR})
+    app = open_page("overview.py", period="Choose dates")
+    offered = (date(2026, 3, 1), date(2026, 3, 2))
+    assert app.date_input(key="dates").value == offered
+    app.query_params["dates"] = [day.isoformat() for day in offered]
+    app.run()
+    assert app.date_input(key="dates").value == offered
+    # What a field offers by itself is taken out of the address.
+    assert app.query_params["dates"] == ["2026-03-01", "2026-03-02"]
+
+
+def test_days_long_ago_can_be_asked_for(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    """Clocks of cameras fall back."""
+    add_days(database, camera, {0: FAIR})
+    with database.write() as session:
+        add_read_video(session, camera, FAIR, name="old.mp4", captured_at=OLD)
+    app = open_page("overview.py", period="Choose dates")
+    app.date_input(key="dates").set_value((OLD.date(), OLD.date())).run()
+    assert metrics(app)["People"] == "22"
+
+
+def test_a_day_that_is_not_over_is_said_to_be_so(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    """Its people so far stand beside those of whole days."""
+    add_days(database, camera, {0: FAIR})
+    said = "The last day is not over yet."
+    with database.write() as session:
+        now = datetime.now(UTC)
+        add_read_video(session, camera, FAIR, name="now.mp4", captured_at=now)
+    for page in ("overview.py", "compare.py", "report.py"):
+        assert said in words(open_page(page))
+    app = open_page("overview.py", period="Choose dates")
+    app.date_input(key="dates").set_value((NOON.date(), NOON.date())).run()
+    assert said not in words(app)
+
+
+def test_what_is_missing_from_the_period_is_said(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    """And nothing of other days."""
+    add_days(database, camera, {0: FAIR, 1: FAIR, 2: FAIR})
+    still = "1 recording of this time is still being read; the figures will change."
+    failed = "1 recording of this time could not be read, or only in part; "
+    with database.write() as session:
+        add_video(session, camera, name="waits.mp4", captured_at=NOON)
+        broken = add_video(session, camera, name="broken.mp4", captured_at=NOON - timedelta(days=1))
+        state = {"state": RecordingState.FAILED.value, "error": "It is damaged."}
+        session.execute(update(Recording).where(Recording.id == broken).values(state))
+    for page in ("overview.py", "compare.py", "report.py"):
+        app = open_page(page)
+        last_day = words(app.selectbox(key="period").set_value("Last day").run())
+        assert still in last_day
+        assert failed not in last_day
+        everything = words(app.selectbox(key="period").set_value("Everything").run())
+        assert still in everything
+        assert failed in everything
+
+
+def test_a_change_of_the_recogniser_is_said_with_the_change(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    add_days(database, camera, {0: FAIR, 1: SAD})
+    said = "2 versions of the recogniser read this footage (model 1, model 2)"
+    assert said not in words(open_page("overview.py", period="Last day"))
+    with database.write() as session:
+        newest = Recording.captured_at >= NOON
+        session.execute(update(Recording).where(newest).values(model_version="model 2"))
+    assert said in words(open_page("overview.py", period="Last day"))
 
 
 def test_a_change_is_said_with_its_interval(

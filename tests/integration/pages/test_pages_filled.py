@@ -14,7 +14,8 @@ from db.keys import Scope, create_key
 from db.places import create_camera, create_site, list_sites, set_target
 from db.queue import claim, fail
 from db.recording_rows import get_recording
-from db.recordings import cancel_recording, footage_released
+from db.recordings import cancel_recording, delete_recording, footage_released
+from db.retention import seal_people
 from db.scores import save_score
 from pages.format import escaped
 from tests.chosen_database import ON_BOTH
@@ -361,9 +362,25 @@ def test_settings_ask_before_they_delete(
     app = open_page("configuration.py")
     app = app.button(key=f"delete_camera_{camera}").click().run()
     assert "will be gone" in words(app)
+    assert "No figure changes." in words(app)
     assert "Delete for good" in buttons(app)
     with database.read() as session:
         assert [site.name for site in list_sites(session)] == ["Site of Entrance"]
+
+
+@pytest.mark.parametrize("what", ["site", "camera"])
+def test_figures_that_outlived_their_recordings_are_named_before_they_go(
+    open_page: OpenPage, database: Database, camera: int, what: str
+) -> None:
+    with database.write() as session:
+        recording = add_read_video(session, camera)
+        seal_people(session, recording)
+        delete_recording(session, recording)
+        (site,) = list_sites(session)
+    key = f"delete_{what}_{camera if what == 'camera' else site.id}"
+    shown = words(open_page("configuration.py").button(key=key).click().run())
+    assert "The figures of 2 Mar 2026 are kept without the recordings" in shown
+    assert "No figure changes." not in shown
 
 
 def test_model_shows_its_figures_with_intervals(open_page: OpenPage) -> None:

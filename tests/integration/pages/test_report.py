@@ -122,7 +122,10 @@ def test_page_pdf_workbook_and_rows_tell_the_same(
     assert len(on_page) == len(in_book) == 1
     camera, line = on_page.iloc[0], in_book.iloc[0]
     told = f"{camera['People']} {camera['Not read']} {camera['Index']} {camera['Index, interval']}"
-    assert f"{told} {camera['Happy']:.0f}% {camera['Negative']:.0f}%" in printed
+    happy, negative = (
+        f"{camera[share]:.0f}% ({camera[f'{share}, interval']})" for share in ("Happy", "Negative")
+    )
+    assert f"{told} {happy} {negative}" in printed
     interval = [f"{line[f'Index, {end} bound (95%)']:.1f}" for end in ("lower", "upper")]
     assert camera["Index, interval"] == " to ".join(interval)
     assert camera["Index"] == round(line["Index"], 1)
@@ -144,8 +147,8 @@ def test_every_page_tells_the_same(open_page: OpenPage) -> None:
     league = compare.dataframe[0].value.iloc[0]
     assert f"{league['Index']:.1f}" == shown["Satisfaction index"]
     assert str(league["People"]) == shown["People"]
-    assert league["Happy"] == shown["Share happy"]
-    assert league["Negative"] == shown["Share negative"]
+    assert league["Happy"].startswith(f"{shown['Share happy']} (")
+    assert league["Negative"].startswith(f"{shown['Share negative']} (")
 
 
 def test_the_choice_of_cameras_and_days_is_that_of_the_links(

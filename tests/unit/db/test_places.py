@@ -44,6 +44,21 @@ def test_sites_and_cameras_come_back_by_name(database: Database) -> None:
     ]
 
 
+def test_places_stand_in_the_order_of_people(database: Database) -> None:
+    """Not of computers, which put Z before a, and ö behind all."""
+    names = ["Camera 10", "camera 2", "Österreich", "Zebra", "aldi", "Apple", "Camera 1", "Ost"]
+    ordered = ["aldi", "Apple", "Camera 1", "camera 2", "Camera 10", "Ost", "Österreich", "Zebra"]
+    with database.write() as session:
+        for name in names:
+            create_site(session, name, "UTC")
+        site = list_sites(session)[0]
+        for name in names:
+            create_camera(session, site.id, name)
+        sites = list_sites(session)
+    assert [site.name for site in sites] == ordered
+    assert [camera.name for camera in sites[0].cameras] == ordered
+
+
 def test_names_are_tidied(database: Database) -> None:
     with database.write() as session:
         create_site(session, "  Main\n Street ", "UTC")

@@ -5,10 +5,17 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from analytics.intervals import Estimate
 from analytics.scores import DEFAULT_SCORE
 from analytics.sources import NO_RECORDINGS, Sources
 from reports.content import ReportContent, report_figures
-from reports.findings import change_sentence, findings, people_sentence
+from reports.findings import (
+    change_sentence,
+    change_sentences,
+    findings,
+    missing_sentences,
+    people_sentence,
+)
 from tests.unit.analytics.people import HAPPY_THIRD, bucket_frame, crowd
 
 HAPPY = (0.0, 0.0, 0.0, 0.95, 0.0, 0.0, 0.05)
@@ -91,7 +98,7 @@ def test_what_is_still_being_read_of_the_days_before_is_said_with_the_comparison
     assert said(before.iloc[:0], 1) == (
         "1 recording from the 7 days before is still being read; there is no comparison yet."
     )
-    # What it would be compared with is withheld.
+    # There is too little that it could be compared with.
     few = bucket_frame(crowd(str(MONDAY), 3, shares=HAPPY_THIRD))
     assert said(before, 1, few) is None
 
@@ -105,3 +112,38 @@ def test_an_hour_that_is_better_is_told_apart_from_many_others() -> None:
     sentence = hours_of_the_week(0, best=HAPPY)
     assert "Highest: Wednesday, 15" in sentence
     assert CHANCE not in sentence
+
+
+@pytest.mark.parametrize(("failed", "which"), [(1, "1 recording"), (1200, "1,200 recordings")])
+def test_what_could_not_be_read_is_told(failed: int, which: str) -> None:
+    assert missing_sentences(NO_RECORDINGS) == []
+    assert missing_sentences(Sources(failed=failed)) == [
+        f"{which} of this time could not be read, or only in part; the figures lack the rest."
+    ]
+
+
+def test_a_comparison_says_what_stands_in_its_way() -> None:
+    change = Estimate(4.1, 0.8, 7.4)
+
+    def told(sources: Sources, before: Sources) -> list[str]:
+        first, *others = change_sentences(change, "the day before", sources, before, withheld=False)
+        assert first.startswith("Index up 4.1 points")
+        return others
+
+    old, new = (Sources(models=frozenset({name})) for name in ("old", "new"))
+    assert told(new, new) == []
+    assert told(new, NO_RECORDINGS) == []
+    assert told(new, old) == [
+        "2 versions of the recogniser read this footage (new, old): part of a change may be theirs."
+    ]
+    assert told(new, Sources(unread=1, failed=2, models=new.models)) == [
+        "1 recording from the day before is still being read; the comparison will change.",
+        "2 recordings from the day before could not be read, or only in part.",
+    ]
+
+
+def test_only_expressions_that_somebody_showed_are_named() -> None:
+    people = crowd(str(MONDAY), 12, hours=1, shares=(0, 0, 0, 1, 0, 0, 0))
+    text = dict(findings(report_figures(content_of(bucket_frame(people)))))["Expressions."]
+    assert text.startswith("Most often people looked happy, 100% (")
+    assert "angry" not in text

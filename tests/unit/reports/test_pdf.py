@@ -9,6 +9,7 @@ import pytest
 from pypdf import PdfReader
 
 import reports.pdf
+from analytics.intervals import Estimate
 from analytics.scores import DEFAULT_SCORE
 from analytics.sources import Sources
 from analytics.summary import by_camera, by_day, by_weekday_hour, summarise
@@ -79,10 +80,15 @@ def test_the_report_prints_the_figures_of_the_pages() -> None:
     ):
         for row in rows[~rows["withheld"]].to_dict("records"):
             name = words.day_words(row[what]) if what == "day" else row[what]
+            happy, negative = (
+                words.share_and_interval_words(
+                    Estimate(row[share], row[f"{share}_low"], row[f"{share}_high"])
+                )
+                for share in ("happy", "negative")
+            )
             line = (
                 f"{name} {row['people']} {row['unknown']} {row['index']:.1f} "
-                f"{row['index_low']:.1f} to {row['index_high']:.1f} "
-                f"{words.share_words(row['happy'])} {words.share_words(row['negative'])}"
+                f"{row['index_low']:.1f} to {row['index_high']:.1f} {happy} {negative}"
             )
             assert line in text
 
