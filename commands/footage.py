@@ -196,7 +196,12 @@ def watch(
         Path | None, typer.Argument(help="Instead of the one that SATISFACE_WATCH_FOLDER names.")
     ] = None,
     once: Annotated[
-        bool, typer.Option("--once", help="Take in what has stopped growing, then return.")
+        bool,
+        typer.Option(
+            "--once",
+            help="Take in what has stopped growing, then return: with status 1 where something was "
+            "refused.",
+        ),
     ] = False,
 ) -> None:
     """Take in what comes to lie in a folder, until stopped."""
@@ -207,6 +212,7 @@ def watch(
 
     log_to_terminal()
     stop = stopped_by_signals()
+    refused = 0
     with sentences(), opened_database() as database:
         watched = watched_folder(settings(), folder)
         say(f"Watching {watched.folder}")
@@ -215,8 +221,10 @@ def watch(
             return
         # A file is known not to grow once it was looked at twice.
         for pause in (watched.settle_seconds, 0.0):
-            take_in_settled(settings(), database, watched, stop, say)
+            refused += take_in_settled(settings(), database, watched, stop, say)
             stop.wait(pause)
+    if refused:
+        raise typer.Exit(1)
 
 
 def worker(

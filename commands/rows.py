@@ -6,7 +6,7 @@ import sys
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -19,6 +19,9 @@ from commands.terminal import (
     sentences,
     shown_progress,
 )
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 _MOMENTS = [
     "%Y-%m-%dT%H:%M:%S",
@@ -158,12 +161,14 @@ def delete(
                     if any(one.id == camera_id for one in site.cameras)
                 )
             )
-        # Of an hour that clocks repeat, both: the stretch may only be longer than what was meant.
-        first, last = start.replace(tzinfo=zone), end.replace(tzinfo=zone, fold=1)
+        # The stretch may only be longer than what was meant. Of the two readings of a moment, fold
+        # tells the later one where clocks repeat an hour, and the earlier one where they skip it.
+        first, last = min(_readings(start, zone)), max(_readings(end, zone))
         if last <= first:
             raise SatisfaceError("The end must come after the first moment.")
         if not yes:
-            stretch = f"from {first:%Y-%m-%d %H:%M %Z} to {last:%Y-%m-%d %H:%M %Z}"
+            begins, ends = (f"{at.astimezone(zone):%Y-%m-%d %H:%M %Z}" for at in (first, last))
+            stretch = f"from {begins} to {ends}"
             typer.confirm(f"Delete for good all that {camera} saw {stretch}?", abort=True)
         store = FootageStore(settings().resolved_footage_url)
         gone = erase(database, store, camera_id, first, last)
@@ -188,13 +193,14 @@ def demo(
     import shutil
 
     from db.engine import Database, upgrade
+    from jobs.backup import sqlite_url
     from jobs.demo import fill
     from settings import settings
 
     home = settings().home / "demo"
     with sentences():
         shutil.rmtree(home, ignore_errors=True)
-        url = f"sqlite:///{home / 'satisface.db'}"
+        url = sqlite_url(home / "satisface.db")
         upgrade(url)
         database = Database(url)
         with contextlib.closing(database), shown_progress() as progress:
@@ -209,6 +215,13 @@ def demo(
     app = Path(__file__).parents[1] / "app.py"
     command = shlex.join([sys.executable, "-m", "streamlit", "run", str(app)])
     say(f"  SATISFACE_HOME={shlex.quote(str(home))} {APART} {command}")
+
+
+def _readings(local: datetime, zone: "ZoneInfo") -> list[datetime]:
+    """The moments, in UTC, that a time on the clock of ``zone`` may mean."""
+    from datetime import UTC
+
+    return [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -105,21 +105,23 @@ def short(name: str) -> str:
 def given_files(paths: list[Path]) -> Iterator[tuple[Path, str]]:
     """(file, the name to call it by): the files themselves, all files in folders, and what
     matches a pattern that no shell has resolved."""
+    from jobs.intake import as_text
+
     for path in paths:
         if not path.exists() and glob.has_magic(str(path)):
             matching = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207  any path
             if matching:
                 yield from given_files([Path(found) for found in matching])
             else:
-                yield path, path.name
+                yield path, as_text(PurePath(path.name))
             continue
         if not path.is_dir():
-            yield path, path.name
+            yield path, as_text(PurePath(path.name))
             continue
         for file in sorted(path.rglob("*")):
             inside = file.relative_to(path)
             if file.is_file() and not any(part.startswith(".") for part in inside.parts):
-                yield file, str(inside)
+                yield file, as_text(inside)
 
 
 def stopped_by_signals() -> threading.Event:

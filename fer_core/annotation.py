@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fer_core.tracking import LONGEST_MISSED_MS
-from fer_core.types import UNKNOWN, Box, Frame, Prediction
+from fer_core.types import UNKNOWN, Box, Frame, LeadIn, Prediction, SegmentResult
 
 CONTAINERS: Final = frozenset({".mp4", ".mkv", ".mov"})
 
@@ -125,18 +125,25 @@ def hide(pixels: NDArray[np.uint8], box: Box) -> None:
 class Missed:
     """Where people must have been who were not found in a frame.
 
-    Between two sights of one track, at most five seconds apart, a face went from the one place to
-    the other. ``predictions``: of one segment, in the order of time.
+    Between two sights of one person, at most five seconds apart, a face went from the one place to
+    the other. ``results``: segments of one recording, one after the other; who was missed over the
+    border of two is known where both are given.
     """
 
-    def __init__(self, predictions: Sequence[Prediction]) -> None:
-        latest: dict[int, Prediction] = {}
+    def __init__(self, results: Sequence[SegmentResult]) -> None:
+        sights = {LeadIn(p.time_ms, p.face): p for result in results for p in result.predictions}
         gaps = []
-        for now in predictions:
-            last = latest.get(now.track)
-            latest[now.track] = now
-            if last is not None and 0 < now.time_ms - last.time_ms <= LONGEST_MISSED_MS:
-                gaps.append((last, now))
+        for result in results:
+            latest = {
+                track.number: sights[track.lead_in]
+                for track in result.tracks
+                if track.lead_in is not None and track.lead_in in sights
+            }
+            for now in result.predictions:
+                last = latest.get(now.track)
+                latest[now.track] = now
+                if last is not None and 0 < now.time_ms - last.time_ms <= LONGEST_MISSED_MS:
+                    gaps.append((last, now))
         self._gaps = sorted(gaps, key=lambda gap: gap[0].time_ms)
         self._starts = [last.time_ms for last, _ in self._gaps]
 

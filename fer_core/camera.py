@@ -133,7 +133,9 @@ class Camera:
 
     @property
     def info(self) -> FootageInfo:
-        """Waits for the first picture. Raises UnreadableFootage where none comes."""
+        """Waits for the first picture. Raises UnreadableFootage where none comes, RuntimeError
+        outside a ``with``."""
+        self._check_watched()
         with self._changed:
             self._changed.wait_for(lambda: self._info is not None or self._ended)
             if self._info is not None:
@@ -143,7 +145,9 @@ class Camera:
     def sample(
         self, start_ms: int, end_ms: int, on_warning: Callable[[str], None] = lambda _: None
     ) -> Iterator[Frame]:
-        """The frames with ``start_ms <= time < end_ms``, as they come; of the past what is kept."""
+        """The frames with ``start_ms <= time < end_ms``, as they come; of the past what is kept.
+        Raises RuntimeError outside a ``with``."""
+        self._check_watched()
         wanted_ms = start_ms
         while True:
             with self._changed:
@@ -157,6 +161,11 @@ class Camera:
             yield frame
         for sentence in self._warnings(start_ms, end_ms):
             on_warning(sentence)
+
+    def _check_watched(self) -> None:
+        """What is never watched would be waited for without an end."""
+        if self._thread.ident is None:
+            raise RuntimeError("Use the camera in a with statement.")
 
     def _reaches(self, time_ms: int) -> bool:
         return bool(self._frames) and self._frames[-1].time_ms >= time_ms

@@ -1,15 +1,15 @@
 """A video file opened safely, and what its header tells of its pictures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import av
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -34,6 +34,8 @@ _BARE: Final = frozenset({"h264", "hevc", "mpegvideo", "m4v", "mjpeg", "mpjpeg"}
 _DECODING_ORDER: Final = frozenset({"avi", "asf"})
 """FFmpeg's names of containers that store the order of decoding only. Its guess at the order of
 display goes wrong with B-frames, but its decoder gives the frames in the right one."""
+
+_Stream = TypeVar("_Stream", bound=Stream)
 
 _MOST_FRAMES_A_SECOND: Final = 1000
 _EVEN_PIXELS: Final = 0.02
@@ -100,7 +102,16 @@ def packets(container: InputContainer, stream: VideoStream) -> Iterator["Packet[
 
     Raises av.FFmpegError where the file cannot be read on.
     """
-    demuxed = container.demux(stream)
+    return _packets(lambda: container.demux(stream))
+
+
+def packets_of_all(container: InputContainer) -> Iterator["Packet[Stream]"]:
+    """The same of all streams, sound and data too."""
+    return _packets(container.demux)
+
+
+def _packets(demux: Callable[[], Iterator["Packet[_Stream]"]]) -> Iterator["Packet[_Stream]"]:
+    demuxed = demux()
     while True:
         try:
             packet = next(demuxed, None)
@@ -108,7 +119,7 @@ def packets(container: InputContainer, stream: VideoStream) -> Iterator["Packet[
             # PyAV mostly stumbles over a stream that begins within the file (sound in FLV, say):
             # whether it was asked for is then read from memory never written. Asked again it
             # knows the stream, and goes on where it was.
-            demuxed = container.demux(stream)
+            demuxed = demux()
             continue
         if packet is None:
             return
@@ -136,7 +147,7 @@ def by_decoding(container: InputContainer) -> bool:
     return container.format.name in _DECODING_ORDER
 
 
-def stamp_of(container: InputContainer, packet: "Packet[VideoStream]") -> int | None:
+def stamp_of(container: InputContainer, packet: "Packet[_Stream]") -> int | None:
     """The packet's time in ticks, of display where the file tells it."""
     return packet.dts if by_decoding(container) else packet.pts
 

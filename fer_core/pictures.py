@@ -157,7 +157,9 @@ def _opened(path: Path, name: str, limits: FootageLimits) -> Iterator[Image.Imag
         with warnings.catch_warnings():
             # Our own bound is checked below, with a sentence; metadata warnings help nobody.
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=_FORMATS) as image:
+            # Not by its name: by that Pillow maps uncompressed pixels into memory, and takes
+            # those of a TIFF for turned already.
+            with path.open("rb") as file, Image.open(file, formats=_FORMATS) as image:
                 width, height = image.size
                 if width * height > limits.picture_pixels:
                     raise FootageTooLarge(

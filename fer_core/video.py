@@ -20,6 +20,7 @@ from fer_core.container import (
     opened,
     origin_of,
     packets,
+    packets_of_all,
     rotation,
     shown_size,
     stamp_of,
@@ -44,10 +45,21 @@ _TIME_AT_END: Final = frozenset({"matroska,webm", "nut", "asf"})
 _ONE_DURATION: Final = frozenset({"matroska,webm", "nut", "flv"})
 """Of containers that tell one duration for all their streams."""
 
+_OF_THE_LONGEST: Final = _ONE_DURATION | {"asf"}
+"""Of containers whose duration may be that of sound which goes on without pictures. (Of ASF, FFmpeg
+tells it for each stream.)"""
+
+_NEAR_THE_END_MS: Final = 1000
+"""By which a stream may end before the written duration and still reach it."""
+
+_BACK_MS: Final = (0, 10_000, 60_000)
+"""How far before the written end to look for the last pictures, before all packets are walked
+through: in FLV no seek goes behind them."""
+
 
 def probe(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> FootageInfo:
     """Header, first readable frame, duration. Where no duration is written anywhere the packets
-    are walked through (not decoded), and where it is too short those behind it.
+    are walked through (not decoded), and where it may be wrong those near the end.
 
     Raises UnreadableFootage, NoVideoStream, FootageTooLarge.
     """
@@ -65,10 +77,7 @@ def probe(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> Footage
         now = datetime.now(UTC)
         codec = stream.codec_context.name
         written_ms = _written_ms(container, stream)
-        duration_ms = written_ms and max(
-            _from_start_ms(container, stream, origin, written_ms),
-            _last_ms(container, stream, origin, written_ms),
-        )
+        duration_ms = written_ms and _duration_ms(container, stream, origin, written_ms)
     if not duration_ms:
         duration_ms = _walked_duration_ms(path, name, limits)
     if duration_ms > limits.duration_ms + min(_LONGER_MS, limits.duration_ms // 100):
@@ -156,23 +165,51 @@ def _from_start_ms(
     return from_start_ms if from_start_ms > 0 else written_ms
 
 
-def _last_ms(container: InputContainer, stream: VideoStream, origin: int, written_ms: int) -> int:
-    """The end of the last packets; recorders with a variable frame rate write too short a
-    duration. All that lies behind the written one is read (not decoded). 0 where there is no
-    getting there."""
+def _duration_ms(
+    container: InputContainer, stream: VideoStream, origin: int, written_ms: int
+) -> int:
+    """How long the pictures go on. The written duration is not believed where packets lie behind
+    it: recorders with a variable frame rate write too short a one. Nor where sound or data reach
+    it and the pictures do not; where nothing reaches it, the file is cut off."""
+    from_start_ms = _from_start_ms(container, stream, origin, written_ms)
+    of_the_longest = container.format.name in _OF_THE_LONGEST and len(container.streams) > 1
+    pictures_ms = others_ms = 0
+    for back_ms in (*_BACK_MS, written_ms) if of_the_longest else (0,):
+        since_ms = max(written_ms - back_ms, 0)
+        pictures_ms, others_ms = _ends_ms(container, stream, origin, since_ms)
+        if pictures_ms or not since_ms:
+            break
+    if of_the_longest and pictures_ms and others_ms >= from_start_ms - _NEAR_THE_END_MS:
+        return pictures_ms
+    return max(from_start_ms, pictures_ms)
+
+
+def _ends_ms(
+    container: InputContainer, stream: VideoStream, origin: int, since_ms: int
+) -> tuple[int, int]:
+    """The ends of the last packets: of the pictures, and of whatever else there is. All that lies
+    behind ``since_ms``, or the keyframe before, is read (not decoded). 0 where there is no getting
+    there."""
     base = stream.time_base
     if base is None:
-        return 0
-    end = 0
+        return 0, 0
+    ends: dict[int, int] = {}
     try:
-        container.seek(origin + int(written_ms / (base * 1000)), stream=stream, backward=True)
-        for packet in packets(container, stream):
+        container.seek(origin + int(since_ms / (base * 1000)), stream=stream, backward=True)
+        for packet in packets_of_all(container):
             stamp = stamp_of(container, packet)
             if stamp is not None:
-                end = max(end, stamp - origin + (packet.duration or 0))
+                end = stamp + (packet.duration or 1)
+                ends[packet.stream_index] = max(ends.get(packet.stream_index, end), end)
     except av.FFmpegError:
         pass  # the end is where reading ends
-    return ceil(end * base * 1000)
+
+    def end_ms(index: int) -> int:
+        ticks = (container.streams[index].time_base or Fraction()) * ends[index]
+        return max(ceil((ticks - origin * base) * 1000), 0)
+
+    others_ms = (end_ms(index) for index in ends if index != stream.index)
+    return end_ms(stream.index) if stream.index in ends else 0, max(others_ms, default=0)
 
 
 def _walked_duration_ms(path: Path | RemoteVideo, name: str, limits: FootageLimits) -> int:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from db.copy import check_empty, copy_database
 from db.engine import Database, upgrade
@@ -51,6 +51,11 @@ class Backup:
     gone: int = 0
 
 
+def sqlite_url(file: Path) -> str:
+    """The address of a database in ``file``, whatever its folders are called."""
+    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
+
+
 def back_up(settings: Settings, folder: Path, progress: Progress = lambda *_: None) -> Backup:
     """Write a backup to ``folder``, which must not be there yet. Raises BackupError."""
     if folder.exists():
@@ -65,7 +70,7 @@ def back_up(settings: Settings, folder: Path, progress: Progress = lambda *_: No
         # Footage that is read and deleted from here on is wanted by nobody; what comes is added.
         _fetch(store, unfinished, _kept(settings.resolved_database_url), progress)
         _snapshot(settings.resolved_database_url, unfinished / _DATABASE, progress)
-        wanted = _kept(f"sqlite:///{unfinished / _DATABASE}")
+        wanted = _kept(sqlite_url(unfinished / _DATABASE))
         _fetch(store, unfinished, wanted, progress)
         for file in (unfinished / _FOOTAGE).iterdir():
             if file.name not in wanted:
@@ -101,9 +106,10 @@ def restore(settings: Settings, folder: Path, progress: Progress = lambda *_: No
         progress("footage", done, len(footage))
         store.put_as(file.name, folder / file)
     with tempfile.TemporaryDirectory(dir=unfinished_folder(settings)) as scratch:
-        file = Path(shutil.copy(folder / _DATABASE, scratch))
-        upgrade(f"sqlite:///{file}")
-        copy_database(f"sqlite:///{file}", settings.resolved_database_url, progress)
+        # Without the mode of the original, which may be read-only.
+        copy = sqlite_url(shutil.copyfile(folder / _DATABASE, Path(scratch) / _DATABASE))
+        upgrade(copy)
+        copy_database(copy, settings.resolved_database_url, progress)
     size = sum(int(about["bytes"]) for about in listed["files"].values())
     return Backup(folder, datetime.fromisoformat(listed["made_at"]), len(footage), size)
 
@@ -129,7 +135,7 @@ def _fetch(store: FootageStore, folder: Path, wanted: Collection[str], progress:
 def _snapshot(url: str, target: Path, progress: Progress) -> None:
     address = make_url(url)
     if address.get_backend_name() != "sqlite":
-        copy_database(url, f"sqlite:///{target}", progress)
+        copy_database(url, sqlite_url(target), progress)
         return
     with (
         closing(sqlite3.connect(str(address.database), isolation_level=None)) as source,

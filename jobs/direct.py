@@ -10,9 +10,11 @@ import pandas as pd
 
 from fer_core.analysis import analyse_segment, detector_for, reader_for
 from fer_core.annotation import AnnotatedVideo, Missed
+from fer_core.detection import YuNetDetector
 from fer_core.errors import FootageError, ModelError, SatisfaceError
 from fer_core.footage import Source, plan_segments, probe, sample
 from fer_core.options import AnalysisOptions
+from fer_core.tracking import LONGEST_MISSED_MS
 from fer_core.types import EXPRESSIONS, UNKNOWN, LeadIn, Prediction, SegmentResult
 from jobs.intake import unpacked_files
 from jobs.memory import share_one_heap
@@ -115,7 +117,11 @@ class FileReader:
             info = probe(path, name, self._options.limits)
             count.warnings.extend(info.warnings)
             length_s = info.duration_ms / 1000
-            for plan in plan_segments(info, self._options.segment_ms):
+            drawing = None
+            if self._annotated is not None and isinstance(path, Path):
+                drawing = _Drawing(self._annotated, path, name, self._options, self._detector)
+            plans = plan_segments(info, self._options.segment_ms)
+            for plan in plans:
                 start = plan.start_ms
                 result = analyse_segment(
                     path,
@@ -128,37 +134,14 @@ class FileReader:
                     name=name,
                 )
                 yield _frame(name, count.take(result))
-                if self._annotated is not None and isinstance(path, Path):
-                    self._draw(self._annotated, path, name, result)
+                if drawing is not None:
+                    drawing.go_on(result, is_last=plan == plans[-1])
         except (FootageError, ModelError) as error:
             problem = str(error)
         except Exception:
             log.exception("reading %s", name)
             problem = f"{name}: an unexpected fault stopped the reading."
         self._add(name, count, problem)
-
-    def _draw(self, video: AnnotatedVideo, path: Path, name: str, result: SegmentResult) -> None:
-        """The segment's frames a second time: what is hidden in one may be known from a later."""
-        options, plan = self._options, result.plan
-
-        frames = sample(
-            path,
-            plan.start_ms,
-            plan.end_ms,
-            rate=options.rate,
-            name=name,
-            limits=options.limits,
-            keyframes=options.keyframes,
-        )
-        missed = Missed(result.predictions)
-        by_time: dict[int, list[Prediction]] = {}
-        for prediction in result.predictions:
-            by_time.setdefault(prediction.time_ms, []).append(prediction)
-        for frame in frames:
-            # Also those that were too unsure to be counted.
-            hidden = [face.box for face in self._detector.detect(frame.pixels)]
-            hidden += missed.at(frame.time_ms)
-            video.add(frame, by_time.get(frame.time_ms, ()), hidden)
 
     def _add(self, name: str, count: "_Count", problem: str | None) -> None:
         self.summaries.append(
@@ -171,6 +154,56 @@ class FileReader:
                 problem,
             )
         )
+
+
+class _Drawing:
+    """Draws one file, whose frames are read a second time: what is hidden in one may be known from
+    a later. That one may belong to the next segment, so drawing stays behind reading by as long as
+    somebody may be missed."""
+
+    def __init__(
+        self,
+        video: AnnotatedVideo,
+        path: Path,
+        name: str,
+        options: AnalysisOptions,
+        detector: YuNetDetector,
+    ) -> None:
+        self._video, self._path, self._name = video, path, name
+        self._options, self._detector = options, detector
+        self._results: list[SegmentResult] = []
+        self._drawn_ms = 0
+
+    def go_on(self, result: SegmentResult, *, is_last: bool) -> None:
+        """Draw as far as can be told now that this segment is read."""
+        start_ms, end_ms = self._drawn_ms, result.plan.end_ms
+        oldest_ms = start_ms - LONGEST_MISSED_MS
+        self._results = [one for one in self._results if one.plan.end_ms > oldest_ms] + [result]
+        if not is_last:
+            end_ms -= LONGEST_MISSED_MS
+        if end_ms <= start_ms:
+            return
+        missed = Missed(self._results)
+        by_time: dict[int, list[Prediction]] = {}
+        for one in self._results:
+            for prediction in one.predictions:
+                by_time.setdefault(prediction.time_ms, []).append(prediction)
+        options = self._options
+        frames = sample(
+            self._path,
+            start_ms,
+            end_ms,
+            rate=options.rate,
+            name=self._name,
+            limits=options.limits,
+            keyframes=options.keyframes,
+        )
+        for frame in frames:
+            # Also those that were too unsure to be counted.
+            hidden = [face.box for face in self._detector.detect(frame.pixels)]
+            hidden += missed.at(frame.time_ms)
+            self._video.add(frame, by_time.get(frame.time_ms, ()), hidden)
+        self._drawn_ms = end_ms
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """The sign of life that keeps a segment, or a report, with the process that works at it."""
 
 import logging
+import sqlite3
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -8,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, Self, TypeVar
 
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from db.engine import Database
 from db.queue import Lease, renew
@@ -22,7 +23,28 @@ _TRIES: Final = 7
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 2.0
 
+_PRIMARY: Final = 0xFF
+"""The bits of SQLite's extended codes that hold the plain one."""
+_BEYOND_ITS_LIMITS: Final = "54"
+"""The class of PostgreSQL's errors that say so of a statement or a row."""
+
 T = TypeVar("T")
+
+
+def is_for_want(error: DBAPIError) -> bool:
+    """Whether a connection, room or a lock was wanting, which is no fault of what was to be
+    written; false where the same statement would never be carried out.
+
+    Drivers raise OperationalError for the former, and now and then for the latter."""
+    if error.connection_invalidated:
+        return True
+    if not isinstance(error, OperationalError):
+        return False
+    in_sqlite = getattr(error.orig, "sqlite_errorcode", None)
+    if in_sqlite is not None:
+        return bool(in_sqlite & _PRIMARY != sqlite3.SQLITE_ERROR)
+    on_server = getattr(error.orig, "sqlstate", None) or ""
+    return not on_server.startswith(_BEYOND_ITS_LIMITS)
 
 
 def patiently(

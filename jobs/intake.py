@@ -7,6 +7,7 @@ footage. What a crash leaves between the two (footage without a row) is swept by
 import errno
 import hashlib
 import logging
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -113,6 +114,12 @@ class GivenFile:
     sha256: str | None = None
     is_ours: bool = False
     may_pass: bool = False
+
+
+def as_text(path: PurePath) -> str:
+    """A path as it can be stored and shown: a recorder may write names in another encoding, which
+    are no text."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def inspect(path: Path, name: str, scratch: Path | None = None) -> tuple[Inspected, ...]:

@@ -11,6 +11,7 @@ from typing import Final
 
 import cv2
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 
 from db.engine import Database
 from db.queue import HELD, Lease, fail, holding, release
@@ -23,7 +24,7 @@ from fer_core.expression import ExpressionReader
 from fer_core.options import AnalysisOptions
 from fer_core.remote import RemoteVideo
 from fer_core.types import FootageInfo, FootageKind, SegmentPlan, SegmentResult
-from jobs.heartbeat import DATABASE_TROUBLE, Heartbeat, patiently
+from jobs.heartbeat import Heartbeat, is_for_want, patiently
 from jobs.segment import Ending, SegmentOutcome, SegmentTask
 from jobs.store import FootageStore, StoreUnreachable
 
@@ -33,13 +34,25 @@ log = logging.getLogger(__name__)
 def read_segment(task: SegmentTask) -> SegmentOutcome:
     """Read the segment of the task and write what it held. Raises nothing that is foreseen."""
     began = time.monotonic()
+    try:
+        outcome = _outcome(task)
+    except DBAPIError as error:
+        if not is_for_want(error):
+            raise
+        # It is no fault of this footage: whatever else waits would fail one by one.
+        log.exception("the database has no room, or is away, for %s", task.lease)
+        outcome = SegmentOutcome(Ending.DATABASE_AWAY)
+    return replace(outcome, seconds=time.monotonic() - began)
+
+
+def _outcome(task: SegmentTask) -> SegmentOutcome:
+    """Without the time it took."""
     database = _opened.at(task.database_url)
     assignment = patiently(lambda: _assignment(database, task.lease))
     if assignment is None:
-        return SegmentOutcome(Ending.LOST, time.monotonic() - began)
+        return SegmentOutcome(Ending.LOST)
     with Heartbeat(database, task.lease, task.lease_seconds) as heartbeat:
-        outcome = _read_and_write(database, task, assignment, heartbeat)
-    return replace(outcome, seconds=time.monotonic() - began)
+        return _read_and_write(database, task, assignment, heartbeat)
 
 
 class _Opened:
@@ -129,7 +142,7 @@ def _assignment(database: Database, lease: Lease) -> _Assignment | None:
 def _read_and_write(
     database: Database, task: SegmentTask, assignment: _Assignment, heartbeat: Heartbeat
 ) -> SegmentOutcome:
-    """Without the time it took."""
+    """Raises DBAPIError where the database is for want of something (``is_for_want``)."""
     name, permanent = assignment.name, False
     try:
         result = patiently(
@@ -161,7 +174,9 @@ def _read_and_write(
     except MemoryError:
         log.exception("reading %s", task.lease)
         reason = "there was not enough memory"
-    except DATABASE_TROUBLE:
+    except DBAPIError as error:
+        if is_for_want(error):
+            raise
         log.exception("writing %s", task.lease)
         reason = "the database could not be written"
     except Exception:

@@ -41,6 +41,9 @@ class Ending(StrEnum):
     """To be tried again, unless it was the last attempt."""
     STORE_AWAY = "store_away"
     """Given back, and not counted as an attempt: the footage store does not answer."""
+    DATABASE_AWAY = "database_away"
+    """To be given back, as soon as that can be written, and not counted as an attempt: the database
+    cannot be reached, or has no room."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ A crash between taking in and moving does no harm: the camera has that file alre
 import logging
 import os
 import re
+import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -21,7 +22,7 @@ from db.engine import Database
 from db.places import list_sites
 from db.tables import RecordingState
 from fer_core.errors import SatisfaceError
-from jobs.intake import Duplicate, Outcome, Refused, admit
+from jobs.intake import Duplicate, Outcome, Refused, admit, as_text
 from jobs.store import FootageStore
 from settings import Settings
 
@@ -139,34 +140,65 @@ class WatchedFolder:
     delete_done: bool = False
     clock: Callable[[], float] = time.monotonic
     _seen: dict[Path, _Seen] = field(default_factory=dict)
+    _left_out: frozenset[Path] = frozenset()
 
     def settled(self) -> Iterator[Path]:
-        """Files that have not changed for ``settle_seconds``, oldest first."""
+        """Files that have not changed for ``settle_seconds``, oldest first. The log names
+        once what cannot be looked at."""
         now = self.clock()
         there: dict[Path, _Seen] = {}
-        for path in self._files():
-            try:
-                stat = path.stat()
-            except FileNotFoundError:
-                continue
+        for path, found in self._files():
             before = self._seen.get(path)
-            if before and (before.size, before.modified_ns) == (stat.st_size, stat.st_mtime_ns):
+            if before and (before.size, before.modified_ns) == (found.st_size, found.st_mtime_ns):
                 there[path] = before
             else:
-                there[path] = _Seen(stat.st_size, stat.st_mtime_ns, now)
+                there[path] = _Seen(found.st_size, found.st_mtime_ns, now)
         self._seen = there
         ready = [p for p, seen in there.items() if now - seen.since >= self.settle_seconds]
         yield from sorted(ready, key=lambda path: (there[path].modified_ns, path))
 
-    def _files(self) -> Iterator[Path]:
-        for path in self.folder.rglob("*"):
-            inside = path.relative_to(self.folder)
-            if inside.parts[0] in (DONE, FAILED) or path.suffix.lower() in _GROWING:
-                continue
-            if any(part.startswith((".", "~")) for part in inside.parts):
-                continue
-            if path.is_file() and not path.is_symlink():
-                yield path
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """What may be footage. A share may lose a file, or a folder let nobody in: that holds up
+        nothing else."""
+        failures: dict[Path, OSError] = {}
+        for at, folders, names in os.walk(
+            self.folder, onerror=lambda error: failures.update({Path(error.filename): error})
+        ):
+            folder = Path(at)
+            aside = (DONE, FAILED) if folder == self.folder else ()
+            folders[:] = [name for name in folders if _is_shown(name) and name not in aside]
+            for name in names:
+                path = folder / name
+                if not _is_shown(name) or name in aside or path.suffix.lower() in _GROWING:
+                    continue
+                try:
+                    found = path.lstat()
+                except PermissionError as error:
+                    # Where a folder may be listed and not entered, this goes for all in it.
+                    failures[folder] = error
+                    folders.clear()
+                    break
+                except OSError as error:
+                    failures[path] = error
+                    continue
+                if stat.S_ISREG(found.st_mode):
+                    yield path, found
+        self._leave_out(failures)
+
+    def _leave_out(self, failures: Mapping[Path, OSError]) -> None:
+        there = {
+            path: error
+            for path, error in failures.items()
+            if path == self.folder or not isinstance(error, FileNotFoundError)  # gone meanwhile
+        }
+        for path in there.keys() - self._left_out:
+            log.warning(
+                "%s: it is left out, since it cannot be looked at (%s); let Satisface read and "
+                "enter its folder.",
+                as_text(path),
+                there[path].strerror or there[path],
+            )
+        self._left_out = frozenset(there)
 
     def put_aside(self, path: Path, sentences: list[str]) -> None:
         """Move a settled file. ``sentences``: what was wrong with it; none when all of it was
@@ -195,6 +227,10 @@ class WatchedFolder:
             number += 1
             target = wanted.with_name(f"{wanted.stem} ({number}){wanted.suffix}")
         return target
+
+
+def _is_shown(name: str) -> bool:
+    return not name.startswith((".", "~"))
 
 
 def watched_folder(settings: Settings, folder: Path | None = None) -> WatchedFolder:
@@ -235,24 +271,26 @@ def take_in_settled(
     watched: WatchedFolder,
     stop: threading.Event,
     tell: Callable[[str], None] = log.info,
-) -> None:
-    """One look into the folder. A file stays where it is when not it is to blame: a full disk, a
-    database that does not answer. One that cannot be moved is told of once, and not taken in again
-    unless it changes; only the move is tried at each look."""
+) -> int:
+    """One look into the folder; the number of files that were not taken in, or not all of them.
+    A file stays where it is when not it is to blame: a full disk, a database that does not answer.
+    One that cannot be moved is told of once, and not taken in again unless it changes; only the
+    move is tried at each look."""
     store = FootageStore(settings.resolved_footage_url)
+    refused = 0
     for path in watched.settled():
         if stop.is_set():
-            return
-        # A recorder may write names in another encoding, which are no text that can be stored.
-        name = os.fsencode(path.relative_to(watched.folder)).decode("utf-8", "replace")
+            break
+        name = as_text(path.relative_to(watched.folder))
         left_with = sentences = watched.left_with(path)
         if sentences is None:
             outcomes = _take_in(settings, database, store, watched.pattern, path, name)
             for outcome in outcomes:
                 tell(outcome.sentence)
+            sentences = [why for outcome in outcomes if (why := _not_in(outcome))]
+            refused += bool(sentences)
             if any(isinstance(outcome, Refused) and outcome.may_pass for outcome in outcomes):
                 continue
-            sentences = [why for outcome in outcomes if (why := _not_in(outcome))]
         try:
             watched.put_aside(path, sentences)
         except OSError as error:
@@ -260,6 +298,7 @@ def take_in_settled(
                 what = "it cannot" if sentences else "it was taken in but cannot"
                 reason = error.strerror or error
                 tell(f"{name}: {what} be moved ({reason}); let Satisface write in its folder.")
+    return refused
 
 
 def _not_in(outcome: Outcome) -> str | None:

@@ -123,6 +123,7 @@ class _Worker:
         self._name = f"{socket.gethostname()[:60]}:{os.getpid()}"
         slots = 1 if settings.scheduler_address else settings.worker_processes
         self._slots = [_Slot() for _ in range(slots)]
+        self._to_give_back: list[Lease] = []
         self._next_claim = -math.inf
         self._sweep_at = time.monotonic() + _FIRST_SWEEP_S
         self._swept = False
@@ -151,7 +152,9 @@ class _Worker:
     def _step(self) -> bool:
         """Collect what has ended, start what there is room for. False when nothing is left."""
         self._reports.step()
-        if self._collect():
+        any_ended = self._collect()
+        self._hand_back()
+        if any_ended:
             # Where one segment ended most often another one waits: no need to ask first.
             self._hand_out()
         busy = bool(self._running) or self._is_anything_unfinished()
@@ -179,7 +182,7 @@ class _Worker:
 
     def _hand_out(self) -> None:
         """Claim segments as long as there is room for them, and have them read; none for a while
-        after the footage store did not answer."""
+        after the footage store did not answer, or the database had no room."""
         if time.monotonic() < self._next_claim:
             return
         for slot in self._slots:
@@ -272,8 +275,10 @@ class _Worker:
         else:
             outcome = future.result()
             metrics.count(outcome)
-            if outcome.ending is Ending.STORE_AWAY:
+            if outcome.ending in (Ending.STORE_AWAY, Ending.DATABASE_AWAY):
                 self._next_claim = time.monotonic() + _TROUBLE_PAUSE_S
+            if outcome.ending is Ending.DATABASE_AWAY:
+                self._to_give_back.append(lease)
             log.info(
                 "%s %s seconds=%.1f frames=%d faces=%d tracks=%d",
                 where,
@@ -309,6 +314,13 @@ class _Worker:
         with self._database.write() as session:
             release(session, lease)
 
+    def _hand_back(self) -> None:
+        """Give back what a task could not write. Where the database still takes nothing it raises
+        SQLAlchemyError, and all of it is kept for the next step."""
+        while self._to_give_back:
+            self._give_back(self._to_give_back[-1])
+            self._to_give_back.pop()
+
     def _sweep(self) -> None:
         # Loads pandas, which the start is not to wait for.
         from jobs.expiry import delete_expired
@@ -339,7 +351,7 @@ class _Worker:
     def _end(self) -> None:
         """Hand back what is being read, then end the executors."""
         self._reports.close()
-        for lease in self._running.values():
+        for lease in [*self._to_give_back, *self._running.values()]:
             try:
                 self._give_back(lease)
             except SQLAlchemyError:

@@ -2,14 +2,16 @@
 
 import json
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from commands.app import app
 from db.copy import CopyError, checksums
-from db.engine import downgrade
+from db.engine import downgrade, upgrade
 from db.places import create_site, list_sites
 from db.recordings import delete_recording
 from db.tables import RecordingState
@@ -193,6 +195,36 @@ def test_the_backup_of_an_older_version_is_migrated(tmp_path: Path, monday: Path
     restore(elsewhere, monday)
     with opened(elsewhere) as database, database.read() as session:
         assert checksums(session)["cameras"].rows == 1
+
+
+def test_the_copy_that_is_migrated_can_be_written_though_the_backup_cannot(
+    tmp_path: Path, monday: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (monday / "satisface.db").chmod(0o444)
+    modes: list[int] = []
+
+    def noted(url: str) -> None:
+        modes.append(Path(str(make_url(url).database)).stat().st_mode)
+        upgrade(url)
+
+    monkeypatch.setattr(backup, "upgrade", noted)
+    restore(Settings(home=tmp_path / "other", database_url="", footage_url=""), monday)
+    assert [bool(mode & stat.S_IWUSR) for mode in modes] == [True]
+
+
+@pytest.mark.embedded
+def test_folders_may_be_called_as_an_address_would_not_have_them(tmp_path: Path) -> None:
+    odd = tmp_path / "a%20b?c#d"
+    write_picture(tmp_path / "photo.jpg")
+    here = made_settings(odd)
+    with opened(here) as database:
+        take_in(database, here, made_camera(database), tmp_path / "photo.jpg")
+        made = back_up(here, odd / "monday")
+        there = Settings(home=odd / "other", database_url="", footage_url="")
+        assert (made.footage, restore(there, made.folder).footage) == (1, 1)
+        with opened(there) as copied, database.read() as mine, copied.read() as theirs:
+            assert checksums(theirs) == checksums(mine)
+    assert {entry.name for entry in tmp_path.iterdir()} == {odd.name, "photo.jpg"}
 
 
 def run(settings: Settings, *arguments: object) -> tuple[int, str]:

@@ -1,7 +1,9 @@
 """The command line: the same work from a terminal."""
 
 import json
+import os
 import re
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from commands.terminal import upgrade_if_needed
 from db.engine import is_current
 from db.places import create_camera, create_site, list_sites
 from db.recording_rows import list_recordings
+from fer_core.annotation import AnnotatedVideo
 from fer_core.footage import sample
 from fer_core.options import AnalysisOptions
 from jobs.demo import fill
@@ -163,6 +166,30 @@ def test_analyse_shows_what_was_read(footage: Path, tmp_path: Path, plain: bool)
         assert bool(change < 10) is plain
 
 
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("missed_ms", [5500, 6000])
+def test_someone_missed_at_the_border_of_two_segments_is_hidden(
+    tmp_path: Path, missed_ms: int
+) -> None:
+    """Where nobody is found only what is behind the face tells whether it was hidden."""
+    away_s = (missed_ms / 1000 - 0.1, missed_ms / 1000 + 0.1)
+    person = Appearance(160, 90, face_height=60, hidden_s=away_s)
+    write_video(tmp_path / "v.mp4", [person], (320, 180), seconds=14, background="textured")
+    options = AnalysisOptions(rate=2, segment_ms=6000)
+    with AnnotatedVideo(tmp_path / "shown.mp4") as video:
+        list(FileReader(tmp_path, options, video).rows([(tmp_path / "v.mp4", "v.mp4")]))
+    originals = list(sample(tmp_path / "v.mp4", rate=2))
+    frames = list(sample(tmp_path / "shown.mp4", rate=2))
+    assert [frame.time_ms for frame in frames] == [frame.time_ms for frame in originals]
+    middle = (slice(75, 105), slice(145, 175))
+    (change,) = (
+        np.abs(frame.pixels[middle].astype(int) - original.pixels[middle]).mean()
+        for frame, original in zip(frames, originals, strict=True)
+        if frame.time_ms == missed_ms
+    )
+    assert change > 5
+
+
 @pytest.mark.parametrize(
     ("given", "out", "said"),
     [
@@ -294,6 +321,25 @@ def test_ingest_takes_patterns_that_no_shell_has_resolved(footage: Path, home: S
     assert "*.avi: the file cannot be opened." in nothing.stderr
 
 
+@pytest.mark.parametrize("given", ["folder", "file", "pattern"])
+def test_names_in_another_encoding_are_taken(
+    footage: Path, tmp_path: Path, home: Settings, given: str
+) -> None:
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    named = folder / os.fsdecode(b"K\xe4se.mp4")
+    (footage / "till" / "day_20260105_101500.mp4").rename(named)
+    paths = {"folder": folder, "file": named, "pattern": folder / "*.mp4"}
+    assert run("analyse", paths[given], "--out", tmp_path / "x.csv").exit_code == 0
+    found = pd.read_csv(tmp_path / "x.csv", encoding="utf-8-sig")
+    assert set(found["file"]) == {"K\ufffdse.mp4"}
+    taken = run("ingest", paths[given], "--camera", "Main/Door", "--create")
+    assert taken.exit_code == 0
+    assert "K\ufffdse.mp4: taken in." in taken.stderr
+    with opened(home) as database, database.read() as session:
+        assert [row.name for row in list_recordings(session)] == ["K\ufffdse.mp4"]
+
+
 def test_a_folder_is_watched_once_or_on_and_on(
     footage: Path, home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -303,10 +349,12 @@ def test_a_folder_is_watched_once_or_on_and_on(
     run("ingest", footage / "till", "--camera", "Main/Door", "--create")
     monkeypatch.setattr(home, "watch_settle_seconds", 0.1)
     result = run("watch", footage, "--once")
+    assert result.exit_code == 1
     assert "Main/Door/photo.jpg: taken in." in result.stderr
     assert "till/day_20260105_101500.mp4: its path does not follow the pattern" in result.stderr
     assert (footage / "done" / "Main" / "Door" / "photo.jpg").is_file()
     assert (footage / "failed" / "till" / "day_20260105_101500.mp4.txt").is_file()
+    assert run("watch", footage, "--once").exit_code == 0
     missing = run("watch")
     assert missing.exit_code == 1
     assert "SATISFACE_WATCH_FOLDER" in missing.stderr
@@ -387,19 +435,32 @@ def test_delete_takes_whom_a_camera_saw_on_the_clock_of_its_site(home: Settings)
     assert "There is no camera A/B" in missing.stderr
 
 
-def test_delete_takes_both_hours_that_clocks_repeat(home: Settings) -> None:
+@pytest.mark.parametrize(
+    ("seen", "start", "end"),
+    [
+        # 2:00 in Berlin, the second time
+        ("2026-10-25T01:00", "2026-10-25T01:00", "2026-10-25T02:30"),
+        ("2026-10-25T01:00", "2026-10-25T02:50", "2026-10-25T02:10"),
+        # 1:45, and 3:10 when it was summer at once
+        ("2026-03-29T00:45", "2026-03-29T01:00", "2026-03-29T02:30"),
+        ("2026-03-29T01:10", "2026-03-29T02:30", "2026-03-29T04:00"),
+    ],
+)
+def test_delete_takes_what_a_time_may_mean_where_clocks_repeat_or_skip_it(
+    home: Settings, seen: str, start: str, end: str
+) -> None:
     made = made_settings(home.home.parent, database_url=home.database_url)
-    again = datetime(2026, 10, 25, 1, tzinfo=UTC)  # 2:00 in Berlin, the second time
+    at = datetime.fromisoformat(f"{seen}+00:00")
     with opened(made) as database, database.write() as session:
         site = create_site(session, "Main Street", "Europe/Berlin")
         recording = add_video(
-            session, create_camera(session, site, "Entrance"), segments=1, captured_at=again
+            session, create_camera(session, site, "Entrance"), segments=1, captured_at=at
         )
         read_segment(session, recording, Scene([Person([1000])], 1), 0)
     hold_footage(made, recording)
     gone = run(
         *("delete", "--camera", "Main Street/Entrance", "--yes"),
-        *("--from", "2026-10-25T01:00", "--to", "2026-10-25T02:30"),
+        *("--from", start, "--to", end),
     )
     assert "people 1, pieces of footage 1" in gone.stderr
 
@@ -425,15 +486,22 @@ def test_delete_asks_first(home: Settings) -> None:
     camera = "Site of Entrance/Entrance"
     result = run("delete", "--camera", camera, "--from", "2026-03-02", "--to", "2026-03-03")
     assert result.exit_code == 1
+    skipped = run(
+        "delete", "--camera", camera, "--from", "2026-03-29T02:30", "--to", "2026-03-29T02:31"
+    )
+    assert "from 2026-03-29 01:30 CET to 2026-03-29 03:31 CEST?" in skipped.output
     with opened(made) as database, database.read() as session:
         assert [row.state for row in list_recordings(session)] == ["queued"]
 
 
 @pytest.mark.embedded
-def test_the_demonstration_is_marked_and_apart(home: Settings) -> None:
+def test_the_demonstration_is_marked_and_apart(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(home, "home", home.home / "a%20b?c")
     result = run("demo", "--days", 1)
     assert result.exit_code == 0
-    assert f"SATISFACE_HOME={home.home / 'demo'} {APART} " in result.stderr
+    assert f"SATISFACE_HOME={shlex.quote(str(home.home / 'demo'))} {APART} " in result.stderr
     assert str(ROOT / "app.py") in result.stderr
     assert not (home.home / "satisface.db").exists()
     demo = home.model_copy(update={"home": home.home / "demo"})

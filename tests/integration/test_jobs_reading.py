@@ -10,9 +10,11 @@ from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, text, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from db import engine
 from db.engine import Database
 from db.places import update_camera
 from db.queue import MOST_DEATHS, Lease, claim, release
@@ -42,6 +44,7 @@ from tests.made_jobs import (
     store,
     take_in,
 )
+from tests.unit.db.made_rows import Person, Scene, add_video
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -189,11 +192,110 @@ def test_a_store_that_is_away_for_long_costs_no_attempt_and_fails_nothing(
     assert recording(database, film).state is RecordingState.DONE
 
 
-@pytest.mark.usefixtures("impatient", "film")
-def test_while_the_store_is_away_a_worker_takes_nothing_more(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+def attempts(database: Database) -> set[tuple[int, int]]:
+    """How often segments were handed out, and how often that was a fault."""
+    with database.read() as session:
+        return {(one.attempts, one.faults) for one in session.scalars(select(Segment))}
+
+
+@pytest.mark.embedded
+@pytest.mark.usefixtures("impatient")
+def test_a_disk_that_is_full_costs_no_attempt_and_fails_nothing_that_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (settings.home / "footage").rename(settings.home / "away")
+    small = made_settings(tmp_path, keep_footage=True)
+    most_pages, times = [1_000_000], [0]
+    begin, give_back = engine._begin_sqlite, release
+
+    def begin_on_a_disk(connection: Connection) -> None:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {most_pages[0]}")
+        begin(connection)
+
+    def room_at_last(session: Session, lease: Lease) -> None:
+        times[0] += 1
+        give_back(session, lease)
+        if times[0] == small.max_attempts + 2:
+            most_pages[0] = 1_000_000
+
+    seen = Scene([Person(range(0, 290_000, 200)) for _ in range(3)], segments=1)
+    loaded = SimpleNamespace(model=SimpleNamespace(card=SimpleNamespace(version="1")))
+    monkeypatch.setattr(engine, "_begin_sqlite", begin_on_a_disk)
+    monkeypatch.setattr(worker, "release", room_at_last)
+    monkeypatch.setattr(reading, "_analyse", lambda *_: seen.result(0))
+    monkeypatch.setattr(reading, "_loaded", lambda _: loaded)
+    with opened(small) as database:
+        camera = made_camera(database)
+        with database.write() as session:
+            waiting = [add_video(session, camera, segments=1, name=name) for name in "abc"]
+            pages = session.scalar(text("PRAGMA page_count"))
+        assert pages is not None
+        most_pages[0] = pages + 2  # room to lease a segment, and not for what it holds
+        read_all(small)
+        assert {recording(database, one).state for one in waiting} == {RecordingState.DONE}
+        assert attempts(database) == {(1, 0)}
+    assert times[0] == small.max_attempts + 2
+
+
+AWAY = OperationalError("SELECT 1", None, Exception("the server is away"))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_segment_goes_back_once_the_database_takes_it(
+    settings: Settings, database: Database, photo: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away_for(times: int, action: Callable[P, R]) -> Callable[P, R]:
+        left = [times]
+
+        def then(*args: P.args, **kwargs: P.kwargs) -> R:
+            left[0] -= 1
+            if left[0] >= 0:
+                raise AWAY
+            return action(*args, **kwargs)
+
+        return then
+
+    monkeypatch.setattr(reading, "_assignment", away_for(heartbeat._TRIES, reading._assignment))
+    monkeypatch.setattr(worker, "release", away_for(3, release))
+    read_all(settings)
+    assert recording(database, photo).state is RecordingState.DONE
+    assert attempts(database) == {(1, 0)}
+
+
+@pytest.mark.parametrize(
+    "statement", ["INSERT INTO nowhere VALUES (1)", "UPDATE segments SET recording_id = NULL"]
+)
+@pytest.mark.usefixtures("impatient")
+def test_rows_that_can_never_be_written_end_after_the_last_attempt(
+    settings: Settings,
+    database: Database,
+    photo: int,
+    monkeypatch: pytest.MonkeyPatch,
+    statement: str,
+) -> None:
+    def refused(session: Session, *_: object) -> None:
+        session.execute(text(statement))
+
+    monkeypatch.setattr(reading, "write_segment", refused)
+    read_all(settings)
+    row = recording(database, photo)
+    assert row.state is RecordingState.FAILED
+    assert row.error == (
+        "photo.jpg could not be read after 3 attempts: the database could not be written."
+    )
+
+
+@pytest.mark.parametrize("what", ["store", "database"])
+@pytest.mark.usefixtures("impatient", "film")
+def test_while_store_or_database_is_away_a_worker_takes_nothing_more(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def no_room(*_: object) -> bool:
+        raise AWAY
+
+    if what == "store":
+        (settings.home / "footage").rename(settings.home / "away")
+    else:
+        monkeypatch.setattr(reading, "_write", no_room)
     monkeypatch.setattr(worker, "_TROUBLE_PAUSE_S", 1e6)
     stop, taken, steps = threading.Event(), [0], [0]
     is_anything_unfinished = worker._Worker._is_anything_unfinished
@@ -567,8 +669,6 @@ def test_stopping_hands_back_what_is_being_read(
 def test_a_database_in_trouble_stops_no_worker(
     settings: Settings, database: Database, photo: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sqlalchemy.exc import OperationalError
-
     monkeypatch.setattr(worker, "_TROUBLE_PAUSE_S", 0.01)
     trouble = [3]
 

@@ -1,11 +1,22 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fer_core.aggregation import track_of
 from fer_core.annotation import AnnotatedVideo, Missed, hide
 from fer_core.footage import probe, sample
-from fer_core.types import UNKNOWN, Box, Frame, Prediction, UnknownReason
+from fer_core.types import (
+    UNKNOWN,
+    Box,
+    Frame,
+    LeadIn,
+    Prediction,
+    SegmentPlan,
+    SegmentResult,
+    UnknownReason,
+)
 from tests.made_footage import Appearance, scene
 
 SIZE = (321, 180)
@@ -84,17 +95,44 @@ def test_faces_over_the_edge_are_hidden_as_far_as_they_are_seen(box: Box) -> Non
     assert pixels.shape == (100, 120, 3)
 
 
+def segment(
+    sights: Sequence[Prediction], lead_in: LeadIn | None = None, start_ms: int = 0
+) -> SegmentResult:
+    """``lead_in``: of the first track."""
+    numbers = sorted({sight.track for sight in sights})
+    tracks = tuple(
+        track_of(n, [sight for sight in sights if sight.track == n], None if n else lead_in)
+        for n in numbers
+    )
+    return SegmentResult(SegmentPlan(0, start_ms, start_ms + 1000), 5, tuple(sights), tracks)
+
+
+def missed(sights: Sequence[Prediction], time_ms: int) -> list[Box]:
+    return Missed([segment(sights)]).at(time_ms)
+
+
 def test_someone_missed_between_two_sights_is_hidden_where_they_must_have_been() -> None:
     sights = [prediction(0, Box(0, 0, 10, 10)), prediction(400, Box(40, 20, 10, 20))]
-    assert Missed(sights).at(200) == [Box(20, 10, 10, 15)]
-    assert Missed(sights).at(0) == []
-    assert Missed(sights).at(600) == []
+    assert missed(sights, 200) == [Box(20, 10, 10, 15)]
+    assert missed(sights, 0) == []
+    assert missed(sights, 600) == []
     seldom = [prediction(0, Box(0, 0, 10, 10)), prediction(4000, Box(40, 20, 10, 20))]
-    assert Missed(seldom).at(2000) == [Box(20, 10, 10, 15)]
+    assert missed(seldom, 2000) == [Box(20, 10, 10, 15)]
     apart = [prediction(0, Box(0, 0, 10, 10)), prediction(9000, Box(40, 20, 10, 20))]
-    assert Missed(apart).at(1000) == []
+    assert missed(apart, 1000) == []
     others = [prediction(0, Box(0, 0, 9, 9)), prediction(400, Box(4, 2, 9, 9), track=1)]
-    assert Missed(others).at(200) == []
+    assert missed(others, 200) == []
+
+
+def test_someone_missed_at_the_border_of_two_segments_is_hidden_on_both_sides() -> None:
+    before = segment([prediction(600, Box(0, 0, 10, 10), track=3)])
+    sights = [prediction(1400, Box(80, 40, 10, 10)), prediction(1600, Box(80, 40, 10, 10))]
+    after = segment(sights, LeadIn(600, 0), 1000)
+    assert Missed([before, after]).at(800) == [Box(20, 10, 10, 10)]
+    assert Missed([before, after]).at(1000) == [Box(40, 20, 10, 10)]
+    somebody_else = segment(sights, None, 1000)
+    assert Missed([before, somebody_else]).at(1000) == []
+    assert Missed([after]).at(1000) == []  # where they came from is not known
 
 
 def test_everyone_who_was_missed_at_a_time_is_hidden() -> None:
@@ -105,7 +143,7 @@ def test_everyone_who_was_missed_at_a_time_is_hidden() -> None:
         prediction(time_ms, Box(track * 50, 0, 10, 10), track=track)
         for time_ms, track in sorted(times)
     ]
-    assert sorted(box.x for box in Missed(sights).at(1100)) == [0, 50, 100]
+    assert sorted(box.x for box in missed(sights, 1100)) == [0, 50, 100]
 
 
 class FaultError(Exception):

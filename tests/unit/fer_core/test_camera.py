@@ -186,6 +186,14 @@ def test_a_camera_is_sampled_as_it_was_made_to_be() -> None:
         list(footage.sample(Camera("rtsp://10.0.0.7/a", 1.0), rate=2.0))
 
 
+def test_a_camera_that_nothing_watches_is_not_waited_for() -> None:
+    camera = Camera("rtsp://10.0.0.7/a", 1.0)
+    with pytest.raises(RuntimeError, match="Use the camera in a with statement"):
+        footage.probe(camera)
+    with pytest.raises(RuntimeError, match="Use the camera in a with statement"):
+        list(footage.sample(camera, 0, 1000))
+
+
 @pytest.mark.parametrize("text", ["rtsp://10.0.0.7/stream1", "HTTP://x/y.m3u8", "udp://@:1234"])
 def test_an_address_is_told_from_a_file(text: str) -> None:
     assert is_address(text)

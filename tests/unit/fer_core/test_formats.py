@@ -382,6 +382,60 @@ def test_sound_and_a_cover_before_the_pictures_change_nothing(tmp_path: Path) ->
     _is_the_walk(tmp_path / "company.mp4")
 
 
+def _with_sound(pictures: Path, sound: Path, target: Path) -> None:
+    with (
+        av.open(str(pictures)) as seen,
+        av.open(str(sound)) as heard,
+        av.open(str(target), "w") as out,
+    ):
+        film = out.add_stream_from_template(seen.streams.video[0])
+        tone = out.add_stream_from_template(heard.streams.audio[0])
+        sent = [
+            (packet.dts * packet.time_base, packet, stream)
+            for given, stream in ((seen, film), (heard, tone))
+            for packet in given.demux()
+            if packet.dts is not None
+        ]
+        for _, packet, stream in sorted(sent, key=lambda one: one[0]):
+            packet.stream = stream
+            out.mux(packet)
+
+
+@pytest.mark.parametrize("sound_s", [1.0, 6.0, 12.0])
+@pytest.mark.parametrize("suffix", ["mkv", "flv", "nut"])
+def test_a_video_is_as_long_as_its_pictures_however_long_its_sound(
+    tmp_path: Path, suffix: str, sound_s: float
+) -> None:
+    write_coded(tmp_path / "only.mp4", Coding(X264, size=(64, 48)), 40)
+    write_sound(tmp_path / "sound.mp4", sound_s)
+    path = tmp_path / f"both.{suffix}"
+    _with_sound(tmp_path / "only.mp4", tmp_path / "sound.mp4", path)
+    elsewhere = RemoteVideo(path.name, lambda: path.open("rb"))
+    for video in (path, elsewhere):
+        assert footage.probe(video).duration_ms == pytest.approx(4000, abs=250)
+        told: list[str] = []
+        frames = list(footage.sample(video, on_warning=told.append))
+        assert [frame.time_ms for frame in frames] == list(range(0, 4000, 200))
+        assert told == []
+
+
+@pytest.mark.parametrize("suffix", ["mkv", "flv"])
+def test_a_video_with_sound_that_was_cut_off_is_said_to_break_off(
+    tmp_path: Path, suffix: str
+) -> None:
+    write_coded(tmp_path / "only.mp4", Coding(X264), 60)
+    write_sound(tmp_path / "sound.mp4", 6.0)
+    path = tmp_path / f"both.{suffix}"
+    _with_sound(tmp_path / "only.mp4", tmp_path / "sound.mp4", path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    assert footage.probe(path).duration_ms == pytest.approx(6000, abs=250)
+    told: list[str] = []
+    assert 5 <= len(list(footage.sample(path, on_warning=told.append))) <= 25
+    (sentence,) = told
+    assert "breaks off at 0:00:0" in sentence
+
+
 def test_data_beside_the_pictures_changes_nothing(tmp_path: Path) -> None:
     write_coded(tmp_path / "only.ts", Coding(X264))
     path = tmp_path / "noted.ts"

@@ -60,6 +60,29 @@ def test_exif_orientation_is_heeded(tmp_path: Path, suffix: str, orientation: in
     assert np.abs(frame.pixels.astype(int) - scene((640, 360), [STANDING])).mean() < 6
 
 
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+@pytest.mark.parametrize("mode", ["L", "I;16", "RGBA", "CMYK"])
+def test_an_uncompressed_tiff_is_turned_as_a_compressed_one_is(
+    tmp_path: Path, mode: str, orientation: int
+) -> None:
+    """Pillow maps the pixels of these into memory where it knows their file by name."""
+    shown = Image.fromarray(scene((640, 360), [STANDING]))
+    grey = np.asarray(shown.convert("L")).astype(np.uint16)
+    stored = Image.fromarray(grey * 257) if mode == "I;16" else shown.convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    read = []
+    for compression in ("raw", "tiff_lzw"):
+        path = tmp_path / f"{compression}.tif"
+        stored.save(path, exif=exif.tobytes(), compression=compression)
+        info = footage.probe(path)
+        assert (info.width, info.height) == (360, 640)
+        read += [frame.pixels for frame in footage.sample(path)]
+    uncompressed, compressed = read
+    assert uncompressed.shape == (640, 360, 3)
+    assert np.array_equal(uncompressed, compressed)
+
+
 def test_exif_tells_the_capture_time(tmp_path: Path) -> None:
     path = tmp_path / "IMG_20200101_000000.jpg"
     local = datetime(2026, 3, 1, 9, 30)  # noqa: DTZ001 - as cameras write it

@@ -1,19 +1,24 @@
+import sqlite3
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import cast
 
+import psycopg
 import pytest
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
 from db.engine import Database
 from db.queue import Lease
 from jobs import heartbeat
-from jobs.heartbeat import Heartbeat, patiently
+from jobs.heartbeat import Heartbeat, is_for_want, patiently
 
+DIALECT = create_engine("postgresql+psycopg://").dialect
 LEASE = Lease(1, 0, "owner", datetime.now(UTC), 1)
 
 
@@ -54,6 +59,58 @@ def test_patience_ends(pauses: list[float]) -> None:
     with pytest.raises(OperationalError):
         patiently(trouble)
     assert trouble.calls == len(pauses) + 1 < 20
+
+
+@pytest.mark.parametrize(
+    ("before", "statement", "for_want"),
+    [
+        ("PRAGMA max_page_count = 2", "INSERT INTO a VALUES (zeroblob(9999))", True),
+        ("PRAGMA query_only = ON", "INSERT INTO a VALUES (1)", True),
+        ("BEGIN IMMEDIATE", "INSERT INTO a VALUES (1)", True),
+        ("", "INSERT INTO b VALUES (1)", False),
+        ("", "INSERT INTO a VALUES (NULL)", False),
+    ],
+)
+def test_what_sqlite_wants_is_told_from_what_it_never_does(
+    tmp_path: Path, before: str, statement: str, *, for_want: bool
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'a.db'}", connect_args={"timeout": 0})
+    with engine.connect() as connection, engine.connect() as other:
+        connection.exec_driver_sql("CREATE TABLE a (x NOT NULL)")
+        connection.commit()
+        locks = before.startswith("BEGIN")
+        (other if locks else connection).exec_driver_sql(before or "SELECT 1")
+        with pytest.raises(DBAPIError) as raised:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    assert is_for_want(raised.value) is for_want
+
+
+@pytest.mark.parametrize(
+    ("orig", "for_want"),
+    [
+        (psycopg.errors.DiskFull(), True),
+        (psycopg.errors.DeadlockDetected(), True),
+        (psycopg.errors.AdminShutdown(), True),
+        (psycopg.OperationalError("the connection is closed"), True),
+        (psycopg.errors.ProgramLimitExceeded(), False),
+        (psycopg.errors.NotNullViolation(), False),
+        (psycopg.errors.UndefinedTable(), False),
+        (psycopg.errors.NumericValueOutOfRange(), False),
+    ],
+)
+def test_what_postgresql_wants_is_told_from_what_it_never_does(
+    orig: psycopg.Error, *, for_want: bool
+) -> None:
+    raised = DBAPIError.instance("INSERT", {}, orig, psycopg.Error, dialect=DIALECT)
+    assert isinstance(raised, DBAPIError)
+    assert is_for_want(raised) is for_want
+
+
+def test_a_connection_that_is_lost_is_a_want_whatever_the_driver_calls_it() -> None:
+    lost = sqlite3.InterfaceError("connection already closed")
+    assert is_for_want(DBAPIError("SELECT 1", None, lost, connection_invalidated=True))
+    assert not is_for_want(DBAPIError("SELECT 1", None, lost))
 
 
 def test_nobody_waits_for_a_lost_lease(pauses: list[float]) -> None:

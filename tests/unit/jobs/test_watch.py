@@ -1,10 +1,12 @@
 """What a path tells, and what becomes of files in a watched folder."""
 
+import errno
 import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -289,6 +291,62 @@ def test_a_name_in_another_encoding_holds_up_no_other(
     with database.read() as session:
         names = {row.name for row in list_recordings(session)}
     assert names == {f"Site of Entrance/Entrance/{name}" for name in ("K\ufffdse.jpg", "other.jpg")}
+
+
+STALE = OSError(errno.ESTALE, "Stale file handle")
+
+
+@pytest.mark.parametrize(
+    ("refuses", "error", "named"),
+    [
+        ("stat", STALE, ["a.jpg", "b.jpg"]),
+        ("stat", PermissionError(errno.EACCES, "Permission denied"), [""]),
+        ("scandir", STALE, [""]),
+    ],
+)
+def test_what_cannot_be_looked_at_is_named_once_and_holds_up_no_other(
+    settings: Settings,
+    database: Database,
+    folder: Path,
+    inbox: Path,
+    watched: WatchedFolder,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    refuses: str,
+    error: OSError,
+    named: list[str],
+) -> None:
+    lost = inbox / "lost"
+    lost.mkdir()
+    for name, size in (("a.jpg", (640, 360)), ("b.jpg", (480, 360))):
+        write_picture(lost / name, size=size)
+    write_picture(inbox / "other.jpg", size=(320, 360))
+    at_file, in_folder = Path.stat, os.scandir
+
+    def stat(path: Path, **how: Any) -> os.stat_result:
+        if refuses == "stat" and path.parent == lost:
+            raise error
+        return at_file(path, **how)
+
+    def scandir(path: str) -> Any:
+        if refuses == "scandir" and Path(path) == lost:
+            raise type(error)(error.errno, error.strerror, path)
+        return in_folder(path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "stat", stat)
+        broken.setattr(os, "scandir", scandir)
+        told = look(settings, database, watched, clock) + look(settings, database, watched, clock)
+    assert told == ["Site of Entrance/Entrance/other.jpg: taken in."]
+    left_out = [record.args[0] for record in caplog.records if isinstance(record.args, tuple)]
+    assert sorted(left_out, key=str) == [str(lost / name) for name in named]
+    assert str(error.strerror) in caplog.text
+    look(settings, database, watched, clock)
+    inside = "done/Site of Entrance/Entrance"
+    assert aside(folder) == {
+        f"{inside}/{name}" for name in ("other.jpg", "lost/a.jpg", "lost/b.jpg")
+    }
 
 
 def test_the_file_of_a_recording_that_failed_is_not_said_to_be_in(
