@@ -35,6 +35,7 @@ from training.distribution import (
     halves,
     readable,
 )
+from training.evaluate import check_data
 
 Floats = NDArray[np.float64]
 Rival = Callable[[Floats], Floats]
@@ -237,7 +238,9 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=200)
     arguments = parser.parse_args()
     reader = ExpressionReader(arguments.model)
-    p, labels = readable(reader, load(data_path(arguments.data), clean=False).validation)
+    data = load(data_path(arguments.data), clean=False)
+    check_data(arguments.model, data)
+    p, labels = readable(reader, data.validation)
     faces = Faces(p.astype(np.float64), labels.astype(np.int64))
     text = page(faces, reader.card.version, arguments.days, datetime.now(UTC))
     if arguments.out:

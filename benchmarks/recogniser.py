@@ -48,6 +48,7 @@ from benchmarks.recogniser_peers.worker import Worker, start_ours, start_peer
 from fer_core.errors import SatisfaceError
 from fer_core.model_card import default_model_dir, read_card
 from training.data import Split, data_path, load
+from training.evaluate import check_data
 
 TIMED_FACES: Final = 1024
 SPLITS: Final = ("PublicTest", "PrivateTest")
@@ -196,6 +197,9 @@ def main() -> None:
         parser.error(f"there is no peer {error}")
     try:
         data = load(data_path(arguments.data), clean=False)
+        if arguments.split == SPLITS[0]:
+            for folder in (default_model_dir(), *arguments.model):
+                check_data(folder, data)
     except SatisfaceError as error:
         sys.exit(str(error))
     split = data.validation if arguments.split == SPLITS[0] else data.test

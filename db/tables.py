@@ -152,7 +152,8 @@ class Recording(Base):
     __table_args__ = (
         UniqueConstraint("camera_id", "sha256"),
         Index(None, "sha256"),
-        Index(None, "camera_id", "captured_at"),
+        # What became of all recordings of some days is told without reading their rows.
+        Index(None, "camera_id", "captured_at", "state", "model_version"),
         # The longest recording of a camera, at once: how far back one that is still running at
         # a given time can have begun.
         Index(None, "camera_id", "duration_ms"),

@@ -75,9 +75,9 @@ def measure(network: keras.Model, split: face_data.Split) -> tuple[float, ...]:
     )
 
 
-def read_run(folder: Path, split: face_data.Split | None = None) -> Run:
-    """The run in ``folder``, measured on ``split`` where that is given. Raises DataError where
-    there is none."""
+def read_run(folder: Path, faces: face_data.FaceData | None = None) -> Run:
+    """The run in ``folder``, measured on the validation of ``faces`` where those are given. Raises
+    DataError where there is none, and where ``faces`` are divided otherwise than what it learnt."""
     try:
         described = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -85,6 +85,8 @@ def read_run(folder: Path, split: face_data.Split | None = None) -> Run:
     rows = history.read(folder)
     if not rows:
         raise DataError(f"{folder} holds no run that has ended an epoch.")
+    if faces is not None:
+        face_data.check_division(f"the run in {folder}", described["data"], faces)
     kept = history.best(rows)
     settings = {key: value for key, value in described["config"].items() if key not in _NAMES}
     for key, value in settings.pop("augmentation").items():
@@ -96,7 +98,7 @@ def read_run(folder: Path, split: face_data.Split | None = None) -> Run:
         len(rows),
         kept["val_accuracy"],
         int(kept["epoch"]),
-        () if split is None else measure(_best(folder), split)[1:],
+        () if faces is None else measure(_best(folder), faces.validation)[1:],
     )
 
 
@@ -159,19 +161,19 @@ def main() -> None:
     parser.add_argument("runs", type=Path, nargs="+", help="folders of training.train")
     parser.add_argument("--data", type=Path, help="folder, fer2013.csv or .npz, with FER+ votes")
     arguments = parser.parse_args()
-    split = None
+    faces = None
     if arguments.data:
-        split = face_data.load(arguments.data, clean=False).validation
-        if split.votes is None:
+        faces = face_data.load(arguments.data, clean=False)
+        if faces.validation.votes is None:
             parser.error(f"{arguments.data} holds no FER+ votes.")
     runs = [path for path in arguments.runs if (path / "run.json").is_file()]
     if not runs:
         parser.error("There is no run among them: a run's folder holds a run.json.")
     for path in sorted(set(arguments.runs) - set(runs)):
         print(f"{path} is no run: left out.", file=sys.stderr)  # noqa: T201
-    print(table([read_run(folder, split) for folder in runs]))  # noqa: T201
-    if split is not None:
-        for text in filter(None, (shares(folder, split) for folder in runs)):
+    print(table([read_run(folder, faces) for folder in runs]))  # noqa: T201
+    if faces is not None:
+        for text in filter(None, (shares(folder, faces.validation) for folder in runs)):
             print(f"\n{text}")  # noqa: T201
 
 

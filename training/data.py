@@ -12,10 +12,12 @@ The official names are kept apart by use: Training is ``training``, PublicTest `
 import csv
 import io
 import os
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -45,6 +47,15 @@ VOTES_OF_EXPRESSIONS: Final = (4, 5, 6, 1, 3, 2, 0)
 """The FER+ column of each of EXPRESSIONS."""
 
 NEAR_DUPLICATE_CORRELATION: Final = 0.97
+
+FOLDERS: Final = "folders"
+"""The one layout that is not divided officially."""
+
+_DAMAGED: Final = (
+    *(OSError, EOFError, ValueError, RuntimeError, TypeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
+"""What NumPy raises for an archive that is damaged, cut off, or something else."""
 
 _USAGES: Final = ("Training", "PublicTest", "PrivateTest")
 _PICTURES: Final = {".jpg", ".jpeg", ".png", ".bmp"}
@@ -76,7 +87,7 @@ class Split:
         return Split(self.images[chosen], self.labels[chosen], votes)
 
     def no_face(self) -> NDArray[np.bool_]:
-        """bool (N,): more FER+ taggers said "not a face" than any other thing."""
+        """bool (N,): FER+'s taggers said "not a face", and nothing else more often."""
         if self.votes is None:
             return np.zeros(len(self), np.bool_)
         not_face = self.votes[:, -1]
@@ -98,6 +109,29 @@ class FaceData:
     test: Split
     layout: str
     dropped: dict[str, int]
+
+
+def check_division(name: str, learnt: Mapping[str, Any], faces: FaceData) -> None:
+    """Raises DataError where ``faces`` hold out others for validation and test than ``learnt``,
+    what run.json tells of the data behind the run or model ``name``: it may have learnt them."""
+    way_out = "Give --data what it was trained on."
+    layout = str(learnt["layout"])
+    if (layout == FOLDERS) != (faces.layout == FOLDERS):
+        raise DataError(
+            f"Of what these data hold out, {name} has learnt most: it was trained on "
+            f"{_divided(layout)}, and they are {_divided(faces.layout)}. {way_out}"
+        )
+    held_out = {"validation": faces.validation.counts(), "test": faces.test.counts()}
+    if any(learnt[split] != counts for split, counts in held_out.items()):
+        raise DataError(
+            f"These data hold out other faces than those that {name} was trained without. {way_out}"
+        )
+
+
+def _divided(layout: str) -> str:
+    if layout == FOLDERS:
+        return "folders train and validation"
+    return "FER2013 in its official splits"
 
 
 def data_path(given: Path | None) -> Path:
@@ -224,7 +258,7 @@ def _read_folders(path: Path) -> FaceData:
         training,
         rest.take(np.sort(np.concatenate(first))),
         rest.take(np.sort(np.concatenate(second))),
-        "folders",
+        FOLDERS,
         {},
     )
 
@@ -265,47 +299,54 @@ def _read_csv(path: Path) -> FaceData:
     images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
     usages: list[int] = []
-    with path.open(newline="", encoding="utf-8") as file:
-        for line, (label, pixels, usage) in _csv_rows(path, csv.DictReader(file)):
-            try:
-                values = np.array(pixels.split(), np.uint8)
-            except (ValueError, OverflowError) as error:
-                raise DataError(f"{path}, line {line}: pixels must be 0 to 255.") from error
-            if values.size != FACE_SIZE**2:
-                raise DataError(f"{path}, line {line}: {values.size} pixels, not {FACE_SIZE**2}.")
-            if label not in {str(number) for number in range(len(EXPRESSIONS))}:
-                raise DataError(f"{path}, line {line}: {label!r} is not a label from 0 to 6.")
-            if usage not in _USAGES:
-                raise DataError(f"{path}, line {line}: {usage!r} is not one of {_USAGES}.")
-            images.append(values.reshape(FACE_SIZE, FACE_SIZE))
-            labels.append(int(label))
-            usages.append(_USAGES.index(usage))
+    for line, (label, pixels, usage) in _csv_rows(path):
+        try:
+            values = np.array(pixels.split(), np.uint8)
+        except (ValueError, OverflowError) as error:
+            raise DataError(f"{path}, line {line}: pixels must be 0 to 255.") from error
+        if values.size != FACE_SIZE**2:
+            raise DataError(f"{path}, line {line}: {values.size} pixels, not {FACE_SIZE**2}.")
+        if label not in {str(number) for number in range(len(EXPRESSIONS))}:
+            raise DataError(f"{path}, line {line}: {label!r} is not a label from 0 to 6.")
+        if usage not in _USAGES:
+            raise DataError(f"{path}, line {line}: {usage!r} is not one of {_USAGES}.")
+        images.append(values.reshape(FACE_SIZE, FACE_SIZE))
+        labels.append(int(label))
+        usages.append(_USAGES.index(usage))
     if not images:
         raise DataError(f"{path} holds no rows.")
     faces = Split(np.stack(images), np.asarray(labels, np.int8))
     return _by_usage(faces, np.asarray(usages), "csv")
 
 
-def _csv_rows(
-    path: Path, reader: "csv.DictReader[str]"
-) -> Iterator[tuple[int, tuple[str, str, str]]]:
-    columns = {name.strip(): name for name in reader.fieldnames or ()}
-    missing = [name for name in ("emotion", "pixels", "Usage") if name not in columns]
-    if missing:
-        raise DataError(f"{path} lacks the columns {', '.join(missing)}.")
-    for row in reader:
-        emotion, pixels, usage = (
-            (row[columns[name]] or "").strip() for name in ("emotion", "pixels", "Usage")
-        )
-        yield reader.line_num, (emotion, pixels, usage)
+def _csv_rows(path: Path) -> Iterator[tuple[int, tuple[str, str, str]]]:
+    """Lines with what they hold of emotion, pixels and Usage. A byte order mark, which Excel
+    writes, is no part of the first column's name."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = {name.strip(): name for name in reader.fieldnames or ()}
+            missing = [name for name in ("emotion", "pixels", "Usage") if name not in columns]
+            if missing:
+                raise DataError(f"{path} lacks the columns {', '.join(missing)}.")
+            for row in reader:
+                emotion, pixels, usage = (
+                    (row[columns[name]] or "").strip() for name in ("emotion", "pixels", "Usage")
+                )
+                yield reader.line_num, (emotion, pixels, usage)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(
+            f"{path} cannot be read as a .csv file in UTF-8; was it copied whole?"
+        ) from error
 
 
 def _read_packed(path: Path) -> FaceData:
     try:
-        with np.load(path) as archive:
+        # Opened here: NumPy leaves what is no archive open.
+        with path.open("rb") as file, np.load(file) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} cannot be read as a .npz file.") from error
+    except _DAMAGED as error:
+        raise DataError(f"{path} cannot be read as a .npz file; was it copied whole?") from error
     missing = [name for name in ("tile", "labels", "split") if name not in arrays]
     if missing:
         raise DataError(f"{path} lacks the arrays {', '.join(missing)}.")

@@ -2,12 +2,14 @@
 
 It measures what ships (LiteRT, temperature, unknown rule) on PublicTest and prints the figures.
 ``--private-test`` measures PrivateTest as well, once for each released model, and writes it into
-metrics.json and card.json; a second time is refused. ``--sheet`` draws faces read right and
+metrics.json and card.json and draws figures/ anew; a second time is refused, as are data that
+are divided otherwise than those that the model learnt. ``--sheet`` draws faces read right and
 wrong to a folder of your own: FER2013's pictures are not ours to hand on.
 """
 
 import argparse
 import dataclasses
+import json
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +35,7 @@ from fer_core.types import EXPRESSIONS
 from training import data as face_data
 from training import metrics
 from training.distribution import confusions_of
+from training.figures import draw
 
 SIZES: Final = (48, 32, 24, 20, 16)
 
@@ -199,17 +202,33 @@ def summary(measured: SplitMetrics) -> str:
     return "\n".join(lines)
 
 
+def check_data(folder: Path, faces: face_data.FaceData) -> None:
+    """Raises DataError where ``faces`` are divided otherwise than what the model in ``folder``
+    learnt."""
+    labels = read_metrics(folder).labels
+    # A card that does not tell is of a time when all models learnt the official splits.
+    learnt = {
+        "layout": json.loads(read_card(folder).recipe).get("data", "packed"),
+        "validation": labels["PublicTest"],
+        "test": labels["PrivateTest"],
+    }
+    face_data.check_division(f"the model in {folder}", learnt, faces)
+
+
 def record_private_test(folder: Path, faces: face_data.FaceData) -> SplitMetrics:
-    """Measure PrivateTest and write it into the model's files. Raises ModelError where that was
-    done for this model before."""
+    """Measure PrivateTest, write it into the model's files and draw its figures. Raises ModelError
+    where that was done for this model before, and as ``check_data`` does."""
     card, measured = read_card(folder), read_metrics(folder)
     if measured.test is not None:
         raise ModelError(f"PrivateTest was looked at already for model {card.version}.")
+    check_data(folder, faces)
     twins = twins_of(faces, faces.test)
     test = evaluate(ExpressionReader(folder), "PrivateTest", faces.test, twins=twins)
     card = dataclasses.replace(card, split=test.split, figures=test.figures)
-    (folder / "metrics.json").write_bytes(metrics_json(dataclasses.replace(measured, test=test)))
+    measured = dataclasses.replace(measured, test=test)
+    (folder / "metrics.json").write_bytes(metrics_json(measured))
     (folder / "card.json").write_bytes(card_json(card))
+    draw(measured, folder / "figures")
     return test
 
 
@@ -222,6 +241,7 @@ def main() -> None:
     parser.add_argument("--private-test", action="store_true", help="once for a released model")
     arguments = parser.parse_args()
     faces = face_data.load(face_data.data_path(arguments.data), clean=False)
+    check_data(arguments.model, faces)
     reader = ExpressionReader(arguments.model)
     twins = twins_of(faces, faces.validation)
     print(summary(evaluate(reader, "PublicTest", faces.validation, twins=twins)))  # noqa: T201

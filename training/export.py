@@ -1,9 +1,9 @@
 """Ship a trained run: ``python -m training.export --run runs/first --data ...``.
 
-Writes into ``models/``: expression.keras (uncompiled), expression.tflite, card.json,
-metrics.json and figures/. Temperature and unknown rule are fitted on PublicTest with the LiteRT
-file itself, so that what is measured is what ships. PrivateTest is not looked at here: see
-``training.evaluate --private-test``.
+Writes into ``models/``: expression.keras (uncompiled), expression.tflite, metrics.json, figures/
+and card.json, once all of them are made. Temperature and unknown rule are fitted on PublicTest
+with the LiteRT file itself, so that what is measured is what ships. PrivateTest is not looked at
+here: see ``training.evaluate --private-test``.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from fer_core.preprocessing import FACE_SIZE, to_model_input
 from fer_core.types import EXPRESSIONS
 from training import calibrate, distribution, history
 from training import data as face_data
-from training.evaluate import evaluate, summary, twins_of
+from training.evaluate import check_data, evaluate, summary, twins_of
 from training.figures import draw
 from training.network import leaning_to_votes, multiply_adds, read_votes_head
 
@@ -142,17 +142,21 @@ def export(
     """Write the model of the folder ``run`` into ``out``; a report in words. ``views``: see
     ``ModelCard``; ``votes_share``: see ``training.network.leaning_to_votes``; ``before``: the
     folder of the model that the run began with, whose recipe and epochs are told as well; it may
-    be ``out``. Raises DataError where the run has no head for votes to lean to."""
+    be ``out``. Raises DataError where the run has no head for votes to lean to, and where
+    ``faces`` are divided otherwise than what it or the model before it learnt."""
     described = json.loads((run / "run.json").read_text(encoding="utf-8"))
+    learnt = described["data"]
+    face_data.check_division(f"the run in {run}", learnt, faces)
     network = keras.saving.load_model(run / "best.keras", compile=False)
     if votes_share:
         head = read_votes_head(run)
         if head is None:
             raise face_data.DataError(f"{run} was trained without a head for votes.")
         network = leaning_to_votes(network, head, votes_share)
-    recipe = described["config"] | {"votes_share": votes_share}
+    recipe = described["config"] | {"votes_share": votes_share, "data": learnt["layout"]}
     earlier: tuple[EpochFigures, ...] = ()
     if before is not None:
+        check_data(before, faces)
         recipe |= {"before": json.loads(read_card(before).recipe)}
         earlier = read_metrics(before).history
     today = dt.datetime.now(dt.UTC).date().isoformat()
@@ -174,13 +178,32 @@ def export(
         figures={},
         views=views,
     )
+    epochs = (*earlier, *_history(history.read(run), len(earlier)))
+    out.mkdir(parents=True, exist_ok=True)
+    # What reads faces with the model in ``out`` sees nothing of it before it is whole.
+    with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=f"{out.name}-") as name:
+        folder = Path(name)
+        report = _build(network, card, epochs, learnt, faces, folder)
+        move(folder, out)
+    return report
+
+
+def _build(
+    network: keras.Model,
+    card: ModelCard,
+    epochs: tuple[EpochFigures, ...],
+    learnt: dict[str, Any],
+    faces: face_data.FaceData,
+    folder: Path,
+) -> str:
+    """Write the whole model into ``folder``; a report in words. ``card``: without what is fitted
+    and measured here. ``learnt``: what run.json tells of the data."""
     with tempfile.TemporaryDirectory() as name:
         files = convert(network, Path(name))
     candidates = compare(network, card, files, faces.validation)
     chosen = choose(candidates)
-    out.mkdir(parents=True, exist_ok=True)
-    network.save(out / SOURCE)
-    reader = _reader(out, card, chosen.weights)
+    network.save(folder / SOURCE)
+    reader = _reader(folder, card, chosen.weights)
     fitted = calibrate.fit(reader.logits(faces.validation.images), faces.validation.labels)
     of_one_view = calibrate.fit_temperature(
         reader.logits(faces.validation.images, views=1), faces.validation.labels
@@ -191,36 +214,36 @@ def export(
         temperature_of_one_view=of_one_view,
         unknown_below=fitted.unknown_below,
         sha256={
-            file: hashlib.sha256((out / file).read_bytes()).hexdigest()
+            file: hashlib.sha256((folder / file).read_bytes()).hexdigest()
             for file in (SOURCE, WEIGHTS)
         },
     )
-    (out / "card.json").write_bytes(card_json(card))
-    reader = ExpressionReader(out)
+    (folder / "card.json").write_bytes(card_json(card))
+    reader = ExpressionReader(folder)
     validation = evaluate(
         reader,
         "PublicTest",
         faces.validation,
         twins=twins_of(faces, faces.validation),
     )
-    (out / "card.json").write_bytes(
+    (folder / "card.json").write_bytes(
         card_json(dataclasses.replace(card, figures=validation.figures))
     )
     measured = ModelMetrics(
         version=card.version,
-        history=(*earlier, *_history(history.read(run), len(earlier))),
+        history=epochs,
         labels={
-            "Training": described["data"]["training"],
+            "Training": learnt["training"],
             "PublicTest": faces.validation.counts(),
             "PrivateTest": faces.test.counts(),
         },
-        left_out=described["data"]["dropped"],
+        left_out=learnt["dropped"],
         validation=validation,
         test=None,
         distribution=distribution.measured(reader, faces.validation),
     )
-    (out / "metrics.json").write_bytes(metrics_json(measured))
-    draw(measured, out / "figures")
+    (folder / "metrics.json").write_bytes(metrics_json(measured))
+    draw(measured, folder / "figures")
     return "\n".join(
         [
             *(
@@ -232,6 +255,16 @@ def export(
             summary(validation),
         ]
     )
+
+
+def move(folder: Path, out: Path) -> None:
+    """All files of ``folder`` to their places in ``out``, the card last: weights that it does not
+    describe are refused by what reads faces."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    for path in sorted(files, key=lambda path: path.name == "card.json"):
+        place = out / path.relative_to(folder)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(place)
 
 
 def _trained_on(described: dict[str, Any]) -> str:

@@ -16,18 +16,20 @@ mpl.use("agg")
 
 def draw(measured: ModelMetrics, folder: Path) -> list[Path]:
     """Write curves.png, confusion.png, reliability.png and risk_coverage.png into ``folder``,
-    of PrivateTest where it was measured, else of PublicTest."""
+    of PrivateTest where it was measured, else of PublicTest; curves.png is always of that. Each
+    file's Title tells the model's version and the split."""
     folder.mkdir(parents=True, exist_ok=True)
     split = measured.test or measured.validation
     written = []
-    for name, figure in {
-        "curves": curves(measured),
-        "confusion": confusion(split),
-        "reliability": reliability(split),
-        "risk_coverage": risk_coverage(split),
-    }.items():
+    for name, figure, shown in (
+        ("curves", curves(measured), measured.validation),
+        ("confusion", confusion(split), split),
+        ("reliability", reliability(split), split),
+        ("risk_coverage", risk_coverage(split), split),
+    ):
         path = folder / f"{name}.png"
-        figure.savefig(path, dpi=110, metadata={"Software": None})
+        title = f"{measured.version}, {shown.split}"
+        figure.savefig(path, dpi=110, metadata={"Software": None, "Title": title})
         plt.close(figure)
         written.append(path)
     return written

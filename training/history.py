@@ -20,13 +20,13 @@ FIELDS: Final = (
 
 Rows = list[dict[str, float]]
 
-_NAME: Final = "history.csv"
+NAME: Final = "history.csv"
 
 
 def read(run: Path) -> Rows:
     """The epochs of the run in the folder ``run``, in order; none where it has ended none. Raises
     DataError where an older training wrote them."""
-    path = run / _NAME
+    path = run / NAME
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:
@@ -38,12 +38,12 @@ def read(run: Path) -> Rows:
 
 def write(run: Path, rows: Rows) -> None:
     """Whole or not at all."""
-    part = run / f"part-{_NAME}"
+    part = run / f"part-{NAME}"
     with part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, FIELDS)
         writer.writeheader()
         writer.writerows(rows)
-    part.replace(run / _NAME)
+    part.replace(run / NAME)
 
 
 def best(rows: Rows) -> dict[str, float]:

@@ -27,8 +27,8 @@ class Recipe:
     ``ranks``: see ``training.network.residual_net`` and ``training.compress``.
     ``start``: a saved model of the same network, such as models/expression.keras, whose weights the
     run begins with; "" begins with random ones.
-    ``teachers``: folders of earlier runs, relative to this run's parent, whose averaged
-    probabilities the network learns too; ``distillation``: the share of the loss that is
+    ``teachers``: folders of earlier runs, relative to this run's parent: the network learns the
+    probabilities of their averaged logits, too; ``distillation``: the share of the loss that is
     theirs, at ``temperature``. ``jit``: compile the step with XLA.
     """
 

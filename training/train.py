@@ -15,7 +15,7 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -32,6 +32,17 @@ from training.recipe import Recipe, read_recipe
 
 _MEASURED_FACES: Final = 2048
 """From how many faces the averaged network's statistics are measured."""
+
+_CHECKPOINT: Final = "checkpoint.npz"
+_BEST: Final = "best.keras"
+_DESCRIBED: Final = "run.json"
+_TENSORBOARD: Final = "tensorboard"
+
+_SHAPING: Final = (
+    *("network", "widths", "blocks", "squeeze"),
+    *("stem_stride", "strides", "ranks"),
+)
+"""The settings that make the network, beside a head for votes."""
 
 
 class DrawnFaces(keras.utils.PyDataset):  # type: ignore[misc]
@@ -150,23 +161,28 @@ class EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         )
         best = history.best(rows)
         if best is rows[-1]:
-            _save(self._averaged, self._out / "best.keras")
+            _save(self._averaged, self._out / _BEST)
             if votes:
                 np.savez(self._out / VOTES_HEAD, kernel=votes[0], bias=votes[1])
-        self._learner.save(self._out / "checkpoint.npz")
+        self._learner.save(self._out / _CHECKPOINT)
         history.write(self._out, rows)
         gc.collect()  # tensors in cycles weigh much that Python does not know of
         logs["val_accuracy"], logs["val_loss"] = accuracy, loss
         _report(rows[-1], best)
         late = self._stop_at is not None and time.time() > self._stop_at
-        patience = self._learner.recipe.patience
-        if late or len(rows) - best["epoch"] >= patience:
+        if late or _is_over(rows, self._learner.recipe):
             self.model.stop_training = True
 
     def _measure_statistics(self) -> None:
         count = min(len(self._faces), -(-_MEASURED_FACES // self._learner.recipe.batch_size))
         changed = [self._learner.augment(self._faces[n][0], training=True) for n in range(count)]
         self._statistics.measure(self._learner.scale(faces) for faces in changed)
+
+
+def _is_over(rows: history.Rows, recipe: Recipe) -> bool:
+    """Whether nothing is left to do: all epochs are done, or ``patience`` has run out."""
+    waited = len(rows) - history.best(rows)["epoch"]
+    return waited >= recipe.patience or len(rows) >= recipe.epochs
 
 
 def _accuracy(logs: dict[str, float]) -> float:
@@ -211,29 +227,36 @@ def train(
     ``minutes``: stop after the epoch in which they run out; the run can go on later. ``mixed``:
     compute in bfloat16 with float32 weights, by default where there is a GPU. Without votes in
     the data, the labels alone are learnt, and run.json says so.
+
+    Raises DataError where the run in ``out`` has another network, seed or data, and where the
+    teachers, or the model to begin with, are not there or of another kind.
     """
     if faces.training.votes is None:
         recipe = dataclasses.replace(recipe, label_weight=1.0, votes_weight=0.0)
     out.mkdir(parents=True, exist_ok=True)
+    checkpoint = out / _CHECKPOINT
+    rows = history.read(out) if checkpoint.exists() else []
+    if rows:
+        _check_resumed(checkpoint, recipe, faces)
+        if _is_over(rows, recipe):
+            return history.best(rows)["val_accuracy"]
     keras.utils.set_random_seed(recipe.seed)
     if mixed is None:
         mixed = _has_gpu()
     learner = Learner(recipe, _teachers(recipe, out.parent), mixed=mixed)
     learner.compile(len(faces.training) // recipe.batch_size)
-    checkpoint = out / "checkpoint.npz"
-    rows = history.read(out) if checkpoint.exists() else []
     if rows:
-        learner.load(checkpoint)
+        _go_on(learner, checkpoint)
     elif recipe.start:
         _begin_with(learner, Path(recipe.start))
-    _write_json(out / "run.json", _describe(recipe, faces, learner.network, mixed=mixed))
+    _write_json(out / _DESCRIBED, _describe(recipe, faces, learner.network, mixed=mixed))
     drawn = DrawnFaces(faces.training, targets_of(faces.training, recipe), recipe, len(rows))
     stop_at = None if minutes is None else time.time() + minutes * 60
     callbacks: list[keras.callbacks.Callback] = [
         EpochEnd(learner, out, drawn, faces.validation, rows, stop_at)
     ]
     if tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(str(out / "tensorboard")))
+        callbacks.append(keras.callbacks.TensorBoard(str(out / _TENSORBOARD)))
     learner.model.fit(
         drawn,
         shuffle=False,
@@ -243,6 +266,45 @@ def train(
         callbacks=callbacks,
     )
     return history.best(rows)["val_accuracy"]
+
+
+def forget(run: Path) -> None:
+    """Delete what ``train`` wrote into the folder ``run``, and nothing else that is there."""
+    for name in (_CHECKPOINT, history.NAME, _BEST, VOTES_HEAD, _DESCRIBED):
+        (run / name).unlink(missing_ok=True)
+    shutil.rmtree(run / _TENSORBOARD, ignore_errors=True)
+
+
+def _check_resumed(checkpoint: Path, recipe: Recipe, faces: face_data.FaceData) -> None:
+    """Raises DataError where the run of ``checkpoint`` has another network, seed or data. Epochs,
+    rates, augmentation and the like may be changed while it goes on."""
+    path = checkpoint.with_name(_DESCRIBED)
+    described = json.loads(path.read_text(encoding="utf-8"))
+    asked = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    if described["data"] != _describe_data(faces):
+        raise _another("set of data", checkpoint)
+    if described["config"]["seed"] != recipe.seed:
+        raise _another("seed", checkpoint)
+    if _shape(described["config"]) != _shape(asked):
+        raise _another("network", checkpoint)
+
+
+def _shape(config: dict[str, Any]) -> list[Any]:
+    return [*(config[name] for name in _SHAPING), config["votes_weight"] > 0]
+
+
+def _another(what: str, checkpoint: Path) -> face_data.DataError:
+    return face_data.DataError(
+        f"{checkpoint} was written with another {what} than this command names: begin anew with "
+        "--fresh, or give the new run a folder of its own with --out."
+    )
+
+
+def _go_on(learner: Learner, checkpoint: Path) -> None:
+    try:
+        learner.load(checkpoint)
+    except ValueError as error:
+        raise _another("network", checkpoint) from error
 
 
 def _has_gpu() -> bool:
@@ -271,7 +333,7 @@ def _begin_with(learner: Learner, path: Path) -> None:
 def _teachers(recipe: Recipe, runs: Path) -> list[keras.Model]:
     found = []
     for name in recipe.teachers:
-        path = runs / name / "best.keras"
+        path = runs / name / _BEST
         if not path.exists():
             raise face_data.DataError(f"The teacher {name} has no network at {path}.")
         found.append(keras.saving.load_model(path, compile=False))
@@ -284,19 +346,23 @@ def _describe(
     return {
         "config": dataclasses.asdict(recipe),
         "parameters": network.count_params(),
-        "data": {
-            "layout": faces.layout,
-            "training": faces.training.counts(),
-            "validation": faces.validation.counts(),
-            "test": faces.test.counts(),
-            "dropped": faces.dropped,
-        },
+        "data": _describe_data(faces),
         "versions": {
             "python": platform.python_version(),
             "keras": keras.__version__,
             "backend": keras.backend.backend(),
         },
         "mixed_precision": mixed,
+    }
+
+
+def _describe_data(faces: face_data.FaceData) -> dict[str, object]:
+    return {
+        "layout": faces.layout,
+        "training": faces.training.counts(),
+        "validation": faces.validation.counts(),
+        "test": faces.test.counts(),
+        "dropped": faces.dropped,
     }
 
 
@@ -315,7 +381,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="the run's folder (runs/<name>)")
     parser.add_argument("--minutes", type=float, help="stop after the epoch in which they run out")
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--fresh", action="store_true", help="forget the run's checkpoints")
+    parser.add_argument("--fresh", action="store_true", help="delete the run's files, begin anew")
     parser.add_argument(
         "--mixed",
         action=argparse.BooleanOptionalAction,
@@ -327,9 +393,9 @@ def main() -> None:
     if arguments.seed is not None:
         recipe = dataclasses.replace(recipe, seed=arguments.seed)
     out: Path = arguments.out or Path("runs") / recipe.name
-    if arguments.fresh:
-        shutil.rmtree(out, ignore_errors=True)
     faces = face_data.load(face_data.data_path(arguments.data))
+    if arguments.fresh:
+        forget(out)
     verbose = "auto" if sys.stdout.isatty() else 2
     train(
         recipe,

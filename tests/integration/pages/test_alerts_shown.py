@@ -126,6 +126,19 @@ def test_a_silent_camera_is_said_and_leads_to_its_recordings(
     assert "Camera silent" not in words(open_day((noon - timedelta(days=9)).date()))
 
 
+def test_an_alert_of_a_whole_site_leads_from_one_of_its_cameras_to_all(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    with database.write() as session:
+        add_read_video(session, camera)
+        (site,) = list_sites(session)
+        add_read_video(session, create_camera(session, site.id, "Till"), name="till.mp4")
+    aim_at(database, 95)
+    assert links(open_page("overview.py")) == []
+    (address,) = links(open_page("overview.py", camera="Till"))
+    assert "camera" not in address
+
+
 def test_more_than_three_are_folded_away(open_page: OpenPage, database: Database) -> None:
     with database.write() as session:
         for name in ("A", "B", "C", "D", "E"):

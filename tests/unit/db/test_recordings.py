@@ -213,6 +213,13 @@ def test_pages_of_recordings_are_newest_first(database: Database, week: int) -> 
         assert count_recordings(session) == 5
 
 
+@pytest.mark.parametrize("search", ["übergang", "ÜBERGANG", "Straße", "straße"])
+def test_search_knows_letters_beyond_a_to_z(database: Database, search: str) -> None:
+    with database.write() as session:
+        add_video(session, add_camera(session, "Übergang"), name="Straße.mp4")
+        assert len(list_recordings(session, search=search)) == 1
+
+
 @pytest.mark.parametrize(
     ("search", "expected"),
     [

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -84,6 +85,9 @@ def test_a_silence_is_told_in_hours_with_what_was_usual() -> None:
         "Nobody was seen for 9 hours in which it usually sees people. In the weeks before, never "
         "for more than 3."
     )
+    for usual in (SILENT.silence, by_habit):
+        one = alert_sentence(replace(SILENT, silence=replace(usual, hours=1)))
+        assert re.match("Nobody was seen for 1 (opening )?hour[. ]", one)
 
 
 def test_what_to_do_depends_on_whether_footage_comes_in() -> None:

@@ -20,7 +20,7 @@ def made_face(label: int, seed: int) -> NDArray[np.uint8]:
     return image
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def made_faces() -> MadeFaces:
     """``made_faces(each, seed)``: ``each`` faces of every expression."""
 
@@ -32,7 +32,7 @@ def made_faces() -> MadeFaces:
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def made_data(made_faces: MadeFaces) -> FaceData:
     """Three splits of made faces."""
     return FaceData(made_faces(8, 1), made_faces(3, 2), made_faces(3, 3), "packed", {})

@@ -9,7 +9,7 @@ import pytest
 from training import history
 from training.augmentation import Augmentation
 from training.compare import main, read_run, table
-from training.data import DataError
+from training.data import DataError, FaceData
 from training.recipe import Recipe
 
 
@@ -64,6 +64,19 @@ def test_a_run_of_an_older_training_is_named(tmp_path: Path) -> None:
     (tmp_path / "a" / "history.csv").write_text("epoch,val_accuracy\n1,0.7\n")
     with pytest.raises(DataError, match=r"history\.csv; train again with --fresh"):
         read_run(tmp_path / "a")
+
+
+def test_data_that_are_divided_otherwise_are_refused(tmp_path: Path, made_data: FaceData) -> None:
+    write_run(tmp_path / "a", Recipe(name="plain"), [(0.7, 0.9)])
+    described = json.loads((tmp_path / "a" / "run.json").read_text())
+    described["data"] = {
+        "layout": "folders",
+        "validation": made_data.validation.counts(),
+        "test": made_data.test.counts(),
+    }
+    (tmp_path / "a" / "run.json").write_text(json.dumps(described))
+    with pytest.raises(DataError, match=f"{tmp_path / 'a'} has learnt most"):
+        read_run(tmp_path / "a", made_data)
 
 
 def test_what_is_no_run_is_left_out(

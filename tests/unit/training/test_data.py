@@ -1,5 +1,7 @@
 """The three layouts give the same faces, and what is wrong with them is said."""
 
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,6 +121,14 @@ def test_training_loses_what_is_no_face_and_what_the_other_splits_hold(
     assert np.array_equal(loaded.training.images, images[3:])
 
 
+def test_no_face_wins_where_the_taggers_are_even() -> None:
+    votes = np.zeros((3, 10), np.uint8)
+    votes[0, [3, 9]] = (5, 5)
+    votes[1, [3, 9]] = (6, 4)
+    split = Split(np.zeros((3, 48, 48), np.uint8), np.zeros(3, np.int8), votes)
+    assert split.no_face().tolist() == [True, False, False]
+
+
 def test_a_flat_image_is_near_nothing() -> None:
     flat = np.full((2, 48, 48), 90, np.uint8)
     assert not data.near_duplicates(flat, flat).any()
@@ -219,6 +229,68 @@ def test_a_spoilt_npz_is_named(tmp_path: Path) -> None:
     np.savez(wrong, tile=[9, 48, 48, 1, 3], labels=np.zeros(9), split=np.zeros(9))
     with pytest.raises(DataError, match="says 9 images but its sheets hold 0"):
         data.load(wrong)
+
+
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def overwritten(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes(100) + content[middle + 100 :]
+
+
+def with_an_unknown_compression(content: bytes) -> bytes:
+    method = content.index(b"PK\x01\x02") + 10
+    return content[:method] + b"\x63" + content[method + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("damage", "cause"),
+    [
+        (cut, zipfile.BadZipFile),
+        (overwritten, zlib.error),
+        (with_an_unknown_compression, NotImplementedError),
+    ],
+)
+def test_a_damaged_npz_is_named(
+    tmp_path: Path, damage: Callable[[bytes], bytes], cause: type[Exception]
+) -> None:
+    file = tmp_path / "packed.npz"
+    sheet = np.random.default_rng(0).integers(0, 9, 4000).astype(np.uint8)
+    np.savez_compressed(file, sheet_000=sheet)
+    file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(DataError, match=r"packed\.npz cannot be read") as told:
+        data.load(file)
+    assert isinstance(told.value.__cause__, cause)
+
+
+def test_an_array_under_the_name_of_an_archive_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "array.npz"
+    with file.open("wb") as opened:
+        np.save(opened, np.zeros(3))
+    with pytest.raises(DataError, match=r"array\.npz cannot be read"):
+        data.load(file)
+
+
+def test_a_csv_may_begin_with_a_byte_order_mark(tmp_path: Path, made_data: FaceData) -> None:
+    file = write_csv(tmp_path, made_data)
+    file.write_text(file.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert data.load(file, clean=False).validation.counts() == made_data.validation.counts()
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param("0,é,Training\n".encode("latin-1"), id="not UTF-8"),
+        pytest.param(b"0," + b"7" * 200_000 + b",Training\n", id="a field too long"),
+    ],
+)
+def test_a_csv_that_is_no_text_of_fields_is_named(tmp_path: Path, rows: bytes) -> None:
+    file = tmp_path / "fer2013.csv"
+    file.write_bytes(b"emotion,pixels,Usage\n" + rows)
+    with pytest.raises(DataError, match=r"fer2013\.csv cannot be read as a \.csv file"):
+        data.load(file)
 
 
 def test_a_place_without_data_is_named(tmp_path: Path) -> None:

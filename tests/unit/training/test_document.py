@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from PIL import Image
+
 from fer_core.model_card import read_card, read_metrics
 from training.document import PAGE, page
 
@@ -18,6 +20,17 @@ def test_every_picture_of_the_page_is_there() -> None:
     assert len(pictures) == 4
     for picture in pictures:
         assert (ROOT / PAGE.parent / picture).is_file()
+
+
+def test_the_pictures_show_what_the_page_says() -> None:
+    measured = read_metrics()
+    assert measured.test is not None
+    of_private_test = page(read_card(), measured).split("## In pictures (PrivateTest)")[1]
+    pictures = re.findall(r"\]\((\S+\.png)\)", of_private_test)
+    assert len(pictures) == 3
+    for picture in pictures:
+        with Image.open(ROOT / PAGE.parent / picture) as image:
+            assert image.info["Title"] == f"{measured.version}, PrivateTest"
 
 
 def test_every_figure_stands_on_the_page_with_its_interval() -> None:

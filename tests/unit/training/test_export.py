@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 from pathlib import Path
 
 import cv2
@@ -10,13 +11,14 @@ import keras
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from fer_core.errors import ModelError
 from fer_core.expression import ExpressionReader, views_of
 from fer_core.model_card import default_model_dir, read_card, read_metrics
 from fer_core.preprocessing import to_model_input
 from tests.made_footage import face_picture
-from training import data
+from training import data, history
 from training.augmentation import Augmentation, AugmentFaces
 from training.data import DataError, FaceData, Split
 from training.evaluate import (
@@ -30,8 +32,8 @@ from training.evaluate import (
     summary,
     twins_of,
 )
-from training.export import Candidate, choose, export
-from training.history import FIELDS
+from training.evaluate import main as measure_shipped
+from training.export import Candidate, choose, export, move
 from training.recipe import Recipe
 from training.train import train
 
@@ -93,7 +95,19 @@ def test_public_test_is_read_as_well_as_promised(public_test: Split) -> None:
     assert accuracy == pytest.approx(read_metrics().validation.figures["accuracy"].value, abs=0.002)
 
 
-def test_a_run_is_shipped_measured_and_looked_at_once(tmp_path: Path, made_data: FaceData) -> None:
+@pytest.fixture(scope="module")
+def faces(made_data: FaceData) -> FaceData:
+    """Made faces, those of PublicTest with ten votes for neutral each."""
+    votes = np.zeros((len(made_data.validation), 10), np.uint8)
+    votes[:, 0] = 10
+    voted = Split(made_data.validation.images, made_data.validation.labels, votes)
+    return dataclasses.replace(made_data, validation=voted)
+
+
+@pytest.fixture(scope="module")
+def run(faces: FaceData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of six epochs."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
     config = Recipe(
         name="tiny",
         widths=(8, 8),
@@ -105,51 +119,165 @@ def test_a_run_is_shipped_measured_and_looked_at_once(tmp_path: Path, made_data:
         ema_momentum=0.5,
         jit=False,
     )
-    votes = np.zeros((len(made_data.validation), 10), np.uint8)
-    votes[:, 0] = 10
-    voted = Split(made_data.validation.images, made_data.validation.labels, votes)
-    faces = FaceData(made_data.training, voted, made_data.test, "packed", {})
-    run, model = tmp_path / "run", tmp_path / "model"
-    best = train(config, faces, run, verbose=0)
-    with pytest.raises(DataError, match="without a head for votes"):
-        export(run, faces, model, "test", votes_share=0.2)
-    report = export(run, faces, model, "test")
-    card, measured = read_card(model), read_metrics(model)
+    train(config, faces, folder, verbose=0)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, faces: FaceData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    export(run, faces, folder, "test")
+    return folder
+
+
+@pytest.fixture
+def model(exported: Path, tmp_path: Path) -> Path:
+    """What the run gave, to be changed."""
+    return shutil.copytree(exported, tmp_path / "model")
+
+
+def shown_in(model: Path) -> set[str]:
+    """The version and the split that the pictures of PrivateTest or PublicTest tell."""
+    titles = set()
+    for name in ("confusion", "reliability", "risk_coverage"):
+        with Image.open(model / "figures" / f"{name}.png") as image:
+            titles.add(image.info["Title"])
+    return titles
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder): path.read_bytes() for path in files}
+
+
+def test_a_run_is_shipped_and_measured(run: Path, faces: FaceData, exported: Path) -> None:
+    card, measured = read_card(exported), read_metrics(exported)
     assert card.version == measured.version == "test"
+    best = history.best(history.read(run))["val_accuracy"]
     assert measured.validation.figures["accuracy"].value == pytest.approx(best, abs=1e-3)
     assert card.trained_on.startswith("FER2013 Training, 56 faces")
     assert "votes" not in card.trained_on
     assert measured.test is None
     assert len(measured.history) == 6
-    assert "float" in report
     for name in ("curves", "confusion", "reliability", "risk_coverage"):
-        assert (model / "figures" / f"{name}.png").stat().st_size > 1000
+        assert (exported / "figures" / f"{name}.png").stat().st_size > 1000
 
+    reader = ExpressionReader(exported)
+    again = evaluate(reader, "PublicTest", faces.validation)
+    assert again.confusion == measured.validation.confusion
+    assert "PublicTest, 21 faces" in summary(again)
+    assert sample_sheet(reader, faces.validation, columns=3).shape == (7 * 122, 3 * 104, 3)
+
+
+def test_a_share_of_votes_wants_a_head_for_them(run: Path, faces: FaceData, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="without a head for votes"):
+        export(run, faces, tmp_path / "model", "test", votes_share=0.2)
+
+
+def test_private_test_is_looked_at_once_and_drawn(model: Path, faces: FaceData) -> None:
+    assert shown_in(model) == {"test, PublicTest"}
     test = record_private_test(model, faces)
     assert read_metrics(model).test == test
     assert read_card(model).split == "PrivateTest"
+    assert shown_in(model) == {"test, PrivateTest"}
     assert "accuracy_without_duplicates" in test.figures
     assert [move.change for move in test.moves] == list(MOVES)
     with pytest.raises(ModelError, match="looked at already"):
         record_private_test(model, faces)
 
-    history = run / "history.csv"
-    _, first, *others = history.read_text(encoding="utf-8").splitlines()
-    unseen = ",".join([*first.split(",")[:2], "nan", *first.split(",")[3:]])
-    header = ",".join(FIELDS)
-    history.write_text("\n".join([header, unseen, *others]), encoding="utf-8")
-    export(run, faces, model, "next", before=model)
+
+def test_a_model_is_not_measured_with_faces_that_it_learnt(model: Path, faces: FaceData) -> None:
+    before = contents(model)
+    with pytest.raises(DataError, match=r"official splits, and they are folders .* --data"):
+        record_private_test(model, dataclasses.replace(faces, layout="folders"))
+    fewer = faces.test.take(np.arange(len(faces.test)) > 0)
+    with pytest.raises(DataError, match="hold out other faces"):
+        record_private_test(model, dataclasses.replace(faces, test=fewer))
+    assert contents(model) == before
+    record_private_test(model, dataclasses.replace(faces, layout="csv"))  # divided alike
+
+
+@pytest.mark.parametrize(
+    ("layout", "told"), [("folders", "official splits"), ("packed", "hold out other faces")]
+)
+def test_the_shipped_model_is_measured_on_the_official_splits_alone(
+    faces: FaceData, monkeypatch: pytest.MonkeyPatch, layout: str, told: str
+) -> None:
+    divided = dataclasses.replace(faces, layout=layout)
+    monkeypatch.setattr("training.data.load", lambda *_, **__: divided)
+    monkeypatch.setattr("sys.argv", ["evaluate", "--data", "study"])
+    with pytest.raises(DataError, match=told):
+        measure_shipped()
+
+
+def test_a_run_is_exported_with_the_data_that_it_learnt(
+    run: Path, exported: Path, faces: FaceData, tmp_path: Path
+) -> None:
+    for other in ({"layout": "folders"}, {"validation": faces.test.take(np.arange(20))}):
+        with pytest.raises(DataError, match=str(run)):
+            export(run, dataclasses.replace(faces, **other), tmp_path / "model")
+    in_folders = shutil.copytree(run, tmp_path / "run")
+    described = json.loads((run / "run.json").read_text())
+    described["data"]["layout"] = "folders"
+    (in_folders / "run.json").write_text(json.dumps(described))
+    divided = dataclasses.replace(faces, layout="folders")
+    with pytest.raises(DataError, match=str(exported)):
+        export(in_folders, divided, tmp_path / "model", before=exported)
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_model_before_is_told(run: Path, faces: FaceData, model: Path, tmp_path: Path) -> None:
+    unseen = shutil.copytree(run, tmp_path / "run")
+    lines = (run / "history.csv").read_text(encoding="utf-8").splitlines()
+    first = lines[1].split(",")
+    lines[1] = ",".join([*first[:2], "nan", *first[3:]])
+    (unseen / "history.csv").write_text("\n".join(lines), encoding="utf-8")
+    report = export(unseen, faces, model, "next", before=model)
+    assert "float" in report
     recipe = json.loads(read_card(model).recipe)
     assert recipe["name"] == recipe["before"]["name"] == "tiny"
+    assert recipe["data"] == recipe["before"]["data"] == "packed"
     assert [figures.epoch for figures in read_metrics(model).history] == list(range(1, 13))
     seen = [figures.accuracy is not None for figures in read_metrics(model).history]
     assert seen == [True] * 6 + [False] + [True] * 5
+    ExpressionReader(model)  # weights and card belong together
+    assert shown_in(model) == {"next, PublicTest"}
 
-    reader = ExpressionReader(model)
-    again = evaluate(reader, "PublicTest", voted)
-    assert again.confusion == measured.validation.confusion
-    assert "PublicTest, 21 faces" in summary(again)
-    assert sample_sheet(reader, voted, columns=3).shape == (7 * 122, 3 * 104, 3)
+
+def test_a_model_in_use_stays_whole_until_the_next_is(
+    run: Path, faces: FaceData, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = contents(model)
+
+    def interrupted(reader: ExpressionReader, *_: object, **__: object) -> None:
+        assert reader.card.temperature_of_one_view is not None  # the next one is fitted
+        assert contents(model) == before
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.export.evaluate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(run, faces, model, "next", before=model)
+    assert contents(model) == before
+    assert list(model.parent.iterdir()) == [model]
+
+
+def test_the_card_of_a_model_is_moved_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    new, used = tmp_path / "new", tmp_path / "used"
+    for name in ("card.json", "expression.tflite", "figures/curves.png", "metrics.json"):
+        for folder in (new, used):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(folder.name)
+    moved: list[str] = []
+    replace = Path.replace
+
+    def noted(path: Path, place: Path) -> Path:
+        moved.append(place.name)
+        return replace(path, place)
+
+    monkeypatch.setattr(Path, "replace", noted)
+    move(new, used)
+    assert set(contents(used).values()) == {b"new"}
+    assert moved[-1] == "card.json"
 
 
 def test_faces_are_moved_as_their_words_say() -> None:

@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
+import shutil
 from collections import Counter
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -26,7 +27,7 @@ from training.network import (
     study_cnn,
 )
 from training.recipe import Recipe, read_recipe
-from training.train import DrawnFaces, targets_of, train
+from training.train import DrawnFaces, main, targets_of, train
 
 # Keras 3.15 saves its variables by a way that NumPy 2 has deprecated.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -58,6 +59,91 @@ def test_a_stopped_run_ends_where_an_undisturbed_one_does(
         assert other["learning_rate"] == one["learning_rate"]
         assert other["loss"] == pytest.approx(one["loss"], abs=2e-3)
         assert other["val_loss"] == pytest.approx(one["val_loss"], abs=2e-3)
+
+
+def test_a_run_that_is_over_stays_as_it_is(tmp_path: Path, made_data: FaceData) -> None:
+    train(TINY, made_data, tmp_path, verbose=0)
+    described = (tmp_path / "run.json").read_bytes()
+    train(dataclasses.replace(TINY, learning_rate=0.5), made_data, tmp_path, verbose=0)
+    assert (tmp_path / "run.json").read_bytes() == described
+
+
+@pytest.fixture(scope="module")
+def begun(made_data: FaceData, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that has one epoch left."""
+    folder = tmp_path_factory.mktemp("runs") / "begun"
+    train(TINY, made_data, folder, minutes=0, verbose=0)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"widths": (8, 4)}, "another network"),
+        ({"strides": (1, 1)}, "another network"),  # of the same weights
+        ({"seed": 2}, "another seed"),
+    ],
+)
+def test_a_run_goes_on_as_no_other(
+    begun: Path, made_data: FaceData, change: dict[str, Any], told: str
+) -> None:
+    before = {path.name: path.read_bytes() for path in begun.iterdir()}
+    with pytest.raises(DataError, match=rf"checkpoint\.npz .* {told} .* --fresh, .* --out"):
+        train(dataclasses.replace(TINY, **change), made_data, begun, verbose=0)
+    assert {path.name: path.read_bytes() for path in begun.iterdir()} == before
+
+
+def test_a_run_goes_on_with_no_other_data(begun: Path, made_data: FaceData) -> None:
+    fewer = made_data.training.take(np.arange(len(made_data.training)) > 0)
+    for other in ({"layout": "folders"}, {"training": fewer}):
+        with pytest.raises(DataError, match=r"checkpoint\.npz .* another set of data"):
+            train(TINY, dataclasses.replace(made_data, **other), begun, verbose=0)
+
+
+def test_a_checkpoint_from_elsewhere_is_named(
+    begun: Path, made_data: FaceData, tmp_path: Path
+) -> None:
+    other = dataclasses.replace(TINY, widths=(8, 4))
+    train(other, made_data, tmp_path / "other", minutes=0, verbose=0)
+    run = shutil.copytree(begun, tmp_path / "run")
+    shutil.copyfile(tmp_path / "other" / "checkpoint.npz", run / "checkpoint.npz")
+    with pytest.raises(DataError, match=r"run/checkpoint\.npz .* another network"):
+        train(TINY, made_data, run, verbose=0)
+
+
+def test_a_run_may_be_steered_while_it_goes_on(
+    begun: Path, made_data: FaceData, tmp_path: Path
+) -> None:
+    run = shutil.copytree(begun, tmp_path / "run")
+    steered = dataclasses.replace(
+        TINY, epochs=3, learning_rate=0.05, dropout=0.1, augmentation=Augmentation(tilt=2.0)
+    )
+    train(steered, made_data, run, verbose=0)
+    assert len(history.read(run)) == 3
+
+
+def test_a_fresh_run_deletes_its_own_files_and_only_once_its_data_are_there(
+    tmp_path: Path, made_data: FaceData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = ("checkpoint.npz", "history.csv", "best.keras", "votes.npz", "run.json")
+    for name in (*own, "tensorboard/events", "notes.txt", "other/checkpoint.npz"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    everything = set(tmp_path.rglob("*"))
+    command = ["train", "--config", str(CONFIGS[0]), "--out", str(tmp_path), "--fresh"]
+    monkeypatch.setattr("sys.argv", [*command, "--data", str(tmp_path / "nowhere")])
+    with pytest.raises(DataError, match="no training data"):
+        main()
+    assert set(tmp_path.rglob("*")) == everything
+
+    begun_with: list[set[Path]] = []
+    monkeypatch.setattr("training.data.load", lambda _: made_data)
+    monkeypatch.setattr(
+        "training.train.train", lambda *_, **__: begun_with.append(set(tmp_path.rglob("*")))
+    )
+    main()
+    kept = ("notes.txt", "other", "other/checkpoint.npz")
+    assert begun_with == [{tmp_path / name for name in kept}]
 
 
 def voted(split: Split) -> Split:
@@ -139,6 +225,11 @@ def test_a_run_without_progress_stops_early(tmp_path: Path, made_data: FaceData)
     best = history.best(rows)
     assert rows[-1]["epoch"] - best["epoch"] == config.patience
     assert len(rows) <= 5
+    assert train(config, made_data, tmp_path, verbose=0) == best["val_accuracy"]
+    assert history.read(tmp_path) == rows
+    patient = dataclasses.replace(config, patience=3, epochs=len(rows) + 1)
+    train(patient, made_data, tmp_path, verbose=0)
+    assert len(history.read(tmp_path)) == len(rows) + 1
 
 
 def test_batches_follow_seed_and_epoch(made_data: FaceData) -> None:
