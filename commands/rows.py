@@ -6,7 +6,7 @@ import sys
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -19,9 +19,6 @@ from commands.terminal import (
     sentences,
     shown_progress,
 )
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
 
 _MOMENTS = [
     "%Y-%m-%dT%H:%M:%S",
@@ -146,27 +143,21 @@ def delete(
     from zoneinfo import ZoneInfo
 
     from db.places import list_sites
-    from fer_core.errors import SatisfaceError
-    from jobs.erasure import erase
+    from jobs.erasure import erase, widest
     from jobs.store import FootageStore
     from settings import settings
 
     with sentences(), opened_database() as database:
         camera_id = camera_named(database, camera)
         with database.read() as session:
-            zone = ZoneInfo(
-                next(
-                    site.time_zone
-                    for site in list_sites(session)
-                    if any(one.id == camera_id for one in site.cameras)
-                )
+            time_zone = next(
+                site.time_zone
+                for site in list_sites(session)
+                if any(one.id == camera_id for one in site.cameras)
             )
-        # The stretch may only be longer than what was meant. Of the two readings of a moment, fold
-        # tells the later one where clocks repeat an hour, and the earlier one where they skip it.
-        first, last = min(_readings(start, zone)), max(_readings(end, zone))
-        if last <= first:
-            raise SatisfaceError("The end must come after the first moment.")
+        first, last = widest(start, end, time_zone)
         if not yes:
+            zone = ZoneInfo(time_zone)
             begins, ends = (f"{at.astimezone(zone):%Y-%m-%d %H:%M %Z}" for at in (first, last))
             stretch = f"from {begins} to {ends}"
             typer.confirm(f"Delete for good all that {camera} saw {stretch}?", abort=True)
@@ -215,13 +206,6 @@ def demo(
     app = Path(__file__).parents[1] / "app.py"
     command = shlex.join([sys.executable, "-m", "streamlit", "run", str(app)])
     say(f"  SATISFACE_HOME={shlex.quote(str(home))} {APART} {command}")
-
-
-def _readings(local: datetime, zone: "ZoneInfo") -> list[datetime]:
-    """The moments, in UTC, that a time on the clock of ``zone`` may mean."""
-    from datetime import UTC
-
-    return [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
 
 
 def _utc(moment: datetime | None) -> datetime | None:

@@ -7,11 +7,13 @@ footage any more. It cannot be shown or read again, and a sweep deletes it once 
 
 import logging
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 from db.engine import Database
 from db.erasure import erase_people, erase_sealed, recordings_touching
 from db.recordings import delete_recording, footage_released
+from fer_core.errors import SatisfaceError
 from jobs.store import FootageStore, StoreUnreachable
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,21 @@ class Erasure:
     footage: int
     hours: int
     footage_left: int
+
+
+def widest(start: datetime, end: datetime, time_zone: str) -> tuple[datetime, datetime]:
+    """The stretch (UTC) that two times on the clock of ``time_zone`` may mean: longer than what was
+    meant at most, where clocks repeat or skip an hour. Raises SatisfaceError where it is none."""
+    zone = ZoneInfo(time_zone)
+    # Of the two readings, fold tells the later one where clocks repeat an hour, and the earlier one
+    # where they skip it.
+    first, last = (
+        [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+        for local in (start, end)
+    )
+    if max(last) <= min(first):
+        raise SatisfaceError("The end must come after the first moment.")
+    return min(first), max(last)
 
 
 def delete_for_good(

@@ -17,6 +17,7 @@ from db.places import (
 )
 from pages.alert_rules import alert_rules
 from pages.api_keys import api_keys
+from pages.erasure_form import erase_time
 from pages.format import counted, escaped
 from pages.place_forms import (
     camera_form,
@@ -125,6 +126,13 @@ def _camera(site: SiteRow, camera: CameraRow) -> None:
                 "Rename", key=f"rename_camera_{camera.id}", type="tertiary", help=f"Rename {place}"
             ):
                 _rename_camera(site, camera)
+            if st.button(
+                "Delete a time",
+                key=f"erase_camera_{camera.id}",
+                type="tertiary",
+                help=f"Delete everybody whom {place} saw in a stretch of time",
+            ):
+                erase_time(site, camera)
             if st.button(
                 "Delete", key=f"delete_camera_{camera.id}", type="tertiary", help=f"Delete {place}"
             ):

@@ -141,6 +141,40 @@ def test_a_site_is_renamed_and_a_used_camera_stays(
         expect(page.get_by_role("button", name="Delete for good")).to_have_count(0)
 
 
+def test_what_a_camera_saw_in_a_time_is_deleted_on_request(
+    tmp_path: Path, database: Database, open_browser: OpenBrowser
+) -> None:
+    footage = hold_footage(at_home(tmp_path), 1)
+    with (
+        serving(tmp_path, SATISFACE_START_WORKER="false") as address,
+        open_browser(address, "/settings") as page,
+    ):
+        settled(page)
+        page.get_by_role("button", name="Delete a time").click()
+        dialog = page.get_by_role("dialog")
+
+        def enter(label: str, moment: str) -> None:
+            dialog.get_by_role("spinbutton", name=f"day, {label}").focus()
+            page.keyboard.type(moment)
+            page.keyboard.press("Escape")  # closes the calendar, and with that it is entered
+            expect(page.get_by_role("grid")).to_have_count(0)
+            settled(page)
+
+        enter("From", "020320261300")
+        enter("To", "020320261259")
+        expect(dialog.get_by_text("The end must come after the first moment.")).to_be_visible()
+        enter("To", "020320261301")
+        expect(dialog.get_by_text("1 recording touches this time")).to_be_visible()
+        settled(page)
+        dialog.get_by_role("button", name="Delete for good").click()
+        expect(page.get_by_text("12 people, 1 piece of footage.")).to_be_visible()
+        with database.read() as session:
+            row = get_recording(session, 1)
+        assert row is not None
+        assert row.people == 0
+        assert not footage.exists()
+
+
 def test_a_site_gets_its_hours_and_rows_their_time(
     tmp_path: Path, database: Database, open_browser: OpenBrowser
 ) -> None:

@@ -208,6 +208,7 @@ def test_a_name_is_not_taken_for_markup_in_a_dialog(
         (f"delete_site_{site}", "Delete for good"),
         (f"rename_camera_{camera}", "Save"),
         (f"delete_camera_{camera}", "Delete for good"),
+        (f"erase_camera_{camera}", "Delete a time"),
         ("revoke_api_key_1", "Revoke"),
     ):
         app = open_page("configuration.py").button(key=key).click().run()
