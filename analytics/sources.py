@@ -8,8 +8,8 @@ from typing import Final
 class Sources:
     """The recordings of some days and cameras.
 
-    ``unread``: how many are still being read. ``failed``: how many could not be read. ``models``:
-    the versions of the recogniser that read the others.
+    ``unread``: how many are still being read. ``failed``: how many could not be read, or only in
+    part. ``models``: the versions of the recogniser that read any of them, also in part.
     """
 
     unread: int = 0

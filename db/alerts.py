@@ -7,7 +7,6 @@ from statistics import median, quantiles
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import pandas as pd
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -17,7 +16,7 @@ from analytics.alerts import RECENT_DAYS, Alert, WatchedSite, find_alerts
 from analytics.control_chart import HISTORY_DAYS as CHART_DAYS
 from analytics.periods import day_bounds
 from analytics.silence import FORGOTTEN_DAYS, HISTORY_DAYS, Silence, silence
-from db.buckets import read_buckets
+from db.days import Chosen, cameras_by_zone, read_days
 from db.places import SiteRow
 from db.recordings import RUNNING
 from db.scores import active_score
@@ -99,7 +98,7 @@ def read_alerts(
         )
         for site in sites
     ]
-    buckets = _buckets(session, sites, first - timedelta(days=CHART_DAYS), last)
+    buckets = read_days(session, _chosen(sites), first - timedelta(days=CHART_DAYS), last)
     return find_alerts(
         buckets, watched, active_score(session), minimum_people, first=first, last=last
     )
@@ -110,33 +109,20 @@ def _last_day_seen(since: Silence) -> date:
     return (since.last_seen - timedelta(microseconds=1)).date()
 
 
-def _buckets(session: Session, sites: Sequence[SiteRow], first: date, last: date) -> pd.DataFrame:
-    """Of each site by its own days."""
-    frames = []
-    for zone, cameras in _by_zone(sites).items():
-        start, end = day_bounds(first, last, zone)
-        frames.append(read_buckets(session, start=start, end=end, camera_ids=cameras))
-    filled = [frame for frame in frames if not frame.empty] or frames[:1]
-    return pd.concat(filled, ignore_index=True)
-
-
 def _unread_days(
     session: Session, sites: Sequence[SiteRow], first: date, last: date
 ) -> dict[int, set[date]]:
     """By camera id, the days of its site with footage that is not read yet."""
     days: dict[int, set[date]] = {}
-    for zone, cameras in _by_zone(sites).items():
+    for zone, cameras in cameras_by_zone(_chosen(sites)).items():
         for one in unread_between(session, *day_bounds(first, last, zone), cameras):
             days.setdefault(one.camera_id, set()).update(one.days(zone))
     return days
 
 
-def _by_zone(sites: Sequence[SiteRow]) -> dict[str, list[int]]:
-    """Ids of their cameras by time zone."""
-    zones: dict[str, list[int]] = {}
-    for site in sites:
-        zones.setdefault(site.time_zone, []).extend(camera.id for camera in site.cameras)
-    return zones
+def _chosen(sites: Sequence[SiteRow]) -> Chosen:
+    """With all their cameras."""
+    return [(site, [camera.id for camera in site.cameras]) for site in sites]
 
 
 @dataclass(slots=True)

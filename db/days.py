@@ -65,7 +65,7 @@ def _sources(
     begun = Recording.captured_at >= start
     counts = session.execute(select(*kinds, func.count()).where(*near, begun).group_by(*kinds))
     found = [(state, model, count) for state, model, count in counts]
-    # Of what began before, databases do not reckon alike when it ends; there is little of it.
+    # Of what began before, databases do not reckon alike when it ends.
     earlier = select(*kinds, Recording.captured_at, Recording.duration_ms).where(*near, ~begun)
     found += [
         (state, model, 1)

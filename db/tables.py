@@ -153,7 +153,10 @@ class Recording(Base):
         UniqueConstraint("camera_id", "sha256"),
         Index(None, "sha256"),
         # What became of all recordings of some days is told without reading their rows.
-        Index(None, "camera_id", "captured_at", "state", "model_version"),
+        Index(
+            "ix_recordings_of_days",
+            *("camera_id", "captured_at", "state", "model_version", "duration_ms"),
+        ),
         # The longest recording of a camera, at once: how far back one that is still running at
         # a given time can have begun.
         Index(None, "camera_id", "duration_ms"),

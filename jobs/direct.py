@@ -120,22 +120,26 @@ class FileReader:
             drawing = None
             if self._annotated is not None and isinstance(path, Path):
                 drawing = _Drawing(self._annotated, path, name, self._options, self._detector)
-            plans = plan_segments(info, self._options.segment_ms)
-            for plan in plans:
-                start = plan.start_ms
-                result = analyse_segment(
-                    path,
-                    info,
-                    plan,
-                    self._options,
-                    self._model,
-                    self._detector,
-                    lambda ms, start=start: on_progress(name, (start + ms) / 1000, length_s),  # type: ignore[misc]
-                    name=name,
-                )
-                yield _frame(name, count.take(result))
+            try:
+                for plan in plan_segments(info, self._options.segment_ms):
+                    start = plan.start_ms
+                    result = analyse_segment(
+                        path,
+                        info,
+                        plan,
+                        self._options,
+                        self._model,
+                        self._detector,
+                        lambda ms, start=start: on_progress(name, (start + ms) / 1000, length_s),  # type: ignore[misc]
+                        name=name,
+                    )
+                    yield _frame(name, count.take(result))
+                    if drawing is not None:
+                        drawing.go_on(result)
+            finally:
+                # Also where a later segment cannot be read: whose rows are written is seen, too.
                 if drawing is not None:
-                    drawing.go_on(result, is_last=plan == plans[-1])
+                    drawing.finish()
         except (FootageError, ModelError) as error:
             problem = str(error)
         except Exception:
@@ -174,13 +178,19 @@ class _Drawing:
         self._results: list[SegmentResult] = []
         self._drawn_ms = 0
 
-    def go_on(self, result: SegmentResult, *, is_last: bool) -> None:
+    def go_on(self, result: SegmentResult) -> None:
         """Draw as far as can be told now that this segment is read."""
-        start_ms, end_ms = self._drawn_ms, result.plan.end_ms
-        oldest_ms = start_ms - LONGEST_MISSED_MS
+        oldest_ms = self._drawn_ms - LONGEST_MISSED_MS
         self._results = [one for one in self._results if one.plan.end_ms > oldest_ms] + [result]
-        if not is_last:
-            end_ms -= LONGEST_MISSED_MS
+        self._draw_to(result.plan.end_ms - LONGEST_MISSED_MS)
+
+    def finish(self) -> None:
+        """Draw to the end of what was read."""
+        if self._results:
+            self._draw_to(self._results[-1].plan.end_ms)
+
+    def _draw_to(self, end_ms: int) -> None:
+        start_ms = self._drawn_ms
         if end_ms <= start_ms:
             return
         missed = Missed(self._results)

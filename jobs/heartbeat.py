@@ -25,8 +25,13 @@ _LONGEST_PAUSE_S: Final = 2.0
 
 _PRIMARY: Final = 0xFF
 """The bits of SQLite's extended codes that hold the plain one."""
-_BEYOND_ITS_LIMITS: Final = "54"
-"""The class of PostgreSQL's errors that say so of a statement or a row."""
+_NEVER: Final = ("54", "53400", "57014")
+"""PostgreSQL's errors that come again with the same statement: beyond its limits (a class of them),
+beyond a limit that was configured, longer than statement_timeout."""
+
+_READ_ONLY: Final = "25006"
+"""What PostgreSQL says where it takes no rows for now: a standby after a fail-over, a full disk at
+some providers. Its driver does not call that operational."""
 
 T = TypeVar("T")
 
@@ -36,15 +41,15 @@ def is_for_want(error: DBAPIError) -> bool:
     written; false where the same statement would never be carried out.
 
     Drivers raise OperationalError for the former, and now and then for the latter."""
-    if error.connection_invalidated:
+    on_server = getattr(error.orig, "sqlstate", None) or ""
+    if error.connection_invalidated or on_server == _READ_ONLY:
         return True
     if not isinstance(error, OperationalError):
         return False
     in_sqlite = getattr(error.orig, "sqlite_errorcode", None)
     if in_sqlite is not None:
         return bool(in_sqlite & _PRIMARY != sqlite3.SQLITE_ERROR)
-    on_server = getattr(error.orig, "sqlstate", None) or ""
-    return not on_server.startswith(_BEYOND_ITS_LIMITS)
+    return not on_server.startswith(_NEVER)
 
 
 def patiently(

@@ -173,12 +173,12 @@ class WatchedFolder:
                     continue
                 try:
                     found = path.lstat()
-                except PermissionError as error:
-                    # Where a folder may be listed and not entered, this goes for all in it.
-                    failures[folder] = error
-                    folders.clear()
-                    break
                 except OSError as error:
+                    if not os.access(folder, os.X_OK):
+                        # It may be listed and not entered: this goes for all in it.
+                        failures[folder] = error
+                        folders.clear()
+                        break
                     failures[path] = error
                     continue
                 if stat.S_ISREG(found.st_mode):
@@ -192,11 +192,14 @@ class WatchedFolder:
             if path == self.folder or not isinstance(error, FileNotFoundError)  # gone meanwhile
         }
         for path in there.keys() - self._left_out:
+            error = there[path]
             log.warning(
-                "%s: it is left out, since it cannot be looked at (%s); let Satisface read and "
-                "enter its folder.",
+                "%s: it is left out, since it cannot be looked at (%s)%s.",
                 as_text(path),
-                there[path].strerror or there[path],
+                error.strerror or error,
+                "; let Satisface read and enter its folder"
+                if isinstance(error, PermissionError)
+                else "",
             )
         self._left_out = frozenset(there)
 

@@ -9,6 +9,7 @@ import streamlit as st
 from analytics.comparison import compare, league
 from analytics.intervals import Estimate
 from analytics.scores import ScoreDefinition
+from analytics.sources import NO_RECORDINGS
 from analytics.summary import by_day
 from db.scores import active_score
 from pages.empty import count_all, no_figures_yet
@@ -18,6 +19,7 @@ from pages.filters import (
     choose_period,
     choose_site,
     covered_days,
+    read_later_sources,
     read_period,
     read_sources,
 )
@@ -65,10 +67,11 @@ def page() -> None:
     minimum = settings().minimum_people
     with database().read() as session:
         score = active_score(session)
+    sources = read_sources(chosen, period)
+    later = read_later_sources(chosen, period, covered) if covered else NO_RECORDINGS
     buckets = read_period(chosen, period)
     about_period(chosen, period, score)
-    sources = read_sources(chosen, period)
-    what_is_missing(sources)
+    what_is_missing(sources, later)
     if buckets.empty:
         st.info("Nobody was seen in this period. Choose another.")
         return

@@ -1,4 +1,4 @@
-"""How figures are shown, on Overview and Reports alike: always with their people and interval."""
+"""How figures are shown, on every page of figures alike: always with their people and interval."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -17,7 +17,12 @@ from analytics.summary import Summary
 from pages.filters import Period
 from pages.format import STATES, escaped
 from pages.state import Place
-from reports.findings import failed_sentence, unread_sentence
+from reports.findings import (
+    failed_later_sentence,
+    failed_sentence,
+    unread_later_sentence,
+    unread_sentence,
+)
 from reports.method import index_ends, index_when_neutral
 from reports.words import (
     change_interval_words,
@@ -47,27 +52,18 @@ def about_period(places: Sequence[Place], period: Period, score: ScoreDefinition
     )
 
 
-def what_is_missing(sources: Sources) -> None:
-    """Says what of the period's recordings is not in its figures, still or for good."""
-    for sentence, icon, page, label, address in (
-        (
-            unread_sentence(sources.unread),
-            ":material/hourglass_top:",
-            "upload.py",
-            "See how far",
-            {},
-        ),
-        (
-            failed_sentence(sources.failed),
-            ":material/error:",
-            "recordings.py",
-            "See which",
-            {"state": STATES["failed"]},
-        ),
+def what_is_missing(sources: Sources, later: Sources) -> None:
+    """Says what of the period's recordings is not in its figures, still or for good. ``later``:
+    those of the days after it."""
+    unread = (unread_sentence(sources.unread), unread_later_sentence(later.unread))
+    failed = (failed_sentence(sources.failed), failed_later_sentence(later.failed))
+    for sentences, icon, page, label, address in (
+        (unread, ":material/hourglass_top:", "upload.py", "See how far", {}),
+        (failed, ":material/error:", "recordings.py", "See which", {"state": STATES["failed"]}),
     ):
-        if sentence:
+        if any(sentences):
             with st.container(horizontal=True, vertical_alignment="center"):
-                st.info(sentence, icon=icon)
+                st.info(" ".join(sentence for sentence in sentences if sentence), icon=icon)
                 st.page_link(
                     page, label=label, icon=":material/arrow_forward:", query_params=address
                 )

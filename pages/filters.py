@@ -95,10 +95,34 @@ def read_period(places: Sequence[Place], period: Period) -> pd.DataFrame:
 
 
 def read_sources(places: Sequence[Place], *periods: Period) -> Sources:
-    """The recordings behind the buckets of these periods together."""
+    """The recordings of these periods together. To be asked for before the buckets: what is read in
+    between is then called unread too long, and not missing without a word."""
+    chosen = chosen_of(places)
     with database().read() as session:
-        of = [sources_of_days(session, chosen_of(places), p.first, p.last) for p in periods]
+        of = [sources_of_days(session, chosen, one.first, one.last) for one in joined(periods)]
     return sum(of, NO_RECORDINGS)
+
+
+def read_later_sources(places: Sequence[Place], period: Period, covered: Period) -> Sources:
+    """Those of the days after ``period``, where it ends with the newest day that has people: that
+    may be so because nothing newer could be read."""
+    if period.last < covered.last:
+        return NO_RECORDINGS
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)  # it is that somewhere already
+    first = period.last + timedelta(days=1)
+    return read_sources(places, Period(first, tomorrow)) if first <= tomorrow else NO_RECORDINGS
+
+
+def joined(periods: Sequence[Period]) -> list[Period]:
+    """The same days in as few stretches as can be, so that what touches two is met once."""
+    stretches: list[Period] = []
+    for one in sorted(periods, key=lambda period: period.first):
+        if stretches and one.first <= stretches[-1].last + timedelta(days=1):
+            last = max(one.last, stretches[-1].last)
+            stretches[-1] = Period(stretches[-1].first, last)
+        else:
+            stretches.append(one)
+    return stretches
 
 
 def chosen_of(places: Sequence[Place]) -> Chosen:

@@ -28,6 +28,7 @@ from pages.filters import (
     choose_places,
     covered_days,
     read_baseline,
+    read_later_sources,
     read_period,
     read_sources,
 )
@@ -74,6 +75,8 @@ def page() -> None:
     with filters:
         wanted = choose_baseline(period, covered)
     minimum = settings().minimum_people
+    sources, earlier = read_sources(chosen, period), read_sources(chosen, *wanted.periods)
+    later = read_later_sources(chosen, period, covered)
     buckets = read_period(chosen, period)
     baseline, parts = read_baseline(chosen, wanted, period)
     before = pd.concat(parts, ignore_index=True)
@@ -81,8 +84,7 @@ def page() -> None:
     summary = comparison.now
     target = _target(chosen, buckets)
     about_period(chosen, period, score)
-    sources = read_sources(chosen, period)
-    what_is_missing(sources)
+    what_is_missing(sources, later)
     warnings = st.container()
     if buckets.empty:
         with warnings:
@@ -105,7 +107,6 @@ def page() -> None:
     # They stand above the figures and take longer to find: nobody waits for them.
     with warnings:
         alerts(chosen, period.first, period.last)
-    earlier = read_sources(chosen, *baseline.periods)
     said = [
         *change_sentences(
             comparison.index, baseline.words, sources, earlier, withheld=summary.withheld

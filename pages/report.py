@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import streamlit as st
 
+from analytics.sources import NO_RECORDINGS
 from db.retention import kept_days
 from jobs.downloads import Format, Table
 from jobs.reports import report_content
 from pages.downloads import rows_link
 from pages.empty import count_all, no_figures_yet
 from pages.figures_shown import about_period, camera_table, cards, what_is_missing
-from pages.filters import Period, choose_period, covered_days
+from pages.filters import Period, choose_period, covered_days, read_later_sources
 from pages.format import counted, escaped
 from pages.schedules import schedules
 from pages.state import Place, browser_zone, database, places, sites
@@ -73,7 +74,9 @@ def page() -> None:
         return
     content = _content(everywhere, chosen, period, _choose_sections())
     about_period(chosen, period, content.score)
-    what_is_missing(content.sources)
+    what_is_missing(
+        content.sources, read_later_sources(chosen, period, covered) if covered else NO_RECORDINGS
+    )
     if content.buckets.empty:
         st.info(
             "Nobody was seen in this period. Choose another one; the footage of these cameras is "

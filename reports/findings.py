@@ -53,6 +53,18 @@ def failed_sentence(recordings: int) -> str | None:
     return f"{_failed(recordings, 'of this time')}; the figures lack the rest."
 
 
+def unread_later_sentence(recordings: int) -> str | None:
+    """That so many of the days after the period are still being read; None where none is."""
+    if recordings == 0:
+        return None
+    return f"{_still_being_read(recordings, 'of later days')}."
+
+
+def failed_later_sentence(recordings: int) -> str | None:
+    """That so many of the days after the period could not be read; None where none failed."""
+    return f"{_failed(recordings, 'of later days')}." if recordings else None
+
+
 def _still_being_read(recordings: int, time: str) -> str:
     return f"{_recordings(recordings, time)} {'is' if recordings == 1 else 'are'} still being read"
 

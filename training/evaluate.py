@@ -226,9 +226,9 @@ def record_private_test(folder: Path, faces: face_data.FaceData) -> SplitMetrics
     test = evaluate(ExpressionReader(folder), "PrivateTest", faces.test, twins=twins)
     card = dataclasses.replace(card, split=test.split, figures=test.figures)
     measured = dataclasses.replace(measured, test=test)
+    draw(measured, folder / "figures")  # first: what is written below refuses a second go
     (folder / "metrics.json").write_bytes(metrics_json(measured))
     (folder / "card.json").write_bytes(card_json(card))
-    draw(measured, folder / "figures")
     return test
 
 

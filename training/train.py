@@ -239,6 +239,7 @@ def train(
     if rows:
         _check_resumed(checkpoint, recipe, faces)
         if _is_over(rows, recipe):
+            print(f"The run in {out} has ended; nothing is left to train.")  # noqa: T201
             return history.best(rows)["val_accuracy"]
     keras.utils.set_random_seed(recipe.seed)
     if mixed is None:
@@ -285,7 +286,8 @@ def _check_resumed(checkpoint: Path, recipe: Recipe, faces: face_data.FaceData) 
         raise _another("set of data", checkpoint)
     if described["config"]["seed"] != recipe.seed:
         raise _another("seed", checkpoint)
-    if _shape(described["config"]) != _shape(asked):
+    # A run of before some setting existed had what is asked for, or its weights tell.
+    if _shape(asked | described["config"]) != _shape(asked):
         raise _another("network", checkpoint)
 
 

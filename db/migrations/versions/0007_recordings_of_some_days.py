@@ -12,18 +12,16 @@ down_revision = '0006'
 branch_labels = None
 depends_on = None
 
-_BEFORE = ['camera_id', 'captured_at']
-_NOW = [*_BEFORE, 'state', 'model_version']
+_BEFORE = 'ix_recordings_camera_id_captured_at'
+_NOW = 'ix_recordings_of_days'
+_PLACE = ['camera_id', 'captured_at']
 
 
 def upgrade() -> None:
-    _replace(_BEFORE, _NOW)
+    op.create_index(_NOW, 'recordings', [*_PLACE, 'state', 'model_version', 'duration_ms'])
+    op.drop_index(_BEFORE, 'recordings')
 
 
 def downgrade() -> None:
-    _replace(_NOW, _BEFORE)
-
-
-def _replace(before: list[str], now: list[str]) -> None:
-    op.create_index('_'.join(['ix_recordings', *now]), 'recordings', now)
-    op.drop_index('_'.join(['ix_recordings', *before]), 'recordings')
+    op.create_index(_BEFORE, 'recordings', _PLACE)
+    op.drop_index(_NOW, 'recordings')

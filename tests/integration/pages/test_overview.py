@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from db.engine import Database
 from db.places import list_sites, set_target
 from db.tables import Recording, RecordingState
-from pages.filters import Period
+from pages.filters import Period, joined
 from tests.chosen_database import ON_BOTH
 from tests.integration.pages.conftest import OpenPage
 from tests.integration.pages.test_pages_filled import FAIR, add_read_video
@@ -125,6 +125,47 @@ def test_what_is_missing_from_the_period_is_said(
         everything = words(app.selectbox(key="period").set_value("Everything").run())
         assert still in everything
         assert failed in everything
+
+
+def test_newer_days_that_hold_nobody_because_nothing_was_read_are_told(
+    open_page: OpenPage, database: Database, camera: int
+) -> None:
+    """No period that is offered reaches them."""
+    add_days(database, camera, {0: FAIR})
+    with database.write() as session:
+        add_video(session, camera, name="waits.mp4", captured_at=NOON + timedelta(days=1))
+        broken = add_video(session, camera, name="broken.mp4", captured_at=NOON + timedelta(days=2))
+        state = {"state": RecordingState.FAILED.value, "error": "It is damaged."}
+        session.execute(update(Recording).where(Recording.id == broken).values(state))
+    told = (
+        "1 recording of later days is still being read.",
+        "1 recording of later days could not be read, or only in part.",
+    )
+    for page in ("overview.py", "compare.py", "report.py"):
+        shown = words(open_page(page))
+        assert [sentence for sentence in told if sentence not in shown] == []
+    add_days(database, camera, {-3: FAIR})
+    app = open_page("overview.py", period="Choose dates")
+    app.date_input(key="dates").set_value((NOON.date(), NOON.date())).run()
+    assert "of later days" not in words(app)
+
+
+@pytest.mark.parametrize(
+    ("periods", "stretches"),
+    [
+        ([(8, 14), (1, 7)], [(1, 14)]),
+        ([(9, 14), (1, 7)], [(1, 7), (9, 14)]),
+        ([(1, 7)], [(1, 7)]),
+        ([(1, 9), (3, 4)], [(1, 9)]),
+    ],
+)
+def test_periods_that_touch_are_one_stretch(
+    periods: list[tuple[int, int]], stretches: list[tuple[int, int]]
+) -> None:
+    def march(days: tuple[int, int]) -> Period:
+        return Period(*(date(2026, 3, day) for day in days))
+
+    assert joined([march(days) for days in periods]) == [march(days) for days in stretches]
 
 
 def test_a_change_of_the_recogniser_is_said_with_the_change(

@@ -294,13 +294,15 @@ def test_a_name_in_another_encoding_holds_up_no_other(
 
 
 STALE = OSError(errno.ESTALE, "Stale file handle")
+DENIED = PermissionError(errno.EACCES, "Permission denied")
 
 
 @pytest.mark.parametrize(
     ("refuses", "error", "named"),
     [
         ("stat", STALE, ["a.jpg", "b.jpg"]),
-        ("stat", PermissionError(errno.EACCES, "Permission denied"), [""]),
+        ("stat", DENIED, ["a.jpg", "b.jpg"]),
+        ("entry", DENIED, [""]),
         ("scandir", STALE, [""]),
     ],
 )
@@ -322,12 +324,15 @@ def test_what_cannot_be_looked_at_is_named_once_and_holds_up_no_other(
     for name, size in (("a.jpg", (640, 360)), ("b.jpg", (480, 360))):
         write_picture(lost / name, size=size)
     write_picture(inbox / "other.jpg", size=(320, 360))
-    at_file, in_folder = Path.stat, os.scandir
+    at_file, in_folder, allowed = Path.stat, os.scandir, os.access
 
     def stat(path: Path, **how: Any) -> os.stat_result:
-        if refuses == "stat" and path.parent == lost:
+        if refuses in {"stat", "entry"} and path.parent == lost:
             raise error
         return at_file(path, **how)
+
+    def access(path: Path, mode: int) -> bool:
+        return (refuses, path) != ("entry", lost) and allowed(path, mode)
 
     def scandir(path: str) -> Any:
         if refuses == "scandir" and Path(path) == lost:
@@ -337,11 +342,13 @@ def test_what_cannot_be_looked_at_is_named_once_and_holds_up_no_other(
     with monkeypatch.context() as broken:
         broken.setattr(Path, "stat", stat)
         broken.setattr(os, "scandir", scandir)
+        broken.setattr(os, "access", access)
         told = look(settings, database, watched, clock) + look(settings, database, watched, clock)
     assert told == ["Site of Entrance/Entrance/other.jpg: taken in."]
     left_out = [record.args[0] for record in caplog.records if isinstance(record.args, tuple)]
     assert sorted(left_out, key=str) == [str(lost / name) for name in named]
     assert str(error.strerror) in caplog.text
+    assert ("let Satisface read" in caplog.text) is (error is DENIED)
     look(settings, database, watched, clock)
     inside = "done/Site of Entrance/Entrance"
     assert aside(folder) == {
