@@ -80,7 +80,7 @@ def dask(tmp_path: Path) -> Iterator[DaskProcesses]:
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("footage") / "door.mp4"
+    path = tmp_path_factory.mktemp("footage") / "door_20260302_101500.mp4"
     write_video(path, PEOPLE, (320, 180), fps=5, seconds=SECONDS, gop=5)
     return path
 

@@ -40,7 +40,8 @@ PEOPLE = (
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("footage") / "door.mp4"
+    # Its name tells when it was taken: else that is the hour of each run, which may turn between.
+    path = tmp_path_factory.mktemp("footage") / "door_20260302_101500.mp4"
     write_video(path, PEOPLE, (320, 180), fps=5, seconds=SECONDS, gop=5)
     return path
 
@@ -50,9 +51,7 @@ def prepared(folder: Path, video: Path, database_url: str = "") -> tuple[Setting
         folder, database_url=database_url, segment_seconds=1, sample_rate=3, lease_seconds=2.0
     )
     with opened(settings) as database:
-        (outcome,) = take_in(
-            database, settings, made_camera(database), video, captured_at=None
-        ).values()
+        (outcome,) = take_in(database, settings, made_camera(database), video).values()
     assert isinstance(outcome, Accepted)
     return settings, outcome.recording_id
 

@@ -34,9 +34,10 @@ PEOPLE = (
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("footage")
-    write_video(folder / "door.mp4", PEOPLE, (320, 180), fps=5, seconds=SECONDS, gop=5)
-    write_picture(folder / "photo.jpg")
-    return [folder / "door.mp4", folder / "photo.jpg"]
+    video, photo = (folder / f"door_20260302_101500.{ending}" for ending in ("mp4", "jpg"))
+    write_video(video, PEOPLE, (320, 180), fps=5, seconds=SECONDS, gop=5)
+    write_picture(photo)
+    return [video, photo]
 
 
 def read(folder: Path, files: list[Path], **values: object) -> tuple[Settings, object]:
