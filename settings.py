@@ -165,11 +165,10 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         if self.database_url and not self.database_url.startswith("sqlite"):
             return self.database_url
-        from sqlalchemy import URL, make_url  # costly to load; not needed before the database is
-
         if not self.database_url:
-            address = URL.create("sqlite", database=str(self.home / "satisface.db"))
-            return address.render_as_string(hide_password=False)
+            return sqlite_url(self.home / "satisface.db")
+        from sqlalchemy import make_url  # costly to load; not needed before the database is
+
         address = make_url(self.database_url)
         file = address.database
         if not file or ":" in file:  # file:..., a drive, :memory:
@@ -194,6 +193,13 @@ class Settings(BaseSettings):
     @property
     def resolved_footage_url(self) -> str:
         return self.footage_url or str(self.home / "footage")
+
+
+def sqlite_url(file: Path) -> str:
+    """The address of a database in ``file``, whatever its folders are called."""
+    from sqlalchemy import URL  # costly to load; not needed before the database is
+
+    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 
 @lru_cache

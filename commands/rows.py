@@ -184,9 +184,8 @@ def demo(
     import shutil
 
     from db.engine import Database, upgrade
-    from jobs.backup import sqlite_url
     from jobs.demo import fill
-    from settings import settings
+    from settings import settings, sqlite_url
 
     home = settings().home / "demo"
     with sentences():

@@ -16,14 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import make_url
 
 from db.copy import check_empty, copy_database
 from db.engine import Database, upgrade
 from db.recordings import footage_keys
 from fer_core.errors import SatisfaceError
 from jobs.store import FootageStore, unfinished_folder
-from settings import Settings
+from settings import Settings, sqlite_url
 
 _DATABASE: Final = "satisface.db"
 _FOOTAGE: Final = "footage"
@@ -49,11 +49,6 @@ class Backup:
     footage: int
     bytes: int
     gone: int = 0
-
-
-def sqlite_url(file: Path) -> str:
-    """The address of a database in ``file``, whatever its folders are called."""
-    return URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 
 def back_up(settings: Settings, folder: Path, progress: Progress = lambda *_: None) -> Backup:

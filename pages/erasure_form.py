@@ -1,7 +1,6 @@
 """Deletion on request: everybody whom a camera saw in a stretch of time."""
 
 from datetime import datetime, time
-from typing import Final
 
 import streamlit as st
 
@@ -10,15 +9,10 @@ from db.places import CameraRow, SiteRow
 from fer_core.errors import SatisfaceError
 from jobs.erasure import erase, widest
 from pages.filters import taken_bounds
-from pages.format import counted, escaped
+from pages.format import counted, escaped, footage_left
 from pages.state import database, footage_store, say_after_rerun
 from pages.trouble import in_dialog
 from reports.words import people_words
-
-_LEFT: Final = (
-    "Some footage could not be deleted yet, as the footage store cannot be reached. Nobody can see "
-    "it any more, and the worker deletes it once the store is back."
-)
 
 
 @st.dialog("Delete what the camera saw", on_dismiss="rerun")
@@ -54,9 +48,8 @@ def erase_time(site: SiteRow, camera: CameraRow) -> None:
         told = [people_words(gone.people), f"{counted(gone.footage, 'piece')} of footage"]
         if gone.hours:
             told.append(f"{counted(gone.hours, 'hour')} of which only sums were left")
-        say_after_rerun(
-            f"Deleted of {place}: {', '.join(told)}.", undone=_LEFT if gone.footage_left else ""
-        )
+        left = footage_left("Some") if gone.footage_left else ""
+        say_after_rerun(f"Deleted of {place}: {', '.join(told)}.", undone=left)
         st.rerun()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -26,6 +27,9 @@ _DEFAULT_PERIOD = _PERIODS.index("Last 7 days")
 
 
 _WEEK = 7
+
+EARLIEST: Final = date(1990, 1, 1)
+"""As of files' own times (fer_core.capture_time): a clock that was never set says one of before."""
 
 BEFORE = "The period before"
 SAME_WEEKDAYS = "Same weekdays, last 4 weeks"
@@ -188,7 +192,7 @@ def choose_period(covered: Period) -> Period:
 def taken_bounds() -> tuple[date, date]:
     """The days that footage may be asked for. Without bounds a field takes only the ten years
     around today, and clocks of cameras fall back further."""
-    return date(1990, 1, 1), date(datetime.now(UTC).year + 10, 12, 31)
+    return EARLIEST, date(datetime.now(UTC).year + 10, 12, 31)
 
 
 def chosen_days(dates: Sequence[date]) -> Period | None:

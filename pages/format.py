@@ -34,6 +34,14 @@ def fate_of_footage(settings: Settings) -> str:
     return "kept after it was read" if settings.keep_footage else "deleted once it was read"
 
 
+def footage_left(which: str) -> str:
+    """That footage is left to a sweep. ``which``: the word before it."""
+    return (
+        f"{which} footage could not be deleted yet, as the footage store cannot be reached. Nobody "
+        "can see it any more, and the worker deletes it once the store is back."
+    )
+
+
 def counted(number: int, one: str, many: str | None = None) -> str:
     """1200, "recording" -> "1,200 recordings"."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"

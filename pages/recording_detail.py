@@ -25,12 +25,14 @@ from fer_core.errors import SatisfaceError
 from jobs.erasure import delete_for_good
 from pages.downloads import recording_link
 from pages.figures_shown import chart
+from pages.filters import EARLIEST
 from pages.format import (
     CAPTURED_FROM,
     STATES,
     counted,
     duration,
     escaped,
+    footage_left,
     moment,
     moment_exact,
     size,
@@ -45,12 +47,6 @@ from settings import settings
 if TYPE_CHECKING:
     from jobs.stills import Still
 
-_FOOTAGE_LEFT: Final = (
-    "Its footage could not be deleted yet, as the footage store cannot be reached. Nobody can see "
-    "it any more, and the worker deletes it once the store is back."
-)
-_EARLIEST: Final = datetime(1990, 1, 1)  # noqa: DTZ001  on a site's clock
-"""As of files' own times (fer_core.capture_time): a clock that was never set says one of before."""
 _PEOPLE_SHOWN: Final = 500
 _PICTURES: Final = 6
 _STRETCH_MS: Final = 30 * 60_000
@@ -217,7 +213,7 @@ def _correct_time(row: RecordingRow) -> None:
     when = st.datetime_input(
         "Taken at",
         value=local,
-        min_value=min(_EARLIEST, local),
+        min_value=min(datetime.combine(EARLIEST, time()), local),
         max_value=max(datetime.combine(tomorrow, time(23, 59)), local),
         step=60,
         format="DD/MM/YYYY",
@@ -265,7 +261,7 @@ def _delete_for_good(row: RecordingRow) -> None:
     except RecordingError:
         say_after_rerun(f"{escaped(row.name)} no longer exists: it was deleted meanwhile.")
     else:
-        left = "" if is_whole else _FOOTAGE_LEFT
+        left = "" if is_whole else footage_left("Its")
         say_after_rerun(f"{escaped(row.name)} was deleted.", undone=left)
 
 
