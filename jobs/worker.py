@@ -45,6 +45,9 @@ _SWEEP_BUDGET_S: Final = 5.0
 """For each of the things that are swept: nothing is handed out meanwhile."""
 
 _TROUBLE_PAUSE_S: Final = 5.0
+_LONGEST_PAUSE_S: Final = 60.0
+"""Twice as long each time in a row, as what was read meanwhile was read for nothing."""
+
 _BACKLOG_PAUSE_S: Final = 10.0
 
 ExecutorFactory = Callable[[], Executor]
@@ -125,6 +128,7 @@ class _Worker:
         self._slots = [_Slot() for _ in range(slots)]
         self._to_give_back: list[Lease] = []
         self._next_claim = -math.inf
+        self._troubles = 0
         self._sweep_at = time.monotonic() + _FIRST_SWEEP_S
         self._swept = False
         self._reports = ScheduledReports(settings, database)
@@ -275,8 +279,7 @@ class _Worker:
         else:
             outcome = future.result()
             metrics.count(outcome)
-            if outcome.ending in (Ending.STORE_AWAY, Ending.DATABASE_AWAY):
-                self._next_claim = time.monotonic() + _TROUBLE_PAUSE_S
+            self._pause(outcome.ending in (Ending.STORE_AWAY, Ending.DATABASE_AWAY))
             if outcome.ending is Ending.DATABASE_AWAY:
                 self._to_give_back.append(lease)
             log.info(
@@ -290,6 +293,15 @@ class _Worker:
             )
             if outcome.was_last:
                 self._delete_read_footage()
+
+    def _pause(self, trouble: bool) -> None:
+        now = time.monotonic()
+        if not trouble:
+            self._troubles = 0
+        elif now >= self._next_claim:  # no pause yet by another that ended so
+            pause = _TROUBLE_PAUSE_S * 2**self._troubles
+            self._next_claim = now + min(pause, _LONGEST_PAUSE_S)
+            self._troubles += pause < _LONGEST_PAUSE_S
 
     def _delete_read_footage(self) -> bool:
         """False where some is left for want of time."""

@@ -221,12 +221,14 @@ def train(
     verbose: int | str = "auto",
     tensorboard: bool = False,
     mixed: bool | None = None,
+    fresh: bool = False,
 ) -> float:
     """Train (or go on training) in the folder ``out``; the validation accuracy of its best epoch.
 
     ``minutes``: stop after the epoch in which they run out; the run can go on later. ``mixed``:
-    compute in bfloat16 with float32 weights, by default where there is a GPU. Without votes in
-    the data, the labels alone are learnt, and run.json says so.
+    compute in bfloat16 with float32 weights, by default where there is a GPU. ``fresh``: delete
+    what a run has left in ``out`` and begin anew. Without votes in the data, the labels alone are
+    learnt, and run.json says so.
 
     Raises DataError where the run in ``out`` has another network, seed or data, and where the
     teachers, or the model to begin with, are not there or of another kind.
@@ -235,7 +237,7 @@ def train(
         recipe = dataclasses.replace(recipe, label_weight=1.0, votes_weight=0.0)
     out.mkdir(parents=True, exist_ok=True)
     checkpoint = out / _CHECKPOINT
-    rows = history.read(out) if checkpoint.exists() else []
+    rows = history.read(out) if checkpoint.exists() and not fresh else []
     if rows:
         _check_resumed(checkpoint, recipe, faces)
         if _is_over(rows, recipe):
@@ -250,6 +252,8 @@ def train(
         _go_on(learner, checkpoint)
     elif recipe.start:
         _begin_with(learner, Path(recipe.start))
+    if fresh:  # now that everything it begins with was there
+        _forget(out)
     _write_json(out / _DESCRIBED, _describe(recipe, faces, learner.network, mixed=mixed))
     drawn = DrawnFaces(faces.training, targets_of(faces.training, recipe), recipe, len(rows))
     stop_at = None if minutes is None else time.time() + minutes * 60
@@ -269,7 +273,7 @@ def train(
     return history.best(rows)["val_accuracy"]
 
 
-def forget(run: Path) -> None:
+def _forget(run: Path) -> None:
     """Delete what ``train`` wrote into the folder ``run``, and nothing else that is there."""
     for name in (_CHECKPOINT, history.NAME, _BEST, VOTES_HEAD, _DESCRIBED):
         (run / name).unlink(missing_ok=True)
@@ -280,6 +284,11 @@ def _check_resumed(checkpoint: Path, recipe: Recipe, faces: face_data.FaceData) 
     """Raises DataError where the run of ``checkpoint`` has another network, seed or data. Epochs,
     rates, augmentation and the like may be changed while it goes on."""
     path = checkpoint.with_name(_DESCRIBED)
+    if not path.exists():
+        raise face_data.DataError(
+            f"{path}, which says what {checkpoint} was trained on, is gone: put it back, or begin "
+            "anew with --fresh."
+        )
     described = json.loads(path.read_text(encoding="utf-8"))
     asked = json.loads(json.dumps(dataclasses.asdict(recipe)))
     if described["data"] != _describe_data(faces):
@@ -396,8 +405,6 @@ def main() -> None:
         recipe = dataclasses.replace(recipe, seed=arguments.seed)
     out: Path = arguments.out or Path("runs") / recipe.name
     faces = face_data.load(face_data.data_path(arguments.data))
-    if arguments.fresh:
-        forget(out)
     verbose = "auto" if sys.stdout.isatty() else 2
     train(
         recipe,
@@ -407,6 +414,7 @@ def main() -> None:
         verbose=verbose,
         tensorboard=arguments.tensorboard,
         mixed=arguments.mixed,
+        fresh=arguments.fresh,
     )
 
 

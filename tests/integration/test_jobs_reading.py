@@ -319,6 +319,31 @@ def test_while_store_or_database_is_away_a_worker_takes_nothing_more(
     assert taken == [1]
 
 
+@pytest.mark.usefixtures("photo")
+def test_a_worker_waits_longer_each_time_the_database_has_no_room(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, waits = SimpleNamespace(now=0.0), list[float]()
+    conclude, write = worker._Worker._conclude, reading._write
+
+    def no_room_at_first(*arguments: Any) -> bool:
+        if len(waits) < 7:
+            raise AWAY
+        return write(*arguments)
+
+    def concluded(self: worker._Worker, *arguments: Any) -> None:
+        conclude(self, *arguments)
+        waits.append(self._next_claim - clock.now)
+        clock.now = max(clock.now, self._next_claim)
+
+    monkeypatch.setattr(heartbeat, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(reading, "_write", no_room_at_first)
+    monkeypatch.setattr(worker, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(worker._Worker, "_conclude", concluded)
+    run_worker(settings, threading.Event(), until_idle=True, executor_factory=in_a_thread)
+    assert waits == [5, 10, 20, 40, 60, 60, 60, 0]
+
+
 @pytest.mark.usefixtures("impatient")
 def test_footage_that_a_store_does_not_give_ends_after_the_last_attempt(
     settings: Settings, database: Database, photo: int, monkeypatch: pytest.MonkeyPatch

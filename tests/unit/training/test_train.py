@@ -122,7 +122,16 @@ def test_a_run_may_be_steered_while_it_goes_on(
     assert len(history.read(run)) == 3
 
 
-def test_a_fresh_run_deletes_its_own_files_and_only_once_its_data_are_there(
+def test_a_checkpoint_alone_is_not_gone_on_from(
+    begun: Path, made_data: FaceData, tmp_path: Path
+) -> None:
+    run = shutil.copytree(begun, tmp_path / "run")
+    (run / "run.json").unlink()
+    with pytest.raises(DataError, match=r"run\.json, .* is gone: .* --fresh"):
+        train(TINY, made_data, run, verbose=0)
+
+
+def test_a_fresh_run_deletes_its_own_files_and_only_once_all_is_there(
     tmp_path: Path, made_data: FaceData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = ("checkpoint.npz", "history.csv", "best.keras", "votes.npz", "run.json")
@@ -134,16 +143,18 @@ def test_a_fresh_run_deletes_its_own_files_and_only_once_its_data_are_there(
     monkeypatch.setattr("sys.argv", [*command, "--data", str(tmp_path / "nowhere")])
     with pytest.raises(DataError, match="no training data"):
         main()
+    for missing in ({"start": "nowhere.keras"}, {"teachers": ("nobody",)}):
+        with pytest.raises(DataError, match=r"nowhere|nobody"):
+            train(dataclasses.replace(TINY, **missing), made_data, tmp_path, fresh=True)
     assert set(tmp_path.rglob("*")) == everything
 
-    begun_with: list[set[Path]] = []
     monkeypatch.setattr("training.data.load", lambda _: made_data)
-    monkeypatch.setattr(
-        "training.train.train", lambda *_, **__: begun_with.append(set(tmp_path.rglob("*")))
-    )
+    monkeypatch.setattr("training.train.read_recipe", lambda *_: TINY)
     main()
-    kept = ("notes.txt", "other", "other/checkpoint.npz")
-    assert begun_with == [{tmp_path / name for name in kept}]
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")}
+    new = {"checkpoint.npz", "history.csv", "best.keras", "run.json"}
+    assert left == {*new, "notes.txt", "other", "other/checkpoint.npz"}
+    assert len(history.read(tmp_path)) == TINY.epochs
 
 
 def voted(split: Split) -> Split:
