@@ -38,7 +38,7 @@ from training import calibrate, distribution, history
 from training import data as face_data
 from training.evaluate import check_data, evaluate, summary, twins_of
 from training.figures import draw
-from training.network import leaning_to_votes, multiply_adds, read_votes_head
+from training.network import adjusted, leaning_to_votes, multiply_adds, read_votes_head
 
 SOURCE: Final = "expression.keras"
 LEAST_AGREEMENT: Final = 0.99
@@ -137,13 +137,15 @@ def export(
     *,
     views: int = 1,
     votes_share: float = 0.0,
+    prior_share: float = 0.0,
     before: Path | None = None,
 ) -> str:
     """Write the model of the folder ``run`` into ``out``; a report in words. ``views``: see
-    ``ModelCard``; ``votes_share``: see ``training.network.leaning_to_votes``; ``before``: the
-    folder of the model that the run began with, whose recipe and epochs are told as well; it may
-    be ``out``. Raises DataError where the run has no head for votes to lean to, and where
-    ``faces`` are divided otherwise than what it or the model before it learnt."""
+    ``ModelCard``; ``votes_share``: see ``training.network.leaning_to_votes``; ``prior_share``: see
+    ``training.network.adjusted``; ``before``: the folder of the model that the run began with,
+    whose recipe and epochs are told as well; it may be ``out``. Raises DataError where the run has
+    no head for votes to lean to, and where ``faces`` are divided otherwise than what it or the
+    model before it learnt."""
     described = json.loads((run / "run.json").read_text(encoding="utf-8"))
     learnt = described["data"]
     face_data.check_division(f"the run in {run}", learnt, faces)
@@ -153,7 +155,10 @@ def export(
         if head is None:
             raise face_data.DataError(f"{run} was trained without a head for votes.")
         network = leaning_to_votes(network, head, votes_share)
-    recipe = described["config"] | {"votes_share": votes_share, "data": learnt["layout"]}
+    if prior_share:
+        network = adjusted(network, [learnt["training"][name] for name in EXPRESSIONS], prior_share)
+    shares = {"votes_share": votes_share, "prior_share": prior_share}
+    recipe = described["config"] | shares | {"data": learnt["layout"]}
     earlier: tuple[EpochFigures, ...] = ()
     if before is not None:
         check_data(before, faces)
@@ -306,6 +311,13 @@ def main() -> None:
         default=0.0,
         help="of the head for votes in what is read, 0 to 1 (training.compare tells what it does)",
     )
+    parser.add_argument(
+        "--prior-share",
+        type=float,
+        default=0.0,
+        help="of the logarithm of how often an expression was learnt, taken off its logit: rare "
+        "ones are read more readily, 0 to 1",
+    )
     parser.add_argument("--before", type=Path, help="folder of the model that the run began with")
     arguments = parser.parse_args()
     faces = face_data.load(face_data.data_path(arguments.data), clean=False)
@@ -316,6 +328,7 @@ def main() -> None:
         arguments.version,
         views=arguments.views,
         votes_share=arguments.votes_share,
+        prior_share=arguments.prior_share,
         before=arguments.before,
     )
     print(report)  # noqa: T201

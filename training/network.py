@@ -165,14 +165,26 @@ def leaning_to_votes(
 ) -> keras.Model:
     """A copy of ``network`` whose logits are 1 - ``share`` of its own and ``share`` of a head for
     votes, kernel (C, 7) and bias (7,), on the same body: it costs nothing when faces are read."""
-    leaning = keras.models.clone_model(network)
-    leaning.set_weights(network.get_weights())
-    layer = leaning.get_layer("logits")
-    own = layer.get_weights()
-    layer.set_weights(
-        [(1 - share) * mine + share * voted for mine, voted in zip(own, head, strict=True)]
+    own = network.get_layer("logits").get_weights()
+    return _with_logits(
+        network, [(1 - share) * mine + share * voted for mine, voted in zip(own, head, strict=True)]
     )
-    return leaning
+
+
+def adjusted(network: keras.Model, faces: Sequence[int], share: float) -> keras.Model:
+    """A copy of ``network`` that needs less to read an expression, the fewer ``faces`` (7) it was
+    trained on that show it: ``share`` of the logarithm of their frequency is taken off its logit
+    (Menon et al., 2021, arXiv:2007.07314, equation 9, with the share as tau)."""
+    kernel, bias = network.get_layer("logits").get_weights()
+    frequency = np.maximum(faces, 1) / np.sum(faces)
+    return _with_logits(network, [kernel, bias - share * np.log(frequency)])
+
+
+def _with_logits(network: keras.Model, weights: list[NDArray[np.floating]]) -> keras.Model:
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    copy.get_layer("logits").set_weights(weights)
+    return copy
 
 
 def multiply_adds(network: keras.Model) -> int:

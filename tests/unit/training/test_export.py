@@ -174,6 +174,19 @@ def test_a_share_of_votes_wants_a_head_for_them(run: Path, faces: FaceData, tmp_
         export(run, faces, tmp_path / "model", "test", votes_share=0.2)
 
 
+def test_what_is_taken_off_for_frequent_expressions_ships(
+    run: Path, faces: FaceData, tmp_path: Path
+) -> None:
+    export(run, faces, tmp_path / "model", "test", prior_share=0.5)
+    assert json.loads(read_card(tmp_path / "model").recipe)["prior_share"] == 0.5
+    inputs = to_model_input(faces.validation.images)
+    own, shipped = (
+        keras.saving.load_model(path, compile=False).predict(inputs, verbose=0)
+        for path in (run / "best.keras", tmp_path / "model" / "expression.keras")
+    )
+    np.testing.assert_allclose(shipped - own, 0.5 * np.log(7), atol=1e-5)  # all are as frequent
+
+
 def test_private_test_is_looked_at_once_and_drawn(model: Path, faces: FaceData) -> None:
     assert shown_in(model) == {"test, PublicTest"}
     test = record_private_test(model, faces)

@@ -20,6 +20,7 @@ from training.data import DataError, FaceData, Split, soft_labels
 from training.learner import Learner, Statistics, build_network
 from training.metrics import nll
 from training.network import (
+    adjusted,
     leaning_to_votes,
     multiply_adds,
     read_votes_head,
@@ -403,6 +404,16 @@ def test_a_head_for_votes_learns_them_and_can_share_in_what_is_read(
     np.testing.assert_allclose(own, network.predict(faces, verbose=0), atol=1e-5)
     np.testing.assert_allclose(between, 0.75 * own + 0.25 * votes, atol=1e-5)
     assert np.abs(votes - own).max() > 1e-3
+
+
+def test_a_rare_expression_is_read_more_readily() -> None:
+    network = residual_net((4, 8), (1, 1), squeeze=False)
+    faces = np.random.default_rng(1).normal(size=(5, 48, 48, 1)).astype(np.float32)
+    own = network.predict(faces, verbose=0)
+    gained = adjusted(network, [100, 1, 10, 100, 0, 100, 689], 0.5).predict(faces, verbose=0) - own
+    expected = [-0.5 * np.log(share) for share in (0.1, 0.001, 0.01, 0.1, 0.001, 0.1, 0.689)]
+    np.testing.assert_allclose(gained, np.tile(expected, (5, 1)), atol=1e-5)
+    np.testing.assert_array_equal(network.predict(faces, verbose=0), own)
 
 
 def test_a_student_learns_its_teachers_opinion(tmp_path: Path, made_data: FaceData) -> None:
