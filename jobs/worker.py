@@ -128,7 +128,7 @@ class _Worker:
         self._slots = [_Slot() for _ in range(slots)]
         self._to_give_back: list[Lease] = []
         self._next_claim = -math.inf
-        self._troubles = 0
+        self._pause_s = _TROUBLE_PAUSE_S
         self._sweep_at = time.monotonic() + _FIRST_SWEEP_S
         self._swept = False
         self._reports = ScheduledReports(settings, database)
@@ -297,11 +297,10 @@ class _Worker:
     def _pause(self, trouble: bool) -> None:
         now = time.monotonic()
         if not trouble:
-            self._troubles = 0
+            self._pause_s = _TROUBLE_PAUSE_S
         elif now >= self._next_claim:  # no pause yet by another that ended so
-            pause = _TROUBLE_PAUSE_S * 2**self._troubles
-            self._next_claim = now + min(pause, _LONGEST_PAUSE_S)
-            self._troubles += pause < _LONGEST_PAUSE_S
+            self._next_claim = now + self._pause_s
+            self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
     def _delete_read_footage(self) -> bool:
         """False where some is left for want of time."""
