@@ -19,7 +19,7 @@ from jobs.cluster import Cluster
 from jobs.intake import Accepted
 from jobs.pool import ProcessDied
 from jobs.worker import run_worker
-from tests.integration.test_jobs_crash import count
+from tests.integration.jobs.test_crash import count
 from tests.made_footage import Appearance, write_video
 from tests.made_jobs import (
     ROOT,
