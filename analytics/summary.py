@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from analytics.buckets import SUMS, merge, sum_of_squares
-from analytics.intervals import Estimate, Moments, mean_interval, net_interval, share_interval
+from analytics.intervals import (
+    Estimate,
+    Estimates,
+    Moments,
+    mean_interval,
+    net_interval,
+    share_interval,
+)
 from analytics.scores import ScoreDefinition
 from fer_core.types import EXPRESSIONS, UNKNOWN
 
@@ -26,6 +33,7 @@ __all__ = [
     "expression_shares",
     "figures_of",
     "index_moments",
+    "indexed",
     "local_time",
     "matched_days",
     "summarise",
@@ -202,6 +210,21 @@ def index_moments(merged: pd.DataFrame, score: ScoreDefinition) -> Moments:
     )
 
 
+def _mean(people: Moments) -> Estimates:
+    return mean_interval(
+        people.count, people.total, people.squares, lowest=people.lowest, highest=people.highest
+    )
+
+
+def indexed(buckets: pd.DataFrame, score: ScoreDefinition) -> pd.DataFrame:
+    """``buckets`` with ``index``, ``index_low`` and ``index_high`` (float64, 0 to 100) of each,
+    NaN where nobody was read, and ``score``, the label of what they were made with."""
+    index = _mean(index_moments(buckets, score))
+    return buckets.assign(
+        index=index.value, index_low=index.low, index_high=index.high, score=score.label
+    )
+
+
 def figures_of(merged: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:
     """The figures of each merged row.
 
@@ -216,16 +239,7 @@ def figures_of(merged: pd.DataFrame, score: ScoreDefinition, minimum_people: int
     withheld = read < minimum_people
     index = index_moments(merged, score)
     estimates = {
-        "index": (
-            mean_interval(
-                index.count,
-                index.total,
-                index.squares,
-                lowest=index.lowest,
-                highest=index.highest,
-            ),
-            withheld,
-        ),
+        "index": (_mean(index), withheld),
         "happy": (share_interval(merged["n_happy"], read), withheld),
         "negative": (share_interval(_people(merged, NEGATIVE), read), withheld),
         "net": (

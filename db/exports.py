@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from analytics.buckets import COUNTS, SUMS
+from analytics.summary import indexed
 from db.bucket_days import iterate_packed_buckets
 from db.months import months_seen
 from db.people import INDEX_COLUMNS, PROBABILITIES, read_people, with_indices
@@ -75,6 +76,10 @@ BUCKET_EXPORT_COLUMNS: Final = (
     "time_zone",
     *COUNTS,
     *SUMS,
+    "index",
+    "index_low",
+    "index_high",
+    "score",
 )
 
 
@@ -181,14 +186,15 @@ def iterate_buckets(
     camera_ids: Sequence[int] | None = None,
     chunk: int = 20_000,
 ) -> Iterator[pd.DataFrame]:
-    """The hours of read_buckets. Columns: BUCKET_EXPORT_COLUMNS. Otherwise as
-    iterate_predictions."""
+    """The hours of read_buckets. Columns: BUCKET_EXPORT_COLUMNS; indices by the score definition in
+    force. Otherwise as iterate_predictions."""
 
     def frames() -> Iterator[pd.DataFrame]:
+        score = active_score(session)
         for buckets in iterate_packed_buckets(
             session, start=start, end=end, camera_ids=camera_ids, chunk=chunk
         ):
-            frame = buckets.rename(columns={"hour": "hour_utc"})
+            frame = indexed(buckets, score).rename(columns={"hour": "hour_utc"})
             frame["hour_local"] = _on_the_clock(frame["hour_utc"], frame["time_zone"])
             yield frame
 

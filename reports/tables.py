@@ -92,6 +92,10 @@ BUCKET_COLUMNS: Final[Mapping[str, str]] = {
     "faces_unknown": "How many of these faces could not be read",
     **{f"n_{e}": f"People whose expression was {e}" for e in EXPRESSIONS},
     **{f"sum_{e}": f"Sum over read people of their probability of {e}" for e in EXPRESSIONS},
+    "index": "Satisfaction index of the read people, 0 to 100: the mean of theirs",
+    "index_low": "Lower bound of its 95 % interval",
+    "index_high": "Upper bound of its 95 % interval",
+    "score": "The score definition that the index was made with",
     "withheld": "True where too few people were read: how they looked is then left out",
 }
 """One row for each camera and local hour with people."""
@@ -106,7 +110,10 @@ def explained(columns: Sequence[str]) -> Mapping[str, str]:
 
 
 _COUNTED: Final = [f"n_{expression}" for expression in EXPRESSIONS]
-_SUMMED: Final = [f"sum_{expression}" for expression in EXPRESSIONS]
+_REAL: Final = [
+    *(f"sum_{expression}" for expression in EXPRESSIONS),
+    *("index", "index_low", "index_high"),
+]
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _DECIMALS: Final = 6
@@ -115,7 +122,7 @@ _DECIMALS: Final = 6
 def without_withheld(frames: Iterable[pd.DataFrame], minimum_people: int) -> Iterator[pd.DataFrame]:
     """Rows of hours (db.exports.iterate_buckets) as they may be handed on: BUCKET_COLUMNS.
 
-    Where fewer than ``minimum_people`` were read, expressions and sums are missing.
+    Where fewer than ``minimum_people`` were read, expressions, sums and indices are missing.
     """
     for frame in frames:
         withheld = (frame["people"] - frame["unknown"]) < minimum_people
@@ -123,7 +130,7 @@ def without_withheld(frames: Iterable[pd.DataFrame], minimum_people: int) -> Ite
         # One type for every frame, whether or not something is missing in it.
         for column in _COUNTED:
             kept[column] = frame[column].astype("Int64").mask(withheld)
-        for column in _SUMMED:
+        for column in _REAL:
             kept[column] = frame[column].mask(withheld)
         kept["withheld"] = withheld
         yield kept

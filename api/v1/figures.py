@@ -23,6 +23,7 @@ from analytics.summary import (
     by_month,
     by_site,
     by_week,
+    indexed,
     summarise,
 )
 from api.v1.here import Here, HereNow, ReadKey
@@ -45,7 +46,7 @@ _MOST_HOURS: Final = 5000
 _SECOND: Final = timedelta(seconds=1)
 _COLUMNS: Final = (
     *("site_id", "site", "camera_id", "camera", "hour_utc", "time_zone"),
-    *(*COUNTS, *SUMS),
+    *(*COUNTS, *SUMS, "index", "index_low", "index_high", "score"),
 )
 By = Literal["day", "week", "month", "hour", "camera", "site"]
 
@@ -198,6 +199,7 @@ def _hours(
         zones = [one for one in zones if one[0] >= place[0]]
     # The camera that the last page ended in goes on by itself; the others, those of one zone
     # together.
+    score = active_score(session)
     for (time_zone, _), some in groupby(zones, lambda one: (one[1], place and one[0] == place[0])):
         ids = [camera_id for camera_id, _ in some]
         start, end = day_bounds(asked.first, asked.last, time_zone)
@@ -206,7 +208,7 @@ def _hours(
         for frame in iterate_packed_buckets(
             session, start=start, end=end, camera_ids=ids, chunk=asked.limit + 1
         ):
-            yield frame.rename(columns={"hour": "hour_utc"})[list(_COLUMNS)]
+            yield indexed(frame, score).rename(columns={"hour": "hour_utc"})[list(_COLUMNS)]
 
 
 def _hours_csv(here: Here, key: ReadKey, asked: HoursAsked) -> Response:

@@ -21,6 +21,7 @@ _TYPES: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("x", "y", "width", "height", "detector_score"), float),
     **dict.fromkeys(("quality", "confidence", "weight"), float),
     **dict.fromkeys(("index", "start_index", "end_index"), float | None),
+    **dict.fromkeys(("index_low", "index_high"), float | None),
     "withheld": bool,
 }
 _TYPES_BY_PREFIX: Final[Mapping[str, Any]] = {

@@ -279,13 +279,14 @@ def test_hours_of_few_people_leak_neither_as_json_nor_as_csv(client: Client, the
         (there.other, 20, False),
     ]
     for row in rows:
-        looks = {name for name in row if name.startswith(("n_", "sum_", "product_"))}
-        assert len(looks) == 14
+        looks = {name for name in row if name.startswith(("n_", "sum_", "product_", "index"))}
+        assert len(looks) == 17
         assert {row[name] is None for name in looks} == {row["withheld"]}
     lines = table(client.get(f"/buckets?{DAYS}&format=csv"))
     assert len(lines) == 5
     for line in lines:
-        looks = {name for name in line if name.startswith(("n_", "sum_", "product_"))}
+        looks = {name for name in line if name.startswith(("n_", "sum_", "product_", "index"))}
+        assert len(looks) == 17
         assert {line[name] == "" for name in looks} == {line["withheld"] == "true"}
 
 

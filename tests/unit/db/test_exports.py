@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analytics.summary import by_day
 from db import spans
+from db.buckets import read_buckets
 from db.engine import Database
 from db.exports import (
     BUCKET_EXPORT_COLUMNS,
@@ -17,7 +19,7 @@ from db.exports import (
     iterate_tracks,
 )
 from db.recordings import add_recording
-from db.scores import save_score
+from db.scores import active_score, save_score
 from fer_core.types import UNKNOWN, SegmentPlan
 from tests.unit.db.made_rows import (
     MINUTE,
@@ -128,6 +130,23 @@ def test_hours_are_exported_with_both_times(database: Database, camera: int) -> 
     assert frame["hour_utc"].tolist() == [NOON, NOON + HOUR / 2]
     assert [f"{hour:%H:%M}" for hour in frame["hour_local"]] == ["13:00", "18:00"]
     assert frame["people"].tolist() == [3, 1]
+
+
+def test_hours_are_exported_with_the_index_that_pages_show(database: Database) -> None:
+    people = [Person([at], "happy" if at < 8000 else "sad") for at in range(0, 12_000, 1000)]
+    unread = Person([60 * MINUTE], UNKNOWN)
+    with database.write() as session:
+        add_video(session, add_camera(session), segments=2, segment_ms=60 * MINUTE)
+        for _ in range(2):
+            read_next(session, Scene([*people, unread], segments=2, segment_ms=60 * MINUTE))
+        save_score(session, [0, 0, 0, 1, 0, 0, 0])
+    with database.read() as session:
+        frame = whole(list(iterate_buckets(session)))
+        shown = by_day(read_buckets(session, start=NOON, end=NOON + HOUR), active_score(session), 1)
+    for name in ("index", "index_low", "index_high"):
+        assert frame[name].tolist() == pytest.approx([shown[name][0], np.nan], nan_ok=True)
+    assert shown["index"][0] == pytest.approx(50 * (1 + (8 * 0.7 + 4 * 0.05) / 12))
+    assert frame["score"].unique().tolist() == ["Satisfaction, version 2"]
 
 
 def test_a_stretch_of_time_is_cut_inside_recordings(database: Database, camera: int) -> None:

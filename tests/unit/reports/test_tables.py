@@ -126,18 +126,20 @@ def test_every_exported_column_is_explained_in_its_order(
 
 
 def test_hours_of_few_people_tell_how_many_and_not_how_they_looked() -> None:
-    looks = {f"{kind}_{e}": [4, 5] for kind in ("n", "sum") for e in EXPRESSIONS}
+    told = [f"{kind}_{e}" for kind in ("n", "sum") for e in EXPRESSIONS]
+    looks = {name: [4, 5] for name in (*told, "index", "index_low", "index_high")}
     hours = pd.DataFrame({"people": [12, 11], "unknown": [3, 1], **looks})
     (kept,) = without_withheld([hours], 10)
     assert kept["withheld"].tolist() == [True, False]
     assert kept["people"].tolist() == [12, 11]
     assert kept[list(looks)].iloc[0].isna().all()
-    assert kept[list(looks)].iloc[1].tolist() == [5] * 14
-    assert rows_of(kept)[1] == ["12", "3", *[""] * 14, "true"]
+    assert kept[list(looks)].iloc[1].tolist() == [5] * 17
+    assert rows_of(kept)[1] == ["12", "3", *[""] * 17, "true"]
 
 
 def test_every_piece_of_hours_has_the_same_types() -> None:
     looks = {f"n_{e}": [4] for e in EXPRESSIONS} | {f"sum_{e}": [4.0] for e in EXPRESSIONS}
+    looks |= {"index": [70.0], "index_low": [60.0], "index_high": [80.0]}
     pieces = [pd.DataFrame({"people": [n], "unknown": [0], **looks}) for n in (9, 20)]
     one, two = without_withheld([*pieces], 10)
     assert one.dtypes.equals(two.dtypes)
