@@ -42,7 +42,7 @@ from reports.figures import (
 )
 from reports.figures_compared import week_figure
 from reports.findings import change_sentences, target_sentence
-from reports.words import period_words
+from reports.words import period_words, reach_words
 from settings import settings
 
 _FIRST_STEPS = (
@@ -124,12 +124,18 @@ def page() -> None:
     with left:
         if len(days) > 1:
             st.subheader("Hours of the week")
+            hours = by_weekday_hour(buckets, score, minimum)
             st.caption(
                 "The index of each hour, from sand (low) to dark green (high); below it, in "
                 "small, the people seen."
+                + (
+                    ""
+                    if hours["withheld"].all()
+                    else f" Its 95% interval reaches {reach_words(hours)} to either side."
+                )
             )
             chart(
-                week_figure(by_weekday_hour(buckets, score, minimum), minimum),
+                week_figure(hours, minimum),
                 key="week",
                 says="The satisfaction index and the people of each hour of the week",
             )

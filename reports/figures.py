@@ -31,6 +31,7 @@ from reports.palette import (
     translucent,
 )
 from reports.scales import index_range
+from reports.stacked import stacked_figure
 from reports.style import empty_figure, records, styled
 from reports.timeline import timeline_figure
 from reports.words import (
@@ -305,24 +306,8 @@ def distribution_over_time_figure(
         return empty_figure("No people yet")
     shown = _every_day(days)
     year = _spans_years(days)
-    read = (shown["people"] - shown["unknown"]).astype(float)
-    figure = go.Figure()
-    for expression in (e for e in DISPLAY_ORDER if e != UNKNOWN):
-        people = shown[f"n_{expression}"].astype("Float64").to_numpy(float, na_value=np.nan)
-        figure.add_bar(
-            x=shown.index,
-            y=100 * people / read.to_numpy(),
-            name=expression_words(expression),
-            marker={"color": EXPRESSION_COLOURS[expression], "line": {"width": 0}},
-            customdata=[
-                ""
-                if np.isnan(n)
-                else f"{day_words(day, year=year)}: {share_words(float(n / of))} "
-                f"{expression}, {people_words(int(n))} of {int(of):,} read"
-                for day, n, of in zip(shown.index, people, read, strict=True)
-            ],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+    names = [day_words(day, year=year) for day in shown.index]
+    figure = stacked_figure(shown, shown.index, names, down=False)
     figure.update_yaxes(title="Share of people read (%)", range=[0, 100])
     _set_day_axis(figure, shown)
     _add_withheld(
@@ -330,7 +315,7 @@ def distribution_over_time_figure(
         [(day, day_words(day, year=year), row) for day, row in _withheld(shown)],
         minimum_people,
     )
-    figure.update_layout(barmode="stack", bargap=0.12 if len(shown) <= 62 else 0)
+    figure.update_layout(bargap=0.12 if len(shown) <= 62 else 0)
     return styled(figure, height=380, legend="below")
 
 

@@ -9,11 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from analytics.intervals import Estimate
-from fer_core.types import UNKNOWN
 from reports.palette import (
     ACCENT,
-    DISPLAY_ORDER,
-    EXPRESSION_COLOURS,
     INDEX_SHADES,
     INK,
     MUTED,
@@ -21,16 +18,15 @@ from reports.palette import (
     translucent,
 )
 from reports.scales import heat_range, index_range
+from reports.stacked import stacked_figure
 from reports.style import empty_figure, records, styled
 from reports.words import (
     chance_words,
-    expression_words,
     hour_words,
     index_interval_words,
     index_words,
     people_words,
     points_words,
-    share_words,
     weekday_words,
     withheld_words,
 )
@@ -269,25 +265,7 @@ def distributions_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure
     """
     if table.empty:
         return empty_figure("No people yet")
-    read = (table["people"] - table["unknown"]).to_numpy(dtype=float)
-    figure = go.Figure()
-    for expression in (e for e in DISPLAY_ORDER if e != UNKNOWN):
-        people = table[f"n_{expression}"].astype("Float64").to_numpy(float, na_value=np.nan)
-        figure.add_bar(
-            orientation="h",
-            y=list(names),
-            x=100 * people / read,
-            name=expression_words(expression),
-            marker={"color": EXPRESSION_COLOURS[expression], "line": {"width": 0}},
-            customdata=[
-                ""
-                if np.isnan(n)
-                else f"{name}: {share_words(float(n / of))} {expression}, "
-                f"{people_words(int(n))} of {int(of):,} read"
-                for name, n, of in zip(names, people, read, strict=True)
-            ],
-            hovertemplate="%{customdata}<extra></extra>",
-        )
+    figure = stacked_figure(table, list(names), names, down=True)
     for place, row in enumerate(records(table)):
         if row["withheld"]:
             figure.add_annotation(
@@ -300,7 +278,7 @@ def distributions_figure(table: pd.DataFrame, names: Sequence[str]) -> go.Figure
     # A little more than all, or the last figure of the axis would not be drawn.
     figure.update_xaxes(title="Share of people read (%)", range=[0, 101], dtick=20)
     figure.update_yaxes(**_NAMES, autorange="reversed", showgrid=False)
-    figure.update_layout(barmode="stack", bargap=0.3)
+    figure.update_layout(bargap=0.3)
     figure = styled(figure, height=190 + 40 * len(table), legend="above")
     # The legend may wrap to three lines on a small screen.
     figure.update_layout(margin={"t": 80})

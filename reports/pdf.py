@@ -27,6 +27,7 @@ from reports.words import (
     index_words,
     moment_words,
     period_words,
+    reach_words,
     share_interval_words,
     share_words,
     week_words,
@@ -248,7 +249,8 @@ def _hours(content: ReportContent, figures: ReportFigures) -> Json | None:
         "alt": "Index by hour of the week. "
         f"Lowest: {_hour_of_week(low)}, {index_words(low['index'])}. "
         f"Highest: {_hour_of_week(high)}, {index_words(high['index'])}.",
-        "note": "Darker green is higher. Local time of the sites."
+        "note": "Darker green is higher. Local time of the sites. "
+        f"The 95% interval of an hour reaches {reach_words(shown)} to either side."
         + (
             f" A dash: withheld, fewer than {content.minimum_people} people read."
             if hours["withheld"].any()

@@ -112,6 +112,15 @@ def index_interval_words(estimate: "Estimate") -> str:
     return f"{index_words(estimate.low)} to {index_words(estimate.high)}"
 
 
+def reach_words(figures: "pd.DataFrame") -> str:
+    """How far the intervals of these indices (columns ``index``, ``_low`` and ``_high``) reach to
+    either side: ``2.1 to 6.8 points``, or ``2.1 points``. At least one is not withheld."""
+    above, below = figures["index_high"] - figures["index"], figures["index"] - figures["index_low"]
+    reach = above.clip(lower=below).dropna()
+    least, most = index_words(reach.min()), index_words(reach.max())
+    return f"{least} points" if least == most else f"{least} to {most} points"
+
+
 def share_interval_words(estimate: "Estimate") -> str:
     """``28% to 41%``; ends that whole percents do not tell apart get a decimal: ``11.6% to
     12.1%``."""

@@ -177,7 +177,18 @@ def test_stacked_days_add_up_to_all_people_read() -> None:
     assert totals[[0, 2, 4]] == pytest.approx([100, 100, 100])
     assert np.isnan(totals[[1, 3]]).all()
     assert bars[0].name == "Happy"
-    assert bars[0].customdata[0].startswith("Monday 2 Nov: ")
+
+
+def test_stacked_days_tell_each_share_with_its_interval() -> None:
+    day = bucket_frame(crowd("2026-11-02 09:00", 60))
+    figure = distribution_over_time_figure(by_day(day, DEFAULT_SCORE, MINIMUM), MINIMUM)
+    summary = summarise(day, DEFAULT_SCORE, MINIMUM)
+    shares = expression_shares(summary).set_index("expression").loc["happy"]
+    share, low, high = (f"{100 * shares[name]:.0f}%" for name in ("share", "low", "high"))
+    assert trace(figure, "Happy").customdata[0] == (
+        f"Monday 2 Nov: {share} ({low} to {high}) happy, "
+        f"{summary.counts['happy']} people of {summary.read} read"
+    )
 
 
 def test_the_timeline_keeps_local_time_and_colours() -> None:

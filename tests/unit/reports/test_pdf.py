@@ -334,7 +334,9 @@ def test_the_week_is_a_grid_of_hours_and_says_what_is_withheld() -> None:
     hours = by_weekday_hour(report.buckets, DEFAULT_SCORE, MINIMUM)
     shown = hours[~hours["withheld"]]
     assert 0 < len(shown) < len(hours)
-    grid = text.partition("people by hour")[2].partition("A dash: withheld")[0]
+    reach = (shown["index_high"] - shown["index"]).clip(lower=shown["index"] - shown["index_low"])
+    assert f"reaches {reach.min():.1f} to {reach.max():.1f} points to either side" in text
+    grid = text.partition("people by hour")[2].partition("Darker green")[0]
     for index in shown["index"]:
         assert f" {index:.0f} " in grid
     assert grid.count("–") == len(hours) - len(shown)

@@ -1,6 +1,8 @@
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from analytics.intervals import Estimate
@@ -42,3 +44,15 @@ from reports import words
 )
 def test_figures_in_words(said: str, meant: str) -> None:
     assert said == meant
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        ([48, 57, np.nan], [53, 65, np.nan], "3.0 to 5.0 points"),
+        ([47.04, 57, np.nan], [53, 63.02, np.nan], "3.0 points"),
+    ],
+)
+def test_how_far_intervals_reach(low: list[float], high: list[float], said: str) -> None:
+    figures = pd.DataFrame({"index": [50, 60, np.nan], "index_low": low, "index_high": high})
+    assert words.reach_words(figures) == said
