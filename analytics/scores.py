@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from fer_core.types import EXPRESSIONS
 
+INDEXED: Final = ("index", "index_low", "index_high")
+"""An index and the bounds of its interval, as columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreDefinition:

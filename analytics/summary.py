@@ -16,7 +16,7 @@ from analytics.intervals import (
     net_interval,
     share_interval,
 )
-from analytics.scores import ScoreDefinition
+from analytics.scores import INDEXED, ScoreDefinition
 from fer_core.types import EXPRESSIONS, UNKNOWN
 
 __all__ = [
@@ -217,12 +217,11 @@ def _mean(people: Moments) -> Estimates:
 
 
 def indexed(buckets: pd.DataFrame, score: ScoreDefinition) -> pd.DataFrame:
-    """``buckets`` with ``index``, ``index_low`` and ``index_high`` (float64, 0 to 100) of each,
-    NaN where nobody was read, and ``score``, the label of what they were made with."""
+    """``buckets`` with INDEXED of each (float64, 0 to 100), NaN where nobody was read, and
+    ``score``, the label of what they were made with."""
     index = _mean(index_moments(buckets, score))
-    return buckets.assign(
-        index=index.value, index_low=index.low, index_high=index.high, score=score.label
-    )
+    columns = dict(zip(INDEXED, (index.value, index.low, index.high), strict=True))
+    return buckets.assign(**columns, score=score.label)
 
 
 def figures_of(merged: pd.DataFrame, score: ScoreDefinition, minimum_people: int) -> pd.DataFrame:

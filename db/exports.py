@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from analytics.buckets import COUNTS, SUMS
+from analytics.scores import INDEXED
 from analytics.summary import indexed
 from db.bucket_days import iterate_packed_buckets
 from db.months import months_seen
@@ -76,9 +77,7 @@ BUCKET_EXPORT_COLUMNS: Final = (
     "time_zone",
     *COUNTS,
     *SUMS,
-    "index",
-    "index_low",
-    "index_high",
+    *INDEXED,
     "score",
 )
 

@@ -86,7 +86,8 @@ def heatmap_svg(hours: pd.DataFrame, *, width: int, height: int) -> str:
             x=alt.X("hour:O", scale=every_hour, axis=None),
             y=alt.Y(
                 "people:Q",
-                axis=alt.Axis(tickCount=2, grid=False, format="~s"),
+                # A plain format gives all labels one unit: 0k.
+                axis=alt.Axis(tickCount=2, grid=False, labelExpr="format(datum.value, '~s')"),
                 title="People",
                 scale=alt.Scale(nice=False),
             ),

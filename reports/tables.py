@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
 
+from analytics.scores import INDEXED
 from fer_core.types import EXPRESSIONS
 
 _PLACE: Final = {
@@ -110,10 +111,7 @@ def explained(columns: Sequence[str]) -> Mapping[str, str]:
 
 
 _COUNTED: Final = [f"n_{expression}" for expression in EXPRESSIONS]
-_REAL: Final = [
-    *(f"sum_{expression}" for expression in EXPRESSIONS),
-    *("index", "index_low", "index_high"),
-]
+_REAL: Final = [*(f"sum_{expression}" for expression in EXPRESSIONS), *INDEXED]
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _DECIMALS: Final = 6

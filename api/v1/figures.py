@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from analytics.buckets import COUNTS, SUMS
 from analytics.periods import day_bounds
-from analytics.scores import ScoreDefinition
+from analytics.scores import INDEXED, ScoreDefinition
 from analytics.summary import (
     Summary,
     by_camera,
@@ -46,7 +46,7 @@ _MOST_HOURS: Final = 5000
 _SECOND: Final = timedelta(seconds=1)
 _COLUMNS: Final = (
     *("site_id", "site", "camera_id", "camera", "hour_utc", "time_zone"),
-    *(*COUNTS, *SUMS, "index", "index_low", "index_high", "score"),
+    *(*COUNTS, *SUMS, *INDEXED, "score"),
 )
 By = Literal["day", "week", "month", "hour", "camera", "site"]
 
@@ -197,9 +197,9 @@ def _hours(
     zones = sorted((camera.id, site.time_zone) for site in chosen for camera in site.cameras)
     if place is not None:
         zones = [one for one in zones if one[0] >= place[0]]
+    score = active_score(session)
     # The camera that the last page ended in goes on by itself; the others, those of one zone
     # together.
-    score = active_score(session)
     for (time_zone, _), some in groupby(zones, lambda one: (one[1], place and one[0] == place[0])):
         ids = [camera_id for camera_id, _ in some]
         start, end = day_bounds(asked.first, asked.last, time_zone)

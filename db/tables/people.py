@@ -31,7 +31,19 @@ def _probabilities(prefix: str, *, lowest: float, highest: float | None) -> str:
     return f"({nothing}) OR ({inside})"
 
 
-class Track(Base):
+class _Probabilities:
+    """The seven probabilities of one person or face, behind all other columns."""
+
+    p_angry: Mapped[float | None] = mapped_column(sort_order=1)
+    p_disgust: Mapped[float | None] = mapped_column(sort_order=1)
+    p_fear: Mapped[float | None] = mapped_column(sort_order=1)
+    p_happy: Mapped[float | None] = mapped_column(sort_order=1)
+    p_sad: Mapped[float | None] = mapped_column(sort_order=1)
+    p_surprise: Mapped[float | None] = mapped_column(sort_order=1)
+    p_neutral: Mapped[float | None] = mapped_column(sort_order=1)
+
+
+class Track(_Probabilities, Base):
     """One person's unbroken appearance in one segment.
 
     ``root_id``: the track of an earlier segment that this one goes on from, the first of the
@@ -82,16 +94,9 @@ class Track(Base):
     weight: Mapped[float]
     start_probabilities: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     end_probabilities: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
-    p_angry: Mapped[float | None]
-    p_disgust: Mapped[float | None]
-    p_fear: Mapped[float | None]
-    p_happy: Mapped[float | None]
-    p_sad: Mapped[float | None]
-    p_surprise: Mapped[float | None]
-    p_neutral: Mapped[float | None]
 
 
-class Prediction(Base):
+class Prediction(_Probabilities, Base):
     """One face, read or counted as unknown. No pixels, no embedding.
 
     ``month``: in which it was seen, UTC; 202603 is March 2026 (db.months). PostgreSQL keeps each
@@ -141,13 +146,6 @@ class Prediction(Base):
     expression: Mapped[str] = mapped_column(String(16))
     confidence: Mapped[float]
     unknown_reason: Mapped[str | None] = mapped_column(String(16))
-    p_angry: Mapped[float | None]
-    p_disgust: Mapped[float | None]
-    p_fear: Mapped[float | None]
-    p_happy: Mapped[float | None]
-    p_sad: Mapped[float | None]
-    p_surprise: Mapped[float | None]
-    p_neutral: Mapped[float | None]
 
 
 class _HourOfCamera:

@@ -35,17 +35,6 @@ from tests.made_jobs import (
 TAKEN = datetime(2026, 1, 5, 10, 15)  # noqa: DTZ001 - the camera's local time
 
 
-@pytest.fixture
-def settings(tmp_path: Path, database_url: str) -> Settings:
-    return made_settings(tmp_path, database_url=database_url)
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    with opened(settings) as database:
-        yield database
-
-
 def accepted(outcome: Outcome) -> Accepted:
     assert isinstance(outcome, Accepted), outcome
     return outcome

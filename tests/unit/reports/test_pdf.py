@@ -342,6 +342,13 @@ def test_the_week_is_a_grid_of_hours_and_says_what_is_withheld() -> None:
     assert grid.count("–") == len(hours) - len(shown)
 
 
+def test_nobody_is_nought_where_hours_have_thousands() -> None:
+    days = [crowd(f"2026-11-0{day} 09:00", 1500, hours=1, seed=day) for day in range(2, 7)]
+    text = text_of(content(buckets=bucket_frame(pd.concat(days)), sections=["hours"]))
+    assert " 5k " in text
+    assert "0k" not in text
+
+
 def test_the_period_before_and_the_target_are_set_beside_the_index() -> None:
     before = bucket_frame(crowd("2026-10-29 09:00", 150, seed=4))
     text = text_of(content(before=before, target=61.5))
